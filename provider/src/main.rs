@@ -1,0 +1,3 @@
+//! terraform-provider-databend
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! runbook
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! sandbox-parser
+
+fn main() {}
