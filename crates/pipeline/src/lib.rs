@@ -1,1 +1,3 @@
-//! pipeline
+//! wip
+pub mod mysql_type;
+pub mod sql;

@@ -1,0 +1,87 @@
+//! Reading what is there: everything of a kind in one statement, never one statement per object.
+//!
+//! Where Databend has changed the columns of a system table between versions (facts/databend.md, "Stages"), all of
+//! them are selected and read by name. `system.tables` is the exception: some of its columns cost a walk over every
+//! table's files.
+
+use super::literal;
+use super::task_control::task_list;
+
+/// Databases that hold no user's tables.
+const SYSTEM_DATABASES: &str = "'system', 'information_schema'";
+
+/// Every table, view and stream, with the options as Databend prints them.
+pub fn tables() -> String {
+    format!(
+        "SELECT database, name, engine, table_option, cluster_by, comment FROM system.tables \
+         WHERE catalog = 'default' AND database NOT IN ({SYSTEM_DATABASES})"
+    )
+}
+
+/// Every column, in the order of its table.
+pub fn columns() -> String {
+    format!(
+        "SELECT database, \"table\", name, data_type, is_nullable, default_expression, comment FROM system.columns \
+         WHERE database NOT IN ({SYSTEM_DATABASES})"
+    )
+}
+
+/// Every stream.
+pub fn streams() -> String {
+    "SELECT * FROM system.streams".to_owned()
+}
+
+/// Every named stage.
+pub fn stages() -> String {
+    "SELECT * FROM system.stages".to_owned()
+}
+
+/// Every task of the account.
+pub fn tasks() -> String {
+    "SELECT * FROM system.tasks".to_owned()
+}
+
+/// The latest runs of the named tasks, newest first, `limit` of them over all tasks together.
+pub fn task_history<S: AsRef<str>>(tasks: &[S], limit: u32) -> String {
+    format!(
+        "SELECT * FROM system.task_history WHERE name IN ({}) ORDER BY scheduled_time DESC LIMIT {limit}",
+        task_list(tasks)
+    )
+}
+
+/// The files under a path of a stage. `path` is relative to the stage's root and ends in `/`.
+pub fn list_files(stage: &str, path: &str) -> String {
+    format!("LIST {}", stage_location(stage, path))
+}
+
+/// `'@stage/path'`, quoted whole, so that no character of either needs care.
+fn stage_location(stage: &str, path: &str) -> String {
+    literal(&format!("@{stage}/{path}"))
+}
+
+/// The server's clock. Leases and ages are measured by it alone, never by this machine's.
+pub fn server_time() -> String {
+    "SELECT now() AS server_now".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_history_names_its_tasks_and_is_limited() {
+        assert_eq!(
+            task_history(&["a_load", "it's"], 50),
+            "SELECT * FROM system.task_history WHERE name IN ('a_load', 'it''s') ORDER BY scheduled_time DESC LIMIT 50"
+        );
+    }
+
+    #[test]
+    fn columns_quotes_the_reserved_word() {
+        assert_eq!(
+            columns(),
+            "SELECT database, \"table\", name, data_type, is_nullable, default_expression, comment FROM system.columns \
+             WHERE database NOT IN ('system', 'information_schema')"
+        );
+    }
+}
