@@ -81,7 +81,9 @@ impl FromStr for MysqlType {
             }
         }
         let wrong = |expected| MysqlTypeError::Parameters { text: text.to_owned(), expected };
-        let at_most_one = |expected| if args.len() > 1 { Err(wrong(expected)) } else { Ok(()) };
+        let at_most_one = |expected| {
+            if args.len() > 1 { Err(wrong(expected)) } else { Ok(()) }
+        };
         let integer = |bytes| Ok(Self::Integer(Integer { bytes, unsigned }));
         if unsigned && !takes_sign(&name) {
             return Err(unknown());
@@ -136,8 +138,19 @@ impl FromStr for MysqlType {
 fn takes_sign(name: &str) -> bool {
     matches!(
         name,
-        "tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint" | "decimal" | "numeric" | "dec" | "fixed"
-            | "float" | "double" | "real"
+        "tinyint"
+            | "smallint"
+            | "mediumint"
+            | "int"
+            | "integer"
+            | "bigint"
+            | "decimal"
+            | "numeric"
+            | "dec"
+            | "fixed"
+            | "float"
+            | "double"
+            | "real"
     )
 }
 
@@ -258,7 +271,17 @@ mod tests {
 
     #[test]
     fn prints_what_parses_to_itself() {
-        for text in ["tinyint unsigned", "mediumint", "decimal(65,30)", "bit(64)", "datetime", "json", "blob", "text", "time"] {
+        for text in [
+            "tinyint unsigned",
+            "mediumint",
+            "decimal(65,30)",
+            "bit(64)",
+            "datetime",
+            "json",
+            "blob",
+            "text",
+            "time",
+        ] {
             let ty = ok(text);
             assert_eq!(ok(&ty.to_string()), ty);
         }

@@ -1,5 +1,29 @@
 //! Every SQL statement of the project, one file each; see the crate's documentation for the rules they share.
 
+pub mod catalog;
+mod changes;
+pub mod checks;
+mod cleanup;
+mod initial_insert;
+pub mod journal;
+mod load;
+mod merge;
+mod normalize;
 pub mod quote;
+pub mod session;
+mod task;
+pub mod task_control;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod transaction;
 
+pub use cleanup::cleanup;
+pub use initial_insert::initial_insert;
+pub use load::{load, load_full, location};
+pub use merge::merge;
+pub use normalize::{normalize, same_body, same_condition, same_sql};
 pub use quote::{TableName, ident, idents, is_quotable, literal};
+pub use task::{
+    create_task, drop_task, modify_task_body, modify_task_when, set_task_error_integration,
+    set_task_parameters, set_task_schedule, set_task_suspend_after_failures, set_task_warehouse,
+};

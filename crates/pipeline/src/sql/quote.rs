@@ -10,15 +10,13 @@ use serde::{Deserialize, Serialize};
 /// Databend's grammar reads a backslash inside double quotes as the beginning of an escape in some places and as itself
 /// in others, so names with a backslash go into backticks, which know no escapes at all.
 pub fn ident(name: &str) -> String {
-    if name.contains('\\') {
-        format!("`{name}`")
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
+    if name.contains('\\') { format!("`{name}`") } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// Whether Databend's grammar has a way to write `name` as an identifier: it must not be empty, and must not hold both
 /// a backslash and a backtick.
+/// A database name must have no backslash at all ([`crate::table::Table::problems`]): where a statement begins its FROM
+/// with one, the grammar tries it as a file location first and stops at what is no escape.
 pub fn is_quotable(name: &str) -> bool {
     !name.is_empty() && !(name.contains('\\') && name.contains('`'))
 }
@@ -83,15 +81,17 @@ mod tests {
 
     use super::*;
 
-    /// What Databend's own parser makes of `SELECT <literal> FROM <ident>`: the value and the table name.
+    /// What Databend's own parser makes of `SELECT <literal> FROM "d".<ident>`: the value and the table name.
     fn read_back(value: &str, name: &str) -> (String, String) {
-        let sql = format!("SELECT {} FROM {}", literal(value), ident(name));
+        let sql = format!("SELECT {} FROM \"d\".{}", literal(value), ident(name));
         let tokens = tokenize_sql(&sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
         let (statement, _) = parse_sql(&tokens, Dialect::PostgreSQL).unwrap_or_else(|e| panic!("{sql}: {e}"));
         let Statement::Query(query) = statement else { panic!("{sql}: not a query") };
         let SetExpr::Select(select) = query.body else { panic!("{sql}: not a select") };
         let SelectTarget::AliasedExpr { expr, .. } = &select.select_list[0] else { panic!("{sql}") };
-        let Expr::Literal { value: Literal::String(value), .. } = expr.as_ref() else { panic!("{sql}: {expr:?}") };
+        let Expr::Literal { value: Literal::String(value), .. } = expr.as_ref() else {
+            panic!("{sql}: {expr:?}")
+        };
         let TableReference::Table { table, .. } = &select.from[0] else { panic!("{sql}") };
         (value.clone(), table.table.name.clone())
     }

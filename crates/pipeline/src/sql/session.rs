@@ -1,14 +1,23 @@
-//! What every session says first, and transactions.
+//! Settings that every session and task of the product runs with.
 
-/// Settings of every session that this project opens, as statements.
+use crate::sql::{ident, literal};
+
+/// Name and value of each setting.
 ///
-/// `timezone`: string timestamps are read in the session's time zone. `enable_join_runtime_filter`: with it MERGE
-/// can insert rows that are already there (facts/databend.md, "Types" and "MERGE and INSERT").
-pub const OPEN: [&str; 2] = ["SET timezone = 'UTC'", "SET enable_join_runtime_filter = 0"];
+/// - `timezone`: string times are read in the session's zone.
+/// - `enable_join_runtime_filter`: with it, MERGE inserts existing keys again when its source is much smaller than the
+///   table it comes from (facts/databend.md, "MERGE can give silently wrong results").
+pub const SETTINGS: [(&str, &str); 2] = [("enable_join_runtime_filter", "0"), ("timezone", "UTC")];
 
-/// Starts a transaction.
-pub const BEGIN: &str = "BEGIN";
-/// Makes a transaction's changes visible; a conflict shows here (code 4001).
-pub const COMMIT: &str = "COMMIT";
-/// Drops a transaction's changes.
-pub const ROLLBACK: &str = "ROLLBACK";
+/// One `SET` per setting. The names stand bare: a quoted one is an unknown variable (error 2801, observed).
+pub fn set_all() -> Vec<String> {
+    SETTINGS.iter().map(|(name, value)| format!("SET {name} = {}", literal(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_stand_bare() {
+        assert_eq!(super::set_all(), ["SET enable_join_runtime_filter = '0'", "SET timezone = 'UTC'"]);
+    }
+}

@@ -1,0 +1,202 @@
+//! A source column and its place in Databend: raw takes whatever DMS can write, ODS is exact.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::mysql_type::{Integer, MysqlType};
+use crate::sql::ident;
+
+/// A column of the source table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name at the source, letter by letter.
+    pub name: String,
+    /// Type at the source.
+    pub ty: MysqlType,
+}
+
+/// A column of a Databend table, as DDL needs it and as `system.columns` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DatabendColumn {
+    /// Name, letter by letter.
+    pub name: String,
+    /// Data type as `system.columns.data_type` prints it, for example `DECIMAL(12, 2)`.
+    pub data_type: String,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// SQL of the default, if it has one.
+    pub default: Option<String>,
+}
+
+impl DatabendColumn {
+    /// A nullable column without a default.
+    pub fn nullable(name: impl Into<String>, data_type: impl Into<String>) -> Self {
+        Self { name: name.into(), data_type: data_type.into(), nullable: true, default: None }
+    }
+
+    /// A NOT NULL column.
+    pub fn not_null(name: impl Into<String>, data_type: impl Into<String>) -> Self {
+        Self { nullable: false, ..Self::nullable(name, data_type) }
+    }
+
+    /// Sets the default.
+    #[must_use]
+    pub fn with_default(self, sql: impl Into<String>) -> Self {
+        Self { default: Some(sql.into()), ..self }
+    }
+
+    /// The column as `CREATE TABLE` and `ADD COLUMN` write it.
+    pub fn ddl(&self) -> String {
+        let mut out = format!(
+            "{} {} {}",
+            ident(&self.name),
+            self.data_type,
+            if self.nullable { "NULL" } else { "NOT NULL" }
+        );
+        if let Some(default) = &self.default {
+            out.push_str(" DEFAULT ");
+            out.push_str(default);
+        }
+        out
+    }
+}
+
+impl Column {
+    /// The type in the raw table: so wide that no value of this family can make a COPY fail, and no later widening at
+    /// the source needs a change here, since a table with a stream takes none (error 1132, facts/databend.md).
+    pub fn raw_type(&self) -> String {
+        match &self.ty {
+            MysqlType::Integer(Integer { bytes: 8, unsigned: true }) => "BIGINT UNSIGNED".into(),
+            MysqlType::Integer(_) | MysqlType::Year => "BIGINT".into(),
+            // 46 digits before the point and MySQL's largest scale after it: COPY would round a larger scale silently.
+            MysqlType::Decimal { precision, scale } if precision - scale <= 46 => "DECIMAL(76, 30)".into(),
+            MysqlType::Decimal { scale, .. } => format!("DECIMAL(76, {scale})"),
+            MysqlType::Float | MysqlType::Double => "DOUBLE".into(),
+            MysqlType::Bit(1) => "BOOLEAN".into(),
+            MysqlType::Date => "DATE".into(),
+            MysqlType::DateTime => "TIMESTAMP".into(),
+            MysqlType::Time | MysqlType::Text | MysqlType::Json => "VARCHAR".into(),
+            MysqlType::Bit(_) | MysqlType::Binary => "BINARY".into(),
+        }
+    }
+
+    /// The type in the ODS table.
+    pub fn ods_type(&self) -> String {
+        match &self.ty {
+            MysqlType::Integer(Integer { bytes, unsigned }) => {
+                let name = match bytes {
+                    1 => "TINYINT",
+                    2 => "SMALLINT",
+                    8 => "BIGINT",
+                    _ => "INT",
+                };
+                if *unsigned { format!("{name} UNSIGNED") } else { name.into() }
+            }
+            MysqlType::Year => "SMALLINT".into(),
+            MysqlType::Decimal { precision, scale } => format!("DECIMAL({precision}, {scale})"),
+            MysqlType::Float => "FLOAT".into(),
+            MysqlType::Json => "VARIANT".into(),
+            _ => self.raw_type(),
+        }
+    }
+
+    /// The expression that turns `raw`, the raw column as SQL, into the ODS column. A value that does not fit becomes NULL instead of
+    /// stopping every other row; `runbook status` counts such values.
+    pub fn cast_raw(&self, raw: &str) -> String {
+        match &self.ty {
+            MysqlType::Json => format!("TRY_PARSE_JSON({raw})"),
+            _ if self.raw_type() == self.ods_type() => raw.to_owned(),
+            _ => format!("TRY_CAST({raw} AS {})", self.ods_type()),
+        }
+    }
+}
+
+/// The MySQL type that an ODS column of this Databend type would have been declared with, for import and for showing
+/// drift. `None` for a type that no MySQL type maps to.
+pub fn mysql_type_of(databend_type: &str) -> Option<String> {
+    let upper = databend_type.trim().to_uppercase();
+    Some(match upper.as_str() {
+        "TINYINT" => "tinyint".into(),
+        "SMALLINT" => "smallint".into(),
+        "INT" => "int".into(),
+        "BIGINT" => "bigint".into(),
+        "TINYINT UNSIGNED" => "tinyint unsigned".into(),
+        "SMALLINT UNSIGNED" => "smallint unsigned".into(),
+        "INT UNSIGNED" => "int unsigned".into(),
+        "BIGINT UNSIGNED" => "bigint unsigned".into(),
+        "FLOAT" => "float".into(),
+        "DOUBLE" => "double".into(),
+        "BOOLEAN" => "bit(1)".into(),
+        "DATE" => "date".into(),
+        "TIMESTAMP" => "datetime(6)".into(),
+        "VARCHAR" | "STRING" => "text".into(),
+        "VARIANT" => "json".into(),
+        "BINARY" => "blob".into(),
+        _ => {
+            let args = upper.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
+            let (precision, scale) = args.split_once(',')?;
+            format!("decimal({},{})", precision.trim(), scale.trim())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(ty: &str) -> Column {
+        Column { name: "c".into(), ty: ty.parse().unwrap() }
+    }
+
+    #[test]
+    fn raw_is_wide_and_ods_is_exact() {
+        let cases = [
+            ("tinyint", "BIGINT", "TINYINT", r#"TRY_CAST("c" AS TINYINT)"#),
+            ("mediumint unsigned", "BIGINT", "INT UNSIGNED", r#"TRY_CAST("c" AS INT UNSIGNED)"#),
+            ("bigint", "BIGINT", "BIGINT", r#""c""#),
+            ("bigint unsigned", "BIGINT UNSIGNED", "BIGINT UNSIGNED", r#""c""#),
+            ("decimal(12,2)", "DECIMAL(76, 30)", "DECIMAL(12, 2)", r#"TRY_CAST("c" AS DECIMAL(12, 2))"#),
+            ("decimal(65,2)", "DECIMAL(76, 2)", "DECIMAL(65, 2)", r#"TRY_CAST("c" AS DECIMAL(65, 2))"#),
+            ("float", "DOUBLE", "FLOAT", r#"TRY_CAST("c" AS FLOAT)"#),
+            ("json", "VARCHAR", "VARIANT", r#"TRY_PARSE_JSON("c")"#),
+            ("time", "VARCHAR", "VARCHAR", r#""c""#),
+            ("timestamp", "TIMESTAMP", "TIMESTAMP", r#""c""#),
+            ("bit(1)", "BOOLEAN", "BOOLEAN", r#""c""#),
+            ("bit(8)", "BINARY", "BINARY", r#""c""#),
+            ("year", "BIGINT", "SMALLINT", r#"TRY_CAST("c" AS SMALLINT)"#),
+        ];
+        for (mysql, raw, ods, expression) in cases {
+            let column = column(mysql);
+            assert_eq!(column.raw_type(), raw, "{mysql}");
+            assert_eq!(column.ods_type(), ods, "{mysql}");
+            assert_eq!(column.cast_raw("\"c\""), expression, "{mysql}");
+        }
+    }
+
+    #[test]
+    fn every_ods_type_leads_back_to_a_mysql_type_with_the_same_ods_type() {
+        for mysql in [
+            "tinyint",
+            "smallint unsigned",
+            "int",
+            "bigint unsigned",
+            "decimal(65,30)",
+            "float",
+            "double",
+            "bit(1)",
+            "bit(9)",
+            "year",
+            "date",
+            "datetime",
+            "time",
+            "varchar(3)",
+            "json",
+            "varbinary(3)",
+        ] {
+            let ods = column(mysql).ods_type();
+            let back = mysql_type_of(&ods).unwrap_or_else(|| panic!("{ods}"));
+            assert_eq!(column(&back).ods_type(), ods, "{mysql}");
+        }
+        assert_eq!(mysql_type_of("ARRAY(INT)"), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! The newest change per key, read from the stream: what both the merge and the initial insert are made of.
+
+use crate::sql::{ident, idents};
+use crate::table::{OP_COLUMN, SEQ_COLUMN, Table};
+
+/// Alias of the change kind within generated SQL: `I`, `U` or `D`.
+pub(super) const CHANGE_OP: &str = "_cdc_op";
+/// Alias of the DMS time within generated SQL, a tie-breaker for full loads that DMS wrote twice.
+const CHANGE_TS: &str = "_cdc_ts";
+
+/// The order key of a raw row: the change sequence, or `''` for full-load rows, which come first whatever their
+/// timestamp says (facts/dms.md §2, hazards a and c). Without a sequence, the timestamp.
+pub(super) fn order_key(table: &Table) -> String {
+    let column = table.change_seq_column.as_ref().unwrap_or(&table.timestamp_column);
+    format!("COALESCE({}, '')", raw(column))
+}
+
+/// A raw column, qualified: next to an alias or an inner table of the same name, a bare one could mean that instead.
+pub(super) fn raw(column: &str) -> String {
+    format!("r.{}", ident(column))
+}
+
+/// A SELECT with one row per key: every ODS column but the flags, then the change kind and the order key.
+///
+/// A U whose key changed is two changes: a delete of the old key and an upsert of the new one. DMS writes one row with
+/// the old key only in its before-image columns (facts/dms.md §2). A D row is read for its key alone, since nothing
+/// else in it can be relied on (§3). A missing Op is a full-load row of an endpoint without `IncludeOpForFullLoad`.
+pub(super) fn newest_per_key(table: &Table) -> String {
+    let stream = table.stream();
+    let seq = order_key(table);
+    let ts = raw(&table.timestamp_column);
+    let upserts: Vec<_> = table
+        .columns
+        .iter()
+        .map(|c| format!("{} AS {}", c.cast_raw(&raw(&c.name)), ident(&c.name)))
+        .collect();
+    let mut changes = format!(
+        "SELECT {}, COALESCE({}, 'I') AS {}, {seq} AS {}, {ts} AS {} FROM {stream} AS r",
+        upserts.join(", "),
+        raw(OP_COLUMN),
+        ident(CHANGE_OP),
+        ident(SEQ_COLUMN),
+        ident(CHANGE_TS),
+    );
+    if let Some(prefix) = &table.before_image_prefix {
+        changes.push_str(" UNION ALL ");
+        changes.push_str(&old_keys(table, prefix, &seq, &ts));
+    }
+    let keys = idents(&table.primary_key);
+    let has_key: Vec<_> = table.primary_key.iter().map(|k| format!("{} IS NOT NULL", ident(k))).collect();
+    format!(
+        "SELECT * FROM ({changes}) AS c WHERE {} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {} DESC, {} DESC) = 1",
+        has_key.join(" AND "),
+        ident(SEQ_COLUMN),
+        ident(CHANGE_TS),
+    )
+}
+
+/// Deletes of the old keys of rows whose key changed. A composite key may change in part: DMS then fills the before
+/// image of the whole key, but a column that it left out counts as unchanged.
+fn old_keys(table: &Table, prefix: &str, seq: &str, ts: &str) -> String {
+    let mut columns = Vec::new();
+    let mut changed = Vec::new();
+    for column in &table.columns {
+        let before = format!("{prefix}{}", column.name);
+        if table.primary_key.contains(&column.name) {
+            let old = column.cast_raw(&raw(&before));
+            let new = column.cast_raw(&raw(&column.name));
+            columns.push(if table.primary_key.len() == 1 {
+                format!("{old} AS {}", ident(&column.name))
+            } else {
+                format!("COALESCE({old}, {new}) AS {}", ident(&column.name))
+            });
+            changed.push(format!("{old} <> {new}"));
+        } else {
+            columns.push(format!("NULL AS {}", ident(&column.name)));
+        }
+    }
+    format!(
+        "SELECT {}, 'D' AS {}, {seq} AS {}, {ts} AS {} FROM {} AS r WHERE {} = 'U' AND ({})",
+        columns.join(", "),
+        ident(CHANGE_OP),
+        ident(SEQ_COLUMN),
+        ident(CHANGE_TS),
+        table.stream(),
+        raw(OP_COLUMN),
+        changed.join(" OR "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::orders;
+
+    #[test]
+    fn without_a_change_sequence_the_timestamp_orders() {
+        let mut table = orders();
+        table.change_seq_column = None;
+        assert_eq!(order_key(&table), r#"COALESCE(r."_dms_ingestion_timestamp", '')"#);
+        assert_eq!(order_key(&orders()), r#"COALESCE(r."_dms_change_seq", '')"#);
+    }
+
+    #[test]
+    fn without_before_images_the_stream_is_read_once() {
+        let mut table = orders();
+        assert_eq!(newest_per_key(&table).matches("stream_orders").count(), 2);
+        table.before_image_prefix = None;
+        assert_eq!(newest_per_key(&table).matches("stream_orders").count(), 1);
+    }
+}

@@ -1,0 +1,40 @@
+//! The first filling of an empty ODS table.
+
+use crate::sql::changes::{CHANGE_OP, newest_per_key};
+use crate::sql::{ident, idents};
+use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
+
+/// `INSERT … SELECT` of the newest change per key. It reads the stream, so the stream gives up exactly the rows that
+/// were inserted, in the same commit: no change is between the initial insert and the first merge.
+pub fn initial_insert(table: &Table) -> String {
+    let columns: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
+    format!(
+        "INSERT INTO {ods} ({all}, {deleted}, {seq}) SELECT {all}, {op} = 'D', {seq} FROM ({source}) AS s",
+        ods = table.ods,
+        all = idents(&columns),
+        deleted = ident(DELETED_COLUMN),
+        op = ident(CHANGE_OP),
+        seq = ident(SEQ_COLUMN),
+        source = newest_per_key(table),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::testing::assert_parses;
+    use crate::table::orders;
+
+    #[test]
+    fn reads_the_stream_and_keeps_the_order_key() {
+        let sql = initial_insert(&orders());
+        assert!(
+            sql.starts_with(
+                r#"INSERT INTO "ods"."orders" ("order_id", "amount", "note", "is_deleted", "_cdc_seq") SELECT "order_id", "amount", "note", "_cdc_op" = 'D', "_cdc_seq" FROM (SELECT * FROM ("#
+            ),
+            "{sql}"
+        );
+        assert!(sql.contains(r#"FROM "raw"."stream_orders""#), "{sql}");
+        assert_parses(&sql);
+    }
+}

@@ -1,0 +1,58 @@
+//! COPY of DMS files into the raw table.
+
+use crate::sql::literal;
+use crate::table::Table;
+
+/// All files that DMS writes for a table.
+const ALL_FILES: &str = ".*[.]parquet";
+/// Full-load files alone: `LOAD` and a hexadecimal counter (facts/dms.md, "Layout").
+const FULL_LOAD_FILES: &str = ".*LOAD[0-9A-F]+[.]parquet";
+
+/// COPY of every file: what the load task runs.
+pub fn load(table: &Table) -> String {
+    copy(table, ALL_FILES)
+}
+
+/// COPY of the full-load files: what the cutover runs before it counts.
+pub fn load_full(table: &Table) -> String {
+    copy(table, FULL_LOAD_FILES)
+}
+
+/// - `MISSING_FIELD_AS = FIELD_DEFAULT`: without it, files that differ in their columns fail together.
+/// - No column list: together with schema evolution it loses columns.
+/// - `PURGE`: a file goes when its rows are in, so that it is not loaded again after the load history of 24 h.
+/// - No `ON_ERROR`: it has no effect on Parquet.
+///
+/// All observed: facts/databend.md, "Names and schema" and "COPY". The patterns avoid backslashes, since a task's text is
+/// stored without escaping them.
+fn copy(table: &Table, pattern: &str) -> String {
+    format!(
+        "COPY INTO {} FROM {} PATTERN = {} FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE",
+        table.raw,
+        location(table),
+        literal(pattern),
+    )
+}
+
+/// The table's folder as a stage location.
+pub fn location(table: &Table) -> String {
+    literal(&format!("@{}/{}", table.stage, table.path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::testing::assert_parses;
+    use crate::table::orders;
+
+    #[test]
+    fn exact_text() {
+        let expected = concat!(
+            r#"COPY INTO "raw"."orders" FROM '@dms/shop/orders/' PATTERN = '.*[.]parquet' "#,
+            "FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE"
+        );
+        assert_eq!(load(&orders()), expected);
+        assert_parses(expected);
+        assert!(load_full(&orders()).contains("PATTERN = '.*LOAD[0-9A-F]+[.]parquet'"));
+    }
+}

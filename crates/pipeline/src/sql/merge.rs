@@ -1,0 +1,94 @@
+//! The merge of a stream into ODS.
+
+use crate::sql::changes::{CHANGE_OP, newest_per_key};
+use crate::sql::{ident, idents};
+use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
+
+/// `MERGE` of the newest change per key.
+///
+/// - It never goes back: a change older than what the row shows does nothing, so duplicates, replays and late files do
+///   no harm.
+/// - A delete of a key that ODS has never seen is kept as a deleted row, else a late, older insert would bring it to
+///   life again.
+/// - The session must have `enable_join_runtime_filter = 0` ([`super::session::SETTINGS`]), or Databend may insert
+///   existing keys again (facts/databend.md, "MERGE can give silently wrong results").
+pub fn merge(table: &Table) -> String {
+    let on: Vec<_> = table.primary_key.iter().map(|k| format!("t.{0} = s.{0}", ident(k))).collect();
+    let (op, seq, deleted) = (ident(CHANGE_OP), ident(SEQ_COLUMN), ident(DELETED_COLUMN));
+    let values: Vec<_> = table
+        .columns
+        .iter()
+        .filter(|c| !table.primary_key.contains(&c.name))
+        .map(|c| format!("{0} = s.{0}", ident(&c.name)))
+        .chain([format!("{deleted} = FALSE"), format!("{seq} = s.{seq}")])
+        .collect();
+    let keys = idents(&table.primary_key);
+    let source_keys: Vec<_> = table.primary_key.iter().map(|k| format!("s.{}", ident(k))).collect();
+    let all = idents(table.columns.iter().map(|c| &c.name));
+    let source_all: Vec<_> = table.columns.iter().map(|c| format!("s.{}", ident(&c.name))).collect();
+    format!(
+        "MERGE INTO {ods} AS t USING ({source}) AS s ON {on} \
+         WHEN MATCHED AND s.{seq} >= t.{seq} AND s.{op} = 'D' THEN UPDATE SET {deleted} = TRUE, {seq} = s.{seq} \
+         WHEN MATCHED AND s.{seq} >= t.{seq} AND s.{op} <> 'D' THEN UPDATE SET {values} \
+         WHEN NOT MATCHED AND s.{op} = 'D' THEN INSERT ({keys}, {deleted}, {seq}) VALUES ({source_keys}, TRUE, s.{seq}) \
+         WHEN NOT MATCHED AND s.{op} <> 'D' THEN INSERT ({all}, {deleted}, {seq}) VALUES ({source_all}, FALSE, s.{seq})",
+        ods = table.ods,
+        source = newest_per_key(table),
+        on = on.join(" AND "),
+        values = values.join(", "),
+        source_keys = source_keys.join(", "),
+        source_all = source_all.join(", "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::testing::assert_parses;
+    use crate::table::orders;
+
+    #[test]
+    fn exact_text() {
+        let expected = concat!(
+            r#"MERGE INTO "ods"."orders" AS t USING (SELECT * FROM ("#,
+            r#"SELECT r."order_id" AS "order_id", TRY_CAST(r."amount" AS DECIMAL(12, 2)) AS "amount", "#,
+            r#"r."note" AS "note", COALESCE(r."Op", 'I') AS "_cdc_op", COALESCE(r."_dms_change_seq", '') AS "_cdc_seq", "#,
+            r#"r."_dms_ingestion_timestamp" AS "_cdc_ts" FROM "raw"."stream_orders" AS r UNION ALL "#,
+            r#"SELECT r."_dms_before_order_id" AS "order_id", NULL AS "amount", NULL AS "note", 'D' AS "_cdc_op", "#,
+            r#"COALESCE(r."_dms_change_seq", '') AS "_cdc_seq", r."_dms_ingestion_timestamp" AS "_cdc_ts" "#,
+            r#"FROM "raw"."stream_orders" AS r WHERE r."Op" = 'U' AND (r."_dms_before_order_id" <> r."order_id")"#,
+            r#") AS c WHERE "order_id" IS NOT NULL "#,
+            r#"QUALIFY ROW_NUMBER() OVER (PARTITION BY "order_id" ORDER BY "_cdc_seq" DESC, "_cdc_ts" DESC) = 1"#,
+            r#") AS s ON t."order_id" = s."order_id" "#,
+            r#"WHEN MATCHED AND s."_cdc_seq" >= t."_cdc_seq" AND s."_cdc_op" = 'D' THEN "#,
+            r#"UPDATE SET "is_deleted" = TRUE, "_cdc_seq" = s."_cdc_seq" "#,
+            r#"WHEN MATCHED AND s."_cdc_seq" >= t."_cdc_seq" AND s."_cdc_op" <> 'D' THEN "#,
+            r#"UPDATE SET "amount" = s."amount", "note" = s."note", "is_deleted" = FALSE, "_cdc_seq" = s."_cdc_seq" "#,
+            r#"WHEN NOT MATCHED AND s."_cdc_op" = 'D' THEN "#,
+            r#"INSERT ("order_id", "is_deleted", "_cdc_seq") VALUES (s."order_id", TRUE, s."_cdc_seq") "#,
+            r#"WHEN NOT MATCHED AND s."_cdc_op" <> 'D' THEN "#,
+            r#"INSERT ("order_id", "amount", "note", "is_deleted", "_cdc_seq") "#,
+            r#"VALUES (s."order_id", s."amount", s."note", FALSE, s."_cdc_seq")"#,
+        );
+        assert_eq!(merge(&orders()), expected);
+        assert_parses(expected);
+    }
+
+    #[test]
+    fn composite_keys_join_and_partition_on_all_parts() {
+        let mut table = orders();
+        table.primary_key = vec!["order_id".into(), "note".into()];
+        let sql = merge(&table);
+        assert!(sql.contains(r#"ON t."order_id" = s."order_id" AND t."note" = s."note""#), "{sql}");
+        assert!(sql.contains(r#"PARTITION BY "order_id", "note""#), "{sql}");
+        assert!(sql.contains(r#"COALESCE(r."_dms_before_note", r."note") AS "note""#), "{sql}");
+        assert_parses(&sql);
+    }
+
+    #[test]
+    fn a_table_that_is_all_key_still_merges() {
+        let mut table = orders();
+        table.columns.truncate(1);
+        assert_parses(&merge(&table));
+    }
+}

@@ -1,0 +1,424 @@
+//! One replicated table: its source, its two tables in Databend, and the rules a description must keep.
+
+use crate::column::{Column, DatabendColumn};
+use crate::sql::{TableName, is_quotable};
+
+/// Op, the change kind, as DMS names it (facts/dms.md, "Column order").
+pub const OP_COLUMN: &str = "Op";
+/// ODS: the order key of the change that wrote the row.
+pub const SEQ_COLUMN: &str = "_cdc_seq";
+/// ODS: whether the row is gone at the source.
+pub const DELETED_COLUMN: &str = "is_deleted";
+/// Names with this prefix belong to the generated SQL.
+pub const RESERVED_PREFIX: &str = "_cdc_";
+/// Default of `timestamp_column`, the article's name.
+pub const DEFAULT_TIMESTAMP_COLUMN: &str = "_dms_ingestion_timestamp";
+/// Default of `change_seq_column`.
+pub const DEFAULT_CHANGE_SEQ_COLUMN: &str = "_dms_change_seq";
+/// Default of `before_image_prefix`.
+pub const DEFAULT_BEFORE_IMAGE_PREFIX: &str = "_dms_before_";
+/// Default of `raw.retention_days`, the article's number.
+pub const DEFAULT_RETENTION_DAYS: u32 = 15;
+
+/// A replicated table, complete: defaults are filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Stage that holds the DMS files.
+    pub stage: String,
+    /// Folder under the stage, with a trailing slash.
+    pub path: String,
+    /// MySQL schema.
+    pub source_schema: String,
+    /// MySQL table.
+    pub source_table: String,
+    /// Columns at the source, in order.
+    pub columns: Vec<Column>,
+    /// Names of the key columns.
+    pub primary_key: Vec<String>,
+    /// The table that keeps every change.
+    pub raw: TableName,
+    /// Days that raw keeps changes; at least 1.
+    pub retention_days: u32,
+    /// The table with the latest state.
+    pub ods: TableName,
+    /// ODS cluster key; empty for none.
+    pub cluster_by: Vec<String>,
+    /// Column of the DMS time, a string (facts/dms.md §1).
+    pub timestamp_column: String,
+    /// Column of the DMS change sequence, if the DMS task writes one.
+    pub change_seq_column: Option<String>,
+    /// Prefix of the key's before-image columns, if the DMS task writes them.
+    pub before_image_prefix: Option<String>,
+}
+
+/// What is wrong with a table's description, with the attribute it is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TableError {
+    /// Attribute path in the words of the resource, for example `columns[3].name`.
+    pub attribute: Attribute,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// Attributes that [`Table::problems`] speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attribute {
+    /// A top-level attribute.
+    Top(&'static str),
+    /// An attribute of a nested object, for example `raw.retention_days`.
+    Nested(&'static str, &'static str),
+    /// An element of a list of strings.
+    Element(&'static str, usize),
+    /// The name of a column.
+    ColumnName(usize),
+}
+
+impl Table {
+    /// The stream on the raw table, which hands each change to the merge once.
+    pub fn stream(&self) -> TableName {
+        TableName::new(&self.raw.database, format!("stream_{}", self.raw.table))
+    }
+
+    /// The key columns, in the order of `primary_key`.
+    pub fn key_columns(&self) -> Vec<&Column> {
+        self.primary_key.iter().filter_map(|key| self.columns.iter().find(|c| c.name == *key)).collect()
+    }
+
+    /// Name of the before-image column of a key column.
+    pub fn before_image(&self, key: &str) -> Option<String> {
+        self.before_image_prefix.as_ref().map(|prefix| format!("{prefix}{key}"))
+    }
+
+    /// Columns of the raw table, in the order in which DMS writes them (facts/dms.md, "Column order").
+    pub fn raw_columns(&self) -> Vec<DatabendColumn> {
+        let mut out = vec![
+            DatabendColumn::nullable(OP_COLUMN, "VARCHAR"),
+            // A string in the files; kept as one so that no spelling of a time can make COPY fail.
+            DatabendColumn::nullable(&self.timestamp_column, "VARCHAR"),
+        ];
+        out.extend(self.columns.iter().map(|c| DatabendColumn::nullable(&c.name, c.raw_type())));
+        out.extend(self.change_seq_column.iter().map(|name| DatabendColumn::nullable(name, "VARCHAR")));
+        for key in self.key_columns() {
+            if let Some(name) = self.before_image(&key.name) {
+                out.push(DatabendColumn::nullable(name, key.raw_type()));
+            }
+        }
+        out
+    }
+
+    /// Columns of the ODS table.
+    pub fn ods_columns(&self) -> Vec<DatabendColumn> {
+        let mut out: Vec<_> = self
+            .columns
+            .iter()
+            .map(|c| {
+                if self.primary_key.contains(&c.name) {
+                    DatabendColumn::not_null(&c.name, c.ods_type())
+                } else {
+                    DatabendColumn::nullable(&c.name, c.ods_type())
+                }
+            })
+            .collect();
+        out.push(DatabendColumn::not_null(DELETED_COLUMN, "BOOLEAN").with_default("FALSE"));
+        out.push(DatabendColumn::not_null(SEQ_COLUMN, "VARCHAR").with_default("''"));
+        out
+    }
+
+    /// Everything that is wrong with this description; empty if it can be built.
+    pub fn problems(&self) -> Vec<TableError> {
+        let mut problems = Vec::new();
+        let mut say = |attribute, message: String| problems.push(TableError { attribute, message });
+        self.check_columns(&mut say);
+        self.check_key(&mut say);
+        self.check_names(&mut say);
+        self.check_path(&mut say);
+        if !(1..=90).contains(&self.retention_days) {
+            say(
+                Attribute::Nested("raw", "retention_days"),
+                format!(
+                    "must be 1 to 90 days (Databend keeps no more history for a stream), is {}",
+                    self.retention_days
+                ),
+            );
+        }
+        problems
+    }
+
+    fn check_columns(&self, say: &mut impl FnMut(Attribute, String)) {
+        if self.columns.is_empty() {
+            say(Attribute::Top("columns"), "at least the key columns must be listed".into());
+        }
+        let own = self.own_column_names();
+        for (i, column) in self.columns.iter().enumerate() {
+            let name = &column.name;
+            if !is_quotable(name) {
+                say(Attribute::ColumnName(i), unquotable("column", name));
+            }
+            // COPY matches names regardless of case, so two that differ only in case cannot be told apart.
+            if let Some(first) = self.columns[..i].iter().find(|c| same(&c.name, name)) {
+                let message = if first.name == *name {
+                    format!("column \"{name}\" is listed twice; remove one")
+                } else {
+                    format!(
+                        "columns \"{}\" and \"{name}\" differ only in case, which COPY from Parquet ignores",
+                        first.name
+                    )
+                };
+                say(Attribute::ColumnName(i), message);
+            }
+            if let Some(taken) = own.iter().find(|taken| same(taken, name)) {
+                say(
+                    Attribute::ColumnName(i),
+                    format!(
+                        "column \"{name}\" collides with \"{taken}\", which the pipeline adds; rename it on the way with a DMS rename-column rule, or change the attribute that names \"{taken}\""
+                    ),
+                );
+            } else if name.to_lowercase().starts_with(RESERVED_PREFIX) {
+                say(
+                    Attribute::ColumnName(i),
+                    format!(
+                        "names that begin with \"{RESERVED_PREFIX}\" belong to the pipeline; rename \"{name}\" on the way with a DMS rename-column rule"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn own_column_names(&self) -> Vec<String> {
+        let mut own = vec![
+            OP_COLUMN.to_owned(),
+            self.timestamp_column.clone(),
+            DELETED_COLUMN.to_owned(),
+            SEQ_COLUMN.to_owned(),
+        ];
+        own.extend(self.change_seq_column.clone());
+        own.extend(self.primary_key.iter().filter_map(|key| self.before_image(key)));
+        own
+    }
+
+    fn check_key(&self, say: &mut impl FnMut(Attribute, String)) {
+        if self.primary_key.is_empty() {
+            say(
+                Attribute::Top("primary_key"),
+                "a table without a primary key cannot be merged: name the columns that identify a row".into(),
+            );
+        }
+        for (i, key) in self.primary_key.iter().enumerate() {
+            if !self.columns.iter().any(|c| c.name == *key) {
+                let columns: Vec<_> = self.columns.iter().map(|c| c.name.as_str()).collect();
+                say(
+                    Attribute::Element("primary_key", i),
+                    format!(
+                        "\"{key}\" is not among the columns ({}); add it to columns or correct the name",
+                        columns.join(", ")
+                    ),
+                );
+            }
+            if self.primary_key[..i].contains(key) {
+                say(Attribute::Element("primary_key", i), format!("\"{key}\" is listed twice; remove one"));
+            }
+        }
+        for (i, name) in self.cluster_by.iter().enumerate() {
+            if !self.columns.iter().any(|c| c.name == *name) {
+                say(
+                    Attribute::Nested("ods", "cluster_by"),
+                    format!(
+                        "\"{name}\" (element {i}) is not among the columns; cluster by columns of the table"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn check_names(&self, say: &mut impl FnMut(Attribute, String)) {
+        let names = [
+            (Attribute::Nested("raw", "database"), "database", &self.raw.database),
+            (Attribute::Nested("raw", "table"), "table", &self.raw.table),
+            (Attribute::Nested("ods", "database"), "database", &self.ods.database),
+            (Attribute::Nested("ods", "table"), "table", &self.ods.table),
+            (Attribute::Top("timestamp_column"), "column", &self.timestamp_column),
+        ];
+        for (attribute, kind, name) in names {
+            if !is_quotable(name) {
+                say(attribute, unquotable(kind, name));
+            }
+        }
+        if self.ods.database.contains('\\') {
+            say(
+                Attribute::Nested("ods", "database"),
+                format!(
+                    "\"{}\" holds a backslash, which Databend cannot read in a database name; choose another",
+                    self.ods.database
+                ),
+            );
+        }
+        if self.raw == self.ods {
+            say(
+                Attribute::Nested("ods", "table"),
+                format!("raw and ODS are both {}; give them different databases or tables", self.raw.plain()),
+            );
+        }
+        // STREAM_STATUS takes 'database.stream' in one string (facts/databend.md, "Tasks").
+        for (attribute, name) in [
+            (Attribute::Nested("raw", "database"), &self.raw.database),
+            (Attribute::Nested("raw", "table"), &self.raw.table),
+        ] {
+            if name.contains(['.', '\'', '\\']) {
+                say(
+                    attribute,
+                    format!(
+                        "\"{name}\" holds a dot, quote or backslash, which STREAM_STATUS cannot name; choose another name for the raw table"
+                    ),
+                );
+            }
+        }
+    }
+
+    fn check_path(&self, say: &mut impl FnMut(Attribute, String)) {
+        let path = &self.path;
+        if path.starts_with('/') || !path.ends_with('/') {
+            say(
+                Attribute::Top("path"),
+                format!(
+                    "must be a folder under the stage, without a leading and with a trailing slash, like \"shop/orders/\"; is \"{path}\""
+                ),
+            );
+        }
+        // A task's text is printed again by Databend without escaping its file location (databend-common-ast).
+        if path.contains(['\'', '\\']) || path.chars().any(char::is_control) {
+            say(
+                Attribute::Top("path"),
+                format!(
+                    "\"{path}\" holds a quote, backslash or control character, which a Databend task cannot store; rename the table on the way with a DMS rename rule and set path to the new folder"
+                ),
+            );
+        }
+    }
+}
+
+fn same(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+fn unquotable(kind: &str, name: &str) -> String {
+    if name.is_empty() {
+        format!("a {kind} name must not be empty")
+    } else {
+        format!(
+            "{kind} name \"{name}\" holds both a backslash and a backtick, which Databend has no way to quote; choose another"
+        )
+    }
+}
+
+/// A small table for tests of every module.
+#[cfg(test)]
+pub(crate) fn orders() -> Table {
+    Table {
+        stage: "dms".into(),
+        path: "shop/orders/".into(),
+        source_schema: "shop".into(),
+        source_table: "orders".into(),
+        columns: [("order_id", "bigint"), ("amount", "decimal(12,2)"), ("note", "text")]
+            .into_iter()
+            .map(|(name, ty)| Column { name: name.into(), ty: ty.parse().unwrap() })
+            .collect(),
+        primary_key: vec!["order_id".into()],
+        raw: TableName::new("raw", "orders"),
+        retention_days: 15,
+        ods: TableName::new("ods", "orders"),
+        cluster_by: Vec::new(),
+        timestamp_column: DEFAULT_TIMESTAMP_COLUMN.into(),
+        change_seq_column: Some(DEFAULT_CHANGE_SEQ_COLUMN.into()),
+        before_image_prefix: Some(DEFAULT_BEFORE_IMAGE_PREFIX.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only_problem(table: &Table) -> (Attribute, String) {
+        let mut problems = table.problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let problem = problems.remove(0);
+        (problem.attribute, problem.message)
+    }
+
+    fn column(name: &str) -> Column {
+        Column { name: name.into(), ty: "int".parse().unwrap() }
+    }
+
+    #[test]
+    fn a_good_table_has_no_problems() {
+        assert_eq!(orders().problems(), []);
+    }
+
+    #[test]
+    fn raw_has_the_columns_of_dms_in_its_order() {
+        let names: Vec<_> = orders().raw_columns().into_iter().map(|c| c.name).collect();
+        assert_eq!(
+            names,
+            [
+                "Op",
+                "_dms_ingestion_timestamp",
+                "order_id",
+                "amount",
+                "note",
+                "_dms_change_seq",
+                "_dms_before_order_id"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_must_be_a_column() {
+        let mut table = orders();
+        table.primary_key = vec!["id".into()];
+        let (attribute, message) = only_problem(&table);
+        assert_eq!(attribute, Attribute::Element("primary_key", 0));
+        assert_eq!(
+            message,
+            "\"id\" is not among the columns (order_id, amount, note); add it to columns or correct the name"
+        );
+        table.primary_key.clear();
+        assert_eq!(only_problem(&table).0, Attribute::Top("primary_key"));
+    }
+
+    #[test]
+    fn duplicate_columns_are_refused_in_any_case() {
+        let mut table = orders();
+        table.columns.push(column("amount"));
+        assert_eq!(
+            only_problem(&table),
+            (Attribute::ColumnName(3), "column \"amount\" is listed twice; remove one".into())
+        );
+        table.columns[3] = column("AMOUNT");
+        assert!(only_problem(&table).1.contains("differ only in case"));
+    }
+
+    #[test]
+    fn names_of_the_pipeline_are_refused_as_columns() {
+        for name in ["op", "IS_DELETED", "_dms_before_order_id", "_cdc_x"] {
+            let mut table = orders();
+            table.columns.push(column(name));
+            assert_eq!(only_problem(&table).0, Attribute::ColumnName(3), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_must_be_a_folder_that_a_task_can_store() {
+        for path in ["/shop/orders/", "shop/orders", "shop/o'rders/", "shop\\orders/", ""] {
+            let mut table = orders();
+            table.path = path.into();
+            assert_eq!(only_problem(&table).0, Attribute::Top("path"), "{path}");
+        }
+    }
+
+    #[test]
+    fn raw_and_ods_must_differ() {
+        let mut table = orders();
+        table.ods = table.raw.clone();
+        assert!(only_problem(&table).1.contains("raw and ODS are both raw.orders"));
+    }
+}
