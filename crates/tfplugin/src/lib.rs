@@ -1,1 +1,46 @@
-//! tfplugin
+//! The Terraform plugin protocol, version 6, for providers in Rust. It knows nothing of any particular provider.
+//!
+//! A provider implements [`Provider`], [`Resource`], [`DataSource`] and [`Function`], and its `main` is
+//! `tfplugin::serve(provider)`.
+//!
+//! # Layout
+//!
+//! | module | what |
+//! |---|---|
+//! | [`provider`], [`resource`], [`data_source`], [`function`] | what a provider implements |
+//! | [`plan`] | what every resource's plan has to decide |
+//! | [`schema`], [`types`] | attributes and their types |
+//! | [`value`] | values, and serde between them and resource models |
+//! | [`path`], [`diagnostic`] | errors and warnings, each with the attribute it is about |
+//! | [`context`] | cancellation |
+//! | `wire` | values as they travel: msgpack and JSON, by the schema |
+
+pub mod context;
+pub mod data_source;
+pub mod diagnostic;
+pub mod function;
+pub mod path;
+pub mod plan;
+pub mod provider;
+pub mod resource;
+pub mod schema;
+pub mod types;
+pub mod value;
+mod wire;
+
+pub use async_trait::async_trait;
+pub use context::Context;
+pub use data_source::{DataSource, ReadDataRequest, ReadDataResponse};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use function::{Arguments, Function, FunctionError, Parameter};
+pub use path::AttributePath;
+pub use plan::Plan;
+pub use provider::{ConfigureRequest, Provider, ValidateRequest};
+pub use resource::{
+    ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, ImportRequest, ImportResponse, Imported,
+    PlanRequest, PlanResponse, Private, ReadRequest, ReadResponse, Resource, SoFar, UpdateRequest,
+    UpgradeRequest,
+};
+pub use schema::{Attribute, Schema};
+pub use types::Type;
+pub use value::{Attr, Value, from_value, to_value};

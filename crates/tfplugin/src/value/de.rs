@@ -1,0 +1,361 @@
+//! From a [`Value`] to a resource model, with the path of what does not fit.
+
+use std::collections::btree_map;
+use std::fmt;
+
+use serde::de::value::UnitDeserializer;
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+
+use super::{Number, Value};
+use crate::path::Step;
+use crate::{AttributePath, Diagnostic};
+
+/// Reads a value into `T`. The error carries the path of the attribute that does not fit.
+pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, Diagnostic> {
+    T::deserialize(ValueDeserializer(value)).map_err(|error| {
+        let mut diagnostic = Diagnostic::error(error.summary()).at(error.path);
+        diagnostic.detail = error.message;
+        diagnostic
+    })
+}
+
+/// What went wrong, and where: each level puts its step in front.
+#[derive(Debug)]
+pub(super) struct Error {
+    path: AttributePath,
+    message: String,
+    unknown: bool,
+}
+
+impl Error {
+    fn unknown() -> Self {
+        let message = "The value is known only after apply, and is needed now.".to_owned();
+        Self { path: AttributePath::root(), message, unknown: true }
+    }
+
+    fn under(mut self, step: Step) -> Self {
+        self.path.prepend(step);
+        self
+    }
+
+    fn summary(&self) -> &'static str {
+        if self.unknown { "Unknown value" } else { "Invalid value" }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { path: AttributePath::root(), message: message.to_string(), unknown: false }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ValueDeserializer<'a>(&'a Value);
+
+impl<'a> ValueDeserializer<'a> {
+    /// Unknown is told as a newtype struct, which only `Attr` and `Value` understand: see their visitors.
+    fn visit_unknown<'de, V: Visitor<'de>>(visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(UnitDeserializer::<Error>::new()).map_err(|_| Error::unknown())
+    }
+
+    fn visit_map<'de, V: Visitor<'de>>(
+        self,
+        visitor: V,
+        step: fn(String) -> Step,
+    ) -> Result<V::Value, Error> {
+        match self.0.untyped() {
+            Value::Map(attributes) => {
+                visitor.visit_map(MapAccess { rest: attributes.iter(), current: None, step })
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.untyped() {
+            Value::Null => visitor.visit_unit(),
+            Value::Unknown => Self::visit_unknown(visitor),
+            Value::Bool(bool) => visitor.visit_bool(*bool),
+            Value::Number(Number::Int(int)) => visitor.visit_i64(*int),
+            Value::Number(Number::Float(float)) => visitor.visit_f64(*float),
+            Value::Number(Number::Decimal(text)) => match text.parse::<u64>() {
+                Ok(int) => visitor.visit_u64(int),
+                Err(_) => visitor.visit_f64(text.parse().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => visitor.visit_str(text),
+            Value::List(elements) => visitor.visit_seq(SeqAccess { rest: elements.iter().enumerate() }),
+            Value::Map(_) | Value::Typed(_) => self.visit_map(visitor, Step::Attribute),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.untyped() {
+            Value::Null => visitor.visit_none(),
+            Value::Unknown => Self::visit_unknown(visitor),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.visit_map(visitor, Step::Attribute)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.visit_map(visitor, Step::Key)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        match self.0.untyped() {
+            Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Value::Unknown => Err(Error::unknown()),
+            _ => Err(de::Error::invalid_type(unexpected(self.0), &visitor)),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct identifier ignored_any
+    }
+}
+
+fn unexpected(value: &Value) -> de::Unexpected<'_> {
+    match value.untyped() {
+        Value::Null => de::Unexpected::Unit,
+        Value::Bool(bool) => de::Unexpected::Bool(*bool),
+        Value::Number(number) => de::Unexpected::Float(number.as_f64()),
+        Value::String(text) => de::Unexpected::Str(text),
+        Value::List(_) => de::Unexpected::Seq,
+        Value::Map(_) => de::Unexpected::Map,
+        Value::Unknown | Value::Typed(_) => de::Unexpected::Other("unknown value"),
+    }
+}
+
+struct SeqAccess<'a> {
+    rest: std::iter::Enumerate<std::slice::Iter<'a, Value>>,
+}
+
+impl<'de> de::SeqAccess<'de> for SeqAccess<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some((index, element)) = self.rest.next() else { return Ok(None) };
+        seed.deserialize(ValueDeserializer(element))
+            .map(Some)
+            .map_err(|error| error.under(Step::Index(index)))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+struct MapAccess<'a> {
+    rest: btree_map::Iter<'a, String, Value>,
+    current: Option<(&'a String, &'a Value)>,
+    step: fn(String) -> Step,
+}
+
+impl<'de> de::MapAccess<'de> for MapAccess<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        self.current = self.rest.next();
+        let Some((name, _)) = self.current else { return Ok(None) };
+        seed.deserialize(name.as_str().into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let Some((name, value)) = self.current.take() else {
+            return Err(de::Error::custom("a value was asked for before its name"));
+        };
+        seed.deserialize(ValueDeserializer(value)).map_err(|error| error.under((self.step)(name.clone())))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, _: D) -> Result<Value, D::Error> {
+        Ok(Value::Unknown)
+    }
+
+    fn visit_bool<E: de::Error>(self, bool: bool) -> Result<Value, E> {
+        Ok(Value::Bool(bool))
+    }
+
+    fn visit_i64<E: de::Error>(self, int: i64) -> Result<Value, E> {
+        Ok(int.into())
+    }
+
+    fn visit_u64<E: de::Error>(self, int: u64) -> Result<Value, E> {
+        Ok(int.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, float: f64) -> Result<Value, E> {
+        Ok(float.into())
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut elements = Vec::with_capacity(access.size_hint().unwrap_or(0));
+        while let Some(element) = access.next_element()? {
+            elements.push(element);
+        }
+        Ok(Value::List(elements))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let mut attributes = std::collections::BTreeMap::new();
+        while let Some((name, value)) = access.next_entry()? {
+            attributes.insert(name, value);
+        }
+        Ok(Value::Map(attributes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::Attr;
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Column {
+        name: String,
+        nullable: Option<bool>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Mode {
+        Fast,
+        Safe,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Table {
+        columns: Vec<Column>,
+        tags: BTreeMap<String, u8>,
+        mode: Mode,
+        id: Attr<String>,
+        free: Value,
+    }
+
+    fn table() -> Value {
+        Value::object([
+            ("columns", Value::List(vec![Value::object([("name", "id".into()), ("nullable", Value::Null)])])),
+            ("tags", Value::object([("a b", 7.into())])),
+            ("mode", "safe".into()),
+            ("id", Value::Unknown),
+            ("free", Value::List(vec![Value::Unknown, 1.into()])),
+        ])
+    }
+
+    fn error_at(path: &str, value: Value) -> Diagnostic {
+        let mut all = table();
+        assert!(all.set(path, value));
+        from_value::<Table>(&all).unwrap_err()
+    }
+
+    #[test]
+    fn reads_a_model() {
+        let expected = Table {
+            columns: vec![Column { name: "id".into(), nullable: None }],
+            tags: BTreeMap::from([("a b".into(), 7)]),
+            mode: Mode::Safe,
+            id: Attr::Unknown,
+            free: Value::List(vec![Value::Unknown, 1.into()]),
+        };
+        assert_eq!(from_value::<Table>(&table()).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_error_names_the_attribute() {
+        assert_eq!(error_at("columns[0].name", 3.into()).path.to_string(), "columns[0].name");
+        assert_eq!(error_at("columns[0]", Value::Null).path.to_string(), "columns[0]");
+        let key = error_at("tags[\"a b\"]", 300.into());
+        assert_eq!(key.path.to_string(), "tags[\"a b\"]");
+        assert!(key.detail.contains("300"), "{key}");
+        let variant = error_at("mode", "slow".into());
+        assert_eq!(variant.path.to_string(), "mode");
+        assert!(variant.detail.contains("`fast` or `safe`"), "{variant}");
+    }
+
+    #[test]
+    fn an_unknown_needs_a_field_for_it() {
+        for path in ["columns", "columns[0]", "columns[0].name", "columns[0].nullable", "tags", "mode"] {
+            let error = error_at(path, Value::Unknown);
+            assert_eq!(error.summary, "Unknown value", "{path}: {error}");
+            assert_eq!(error.path.to_string(), path);
+        }
+    }
+
+    #[test]
+    fn typed_values_are_seen_through() {
+        let typed = Value::Typed(Box::new((crate::Type::list(crate::Type::String), vec!["a"].into())));
+        assert_eq!(from_value::<Vec<String>>(&typed).unwrap(), vec!["a".to_owned()]);
+    }
+}
