@@ -49,14 +49,14 @@ pub fn task_history<S: AsRef<str>>(tasks: &[S], limit: u32) -> String {
     )
 }
 
-/// The files under a path of a stage. `path` is relative to the stage's root and ends in `/`.
+/// The files under a path of a stage, which is relative to the stage's root and ends in `/`.
+///
+/// The table function and not `LIST`: it takes the location as a string literal, so that no character of it needs care.
 pub fn list_files(stage: &str, path: &str) -> String {
-    format!("LIST {}", stage_location(stage, path))
-}
-
-/// `'@stage/path'`, quoted whole, so that no character of either needs care.
-fn stage_location(stage: &str, path: &str) -> String {
-    literal(&format!("@{stage}/{path}"))
+    format!(
+        "SELECT name, size, last_modified FROM list_stage(location => {})",
+        literal(&format!("@{stage}/{path}"))
+    )
 }
 
 /// The server's clock. Leases and ages are measured by it alone, never by this machine's.
@@ -73,6 +73,14 @@ mod tests {
         assert_eq!(
             task_history(&["a_load", "it's"], 50),
             "SELECT * FROM system.task_history WHERE name IN ('a_load', 'it''s') ORDER BY scheduled_time DESC LIMIT 50"
+        );
+    }
+
+    #[test]
+    fn files_are_listed_by_a_literal_location() {
+        assert_eq!(
+            list_files("dms", "shop/it's/"),
+            "SELECT name, size, last_modified FROM list_stage(location => '@dms/shop/it''s/')"
         );
     }
 
