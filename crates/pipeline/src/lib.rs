@@ -1,11 +1,32 @@
-//! wip
+//! What a MySQL → DMS → S3 → Databend pipeline is, and the SQL and DMS documents that make it. Pure: no I/O, no
+//! Terraform types, so that every statement can be read and tested as text.
+//!
+//! # Layout
+//!
+//! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
+//! - [`table`]: one replicated table and the rules that its description must keep.
+//! - [`stage`], [`schedule`], [`chain`]: the stage, and the tasks that keep tables up to date.
+//! - [`pipeline`]: one table's pipeline with its SQL, as Terraform's state carries it from provider to runbook.
+//! - [`sql`]: every statement, one file each. Nothing else in the project builds SQL.
+//! - [`dms`]: the JSON documents that AWS DMS takes.
+//!
+//! # How a change travels
+//!
+//! DMS writes a Parquet row per change. [`sql::load`] copies it into raw. The stream on raw hands it to [`sql::merge`]
+//! once. The merge takes the newest change per key by the order key (the DMS change sequence; full-load rows come first)
+//! and never goes back, so a file that comes twice, late or out of order changes nothing.
+
 pub mod chain;
 pub mod column;
+pub mod dms;
 pub mod mysql_type;
 pub mod pipeline;
 pub mod schedule;
 pub mod sql;
+pub mod stage;
 pub mod table;
 
+pub use chain::Chain;
 pub use pipeline::Pipeline;
+pub use stage::Stage;
 pub use table::Table;

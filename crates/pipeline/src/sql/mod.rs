@@ -11,6 +11,8 @@ mod merge;
 mod normalize;
 pub mod quote;
 pub mod session;
+mod stage;
+mod table_ddl;
 mod task;
 pub mod task_control;
 #[cfg(test)]
@@ -23,6 +25,11 @@ pub use load::{load, load_full, location};
 pub use merge::merge;
 pub use normalize::{normalize, same_body, same_condition, same_sql};
 pub use quote::{TableName, ident, idents, is_quotable, literal};
+pub use stage::{create_stage, drop_stage, replace_stage, set_stage_comment};
+pub use table_ddl::{
+    add_column, cluster_by, create_database, create_ods, create_raw, create_stream, drop_stream, drop_table,
+    modify_column, raw_options, set_options,
+};
 pub use task::{
     create_task, drop_task, modify_task_body, modify_task_when, set_task_error_integration,
     set_task_parameters, set_task_schedule, set_task_suspend_after_failures, set_task_warehouse,

@@ -18,7 +18,7 @@ pub fn ident(name: &str) -> String {
 /// A database name must have no backslash at all ([`crate::table::Table::problems`]): where a statement begins its FROM
 /// with one, the grammar tries it as a file location first and stops at what is no escape.
 pub fn is_quotable(name: &str) -> bool {
-    !name.is_empty() && !(name.contains('\\') && name.contains('`'))
+    !(name.is_empty() || name.contains('\\') && name.contains('`'))
 }
 
 /// A value as a string literal. Databend reads backslash escapes inside single quotes, so they are doubled too.

@@ -1,6 +1,6 @@
 //! Settings that every session and task of the product runs with.
 
-use crate::sql::{ident, literal};
+use crate::sql::literal;
 
 /// Name and value of each setting.
 ///

@@ -7,22 +7,21 @@ use crate::sql::literal;
 /// `CREATE TASK`. Names of tasks are printed bare, since Databend keeps the quotes of a quoted one as part of the name;
 /// [`crate::chain::Chain::check_name`] admits only names that need none.
 pub fn create_task(task: &Task) -> String {
-    let mut out = format!("CREATE TASK {} WAREHOUSE = {}", task.name, literal(&task.warehouse));
-    if let Some(schedule) = &task.schedule {
-        out.push_str(&format!(" SCHEDULE = {}", schedule.sql()));
-    }
-    if let Some(after) = &task.after {
-        out.push_str(&format!(" AFTER {}", literal(after)));
-    }
-    if let Some(when) = &task.when {
-        out.push_str(&format!(" WHEN {when}"));
-    }
-    out.push_str(&format!(" SUSPEND_TASK_AFTER_NUM_FAILURES = {}", task.suspend_after_failures));
-    if let Some(integration) = &task.error_integration {
-        out.push_str(&format!(" ERROR_INTEGRATION = {}", literal(integration)));
-    }
-    out.push_str(&format!(" {} AS {}", parameters(), task.body.sql()));
-    out
+    let optional = [
+        task.schedule.as_ref().map(|schedule| format!(" SCHEDULE = {}", schedule.sql())),
+        task.after.as_ref().map(|after| format!(" AFTER {}", literal(after))),
+        task.when.as_ref().map(|when| format!(" WHEN {when}")),
+        task.error_integration.as_ref().map(|name| format!(" ERROR_INTEGRATION = {}", literal(name))),
+    ];
+    format!(
+        "CREATE TASK {} WAREHOUSE = {}{} SUSPEND_TASK_AFTER_NUM_FAILURES = {} {} AS {}",
+        task.name,
+        literal(&task.warehouse),
+        optional.into_iter().flatten().collect::<String>(),
+        task.suspend_after_failures,
+        parameters(),
+        task.body.sql()
+    )
 }
 
 fn parameters() -> String {
