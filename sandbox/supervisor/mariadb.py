@@ -1,0 +1,130 @@
+"""The source: a real MariaDB server with the binlog as facts/dms.md section 8 wants it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pymysql
+
+from sandbox.supervisor.child import Child
+from sandbox.supervisor.errors import SandboxError
+
+USER = "sandbox"
+PASSWORD = "sandbox"
+
+_INSTALL = "install Debian's package: apt-get install mariadb-server"
+
+
+def dsn(port: int) -> str:
+    return f"mysql://{USER}:{PASSWORD}@127.0.0.1:{port}/"
+
+
+def _program(name: str) -> str:
+    # Debian keeps the server in /usr/sbin, which is not in the PATH of an ordinary user.
+    search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    found = shutil.which(name, path=search)
+    if found is None:
+        raise SandboxError(f"{name} is missing; {_INSTALL}")
+    return found
+
+
+def _as_root() -> list[str]:
+    # The server refuses to run as root unless told to.
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def create(data: Path, log: Path) -> None:
+    """An empty server in `data`, made in a folder beside it, so that a half-made one is never taken for whole."""
+    if data.exists():
+        return
+    making = data.with_name(data.name + ".making")
+    shutil.rmtree(making, ignore_errors=True)
+    command = [
+        _program("mariadb-install-db"),
+        "--no-defaults",
+        f"--datadir={making}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve",
+        "--innodb-flush-log-at-trx-commit=0",
+        *_as_root(),
+    ]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    with log.open("ab") as sink:
+        sink.write(done.stdout)
+    if done.returncode != 0:
+        end = done.stdout.decode(errors="replace")[-2000:]
+        raise SandboxError(f"mariadb-install-db failed with exit code {done.returncode}:\n{end}")
+    making.rename(data)
+
+
+def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None]) -> Child:
+    data = home / "data"
+    temporary = home / "tmp"
+    home.mkdir(parents=True, exist_ok=True)
+    temporary.mkdir(exist_ok=True)
+    create(data, log)
+    init = home / "init.sql"
+    # Run by the server itself at every start; the user may come from any address of this machine.
+    # One statement per line, as init_file wants it.
+    init.write_text(
+        "SET sql_log_bin = 0;\n"
+        f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n"
+        f"GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
+    )
+    command = [
+        _program("mariadbd"),
+        "--no-defaults",
+        f"--datadir={data}",
+        f"--tmpdir={temporary}",
+        f"--init-file={init}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        # Relative to the data folder: the path of a socket may have 107 characters only.
+        "--socket=mysqld.sock",
+        "--pid-file=mysqld.pid",
+        "--skip-name-resolve",
+        "--character-set-server=utf8mb4",
+        "--default-time-zone=+00:00",
+        "--server-id=1",
+        "--log-bin=binlog",
+        "--binlog-format=ROW",
+        "--binlog-row-image=FULL",
+        # Column names in the log, so that an old event is read by the table definition of its own time.
+        "--binlog-row-metadata=FULL",
+        "--expire-logs-days=7",
+        # A crash of the server loses nothing; only a crash of the whole machine could.
+        "--sync-binlog=0",
+        "--innodb-flush-log-at-trx-commit=2",
+        "--innodb-buffer-pool-size=64M",
+        "--performance-schema=OFF",
+        "--max-connections=300",
+        *_as_root(),
+    ]
+    return Child("mariadbd", command, log, on_exit)
+
+
+def wait_ready(server: Child, port: int, seconds: float) -> None:
+    """Until the server answers a query as the sandbox's user."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if not server.running():
+            raise SandboxError(f"mariadbd stopped before it was ready{server.last_words()}")
+        try:
+            with pymysql.connect(host="127.0.0.1", port=port, user=USER, password=PASSWORD, connect_timeout=5) as session:
+                with session.cursor() as cursor:
+                    cursor.execute("SELECT @@log_bin, @@binlog_format, @@binlog_row_image, @@port")
+                    answer = cursor.fetchone()
+        except pymysql.err.MySQLError as error:
+            if time.monotonic() > deadline:
+                raise SandboxError(f"mariadbd was not ready after {seconds:.0f} s: {error}{server.last_words()}") from None
+            time.sleep(0.1)
+            continue
+        if answer != (1, "ROW", "FULL", port):
+            raise SandboxError(f"mariadbd does not run with the settings it was given: {answer}")
+        return
