@@ -44,6 +44,8 @@ pub struct Pipeline {
     pub initial_insert_sql: String,
     /// MERGE of the stream into ODS: the merge task.
     pub merge_sql: String,
+    /// MERGE of every change that raw keeps: after a column was added.
+    pub merge_all_sql: String,
     /// Removal of old rows from raw: the clean-up task.
     pub cleanup_sql: String,
 }
@@ -69,6 +71,7 @@ impl Pipeline {
             full_load_sql: sql::load_full(table),
             initial_insert_sql: sql::initial_insert(table),
             merge_sql: sql::merge(table),
+            merge_all_sql: sql::merge_all(table),
             cleanup_sql: sql::cleanup(table),
         }
     }

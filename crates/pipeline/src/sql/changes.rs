@@ -1,6 +1,6 @@
-//! The newest change per key, read from the stream: what both the merge and the initial insert are made of.
+//! The newest change per key: what the merges and the initial insert are made of.
 
-use crate::sql::{ident, idents};
+use crate::sql::{TableName, ident, idents};
 use crate::table::{OP_COLUMN, SEQ_COLUMN, Table};
 
 /// Alias of the change kind within generated SQL: `I`, `U` or `D`.
@@ -20,13 +20,12 @@ pub(super) fn raw(column: &str) -> String {
     format!("r.{}", ident(column))
 }
 
-/// A SELECT with one row per key: every ODS column but the flags, then the change kind and the order key.
+/// A SELECT with one row per key of `from` (the stream, or raw itself): every ODS column but the flags, then the change kind and the order key.
 ///
 /// A U whose key changed is two changes: a delete of the old key and an upsert of the new one. DMS writes one row with
 /// the old key only in its before-image columns (facts/dms.md §2). A D row is read for its key alone, since nothing
 /// else in it can be relied on (§3). A missing Op is a full-load row of an endpoint without `IncludeOpForFullLoad`.
-pub(super) fn newest_per_key(table: &Table) -> String {
-    let stream = table.stream();
+pub(super) fn newest_per_key(table: &Table, from: &TableName) -> String {
     let seq = order_key(table);
     let ts = raw(&table.timestamp_column);
     let upserts: Vec<_> = table
@@ -35,7 +34,7 @@ pub(super) fn newest_per_key(table: &Table) -> String {
         .map(|c| format!("{} AS {}", c.cast_raw(&raw(&c.name)), ident(&c.name)))
         .collect();
     let mut changes = format!(
-        "SELECT {}, COALESCE({}, 'I') AS {}, {seq} AS {}, {ts} AS {} FROM {stream} AS r",
+        "SELECT {}, COALESCE({}, 'I') AS {}, {seq} AS {}, {ts} AS {} FROM {from} AS r",
         upserts.join(", "),
         raw(OP_COLUMN),
         ident(CHANGE_OP),
@@ -44,7 +43,7 @@ pub(super) fn newest_per_key(table: &Table) -> String {
     );
     if let Some(prefix) = &table.before_image_prefix {
         changes.push_str(" UNION ALL ");
-        changes.push_str(&old_keys(table, prefix, &seq, &ts));
+        changes.push_str(&old_keys(table, from, prefix, &seq, &ts));
     }
     let keys = idents(&table.primary_key);
     let has_key: Vec<_> = table.primary_key.iter().map(|k| format!("{} IS NOT NULL", ident(k))).collect();
@@ -58,7 +57,7 @@ pub(super) fn newest_per_key(table: &Table) -> String {
 
 /// Deletes of the old keys of rows whose key changed. A composite key may change in part: DMS then fills the before
 /// image of the whole key, but a column that it left out counts as unchanged.
-fn old_keys(table: &Table, prefix: &str, seq: &str, ts: &str) -> String {
+fn old_keys(table: &Table, from: &TableName, prefix: &str, seq: &str, ts: &str) -> String {
     let mut columns = Vec::new();
     let mut changed = Vec::new();
     for column in &table.columns {
@@ -77,12 +76,11 @@ fn old_keys(table: &Table, prefix: &str, seq: &str, ts: &str) -> String {
         }
     }
     format!(
-        "SELECT {}, 'D' AS {}, {seq} AS {}, {ts} AS {} FROM {} AS r WHERE {} = 'U' AND ({})",
+        "SELECT {}, 'D' AS {}, {seq} AS {}, {ts} AS {} FROM {from} AS r WHERE {} = 'U' AND ({})",
         columns.join(", "),
         ident(CHANGE_OP),
         ident(SEQ_COLUMN),
         ident(CHANGE_TS),
-        table.stream(),
         raw(OP_COLUMN),
         changed.join(" OR "),
     )
@@ -104,8 +102,8 @@ mod tests {
     #[test]
     fn without_before_images_the_stream_is_read_once() {
         let mut table = orders();
-        assert_eq!(newest_per_key(&table).matches("stream_orders").count(), 2);
+        assert_eq!(newest_per_key(&table, &table.stream()).matches("stream_orders").count(), 2);
         table.before_image_prefix = None;
-        assert_eq!(newest_per_key(&table).matches("stream_orders").count(), 1);
+        assert_eq!(newest_per_key(&table, &table.stream()).matches("stream_orders").count(), 1);
     }
 }

@@ -15,7 +15,7 @@ pub fn initial_insert(table: &Table) -> String {
         deleted = ident(DELETED_COLUMN),
         op = ident(CHANGE_OP),
         seq = ident(SEQ_COLUMN),
-        source = newest_per_key(table),
+        source = newest_per_key(table, &table.stream()),
     )
 }
 

@@ -1,10 +1,10 @@
-//! The merge of a stream into ODS.
+//! The merge of changes into ODS.
 
 use crate::sql::changes::{CHANGE_OP, newest_per_key};
-use crate::sql::{ident, idents};
+use crate::sql::{TableName, ident, idents};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 
-/// `MERGE` of the newest change per key.
+/// `MERGE` of what the stream has not given up yet: what the merge task runs.
 ///
 /// - It never goes back: a change older than what the row shows does nothing, so duplicates, replays and late files do
 ///   no harm.
@@ -13,6 +13,17 @@ use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 /// - The session must have `enable_join_runtime_filter = 0` ([`super::session::SETTINGS`]), or Databend may insert
 ///   existing keys again (facts/databend.md, "MERGE can give silently wrong results").
 pub fn merge(table: &Table) -> String {
+    merge_from(table, &table.stream())
+}
+
+/// `MERGE` of every change that raw keeps, which leaves the stream alone. It brings ODS up to date where a merge did not
+/// see a change or a column: after a stream was made again, and after a column was added. Where ODS is right it writes
+/// the same values again.
+pub fn merge_all(table: &Table) -> String {
+    merge_from(table, &table.raw)
+}
+
+fn merge_from(table: &Table, from: &TableName) -> String {
     let on: Vec<_> = table.primary_key.iter().map(|k| format!("t.{0} = s.{0}", ident(k))).collect();
     let (op, seq, deleted) = (ident(CHANGE_OP), ident(SEQ_COLUMN), ident(DELETED_COLUMN));
     let values: Vec<_> = table
@@ -33,7 +44,7 @@ pub fn merge(table: &Table) -> String {
          WHEN NOT MATCHED AND s.{op} = 'D' THEN INSERT ({keys}, {deleted}, {seq}) VALUES ({source_keys}, TRUE, s.{seq}) \
          WHEN NOT MATCHED AND s.{op} <> 'D' THEN INSERT ({all}, {deleted}, {seq}) VALUES ({source_all}, FALSE, s.{seq})",
         ods = table.ods,
-        source = newest_per_key(table),
+        source = newest_per_key(table, from),
         on = on.join(" AND "),
         values = values.join(", "),
         source_keys = source_keys.join(", "),
@@ -72,6 +83,13 @@ mod tests {
         );
         assert_eq!(merge(&orders()), expected);
         assert_parses(expected);
+    }
+
+    #[test]
+    fn a_merge_of_all_reads_raw_instead_of_the_stream() {
+        let table = orders();
+        let expected = merge(&table).replace(r#""raw"."stream_orders""#, r#""raw"."orders""#);
+        assert_eq!(merge_all(&table), expected);
     }
 
     #[test]
