@@ -1,0 +1,243 @@
+//! What can go wrong with Databend, and how the driver's errors are told apart.
+
+use databend_driver::Error as DriverError;
+
+use crate::redact;
+
+/// Databend error codes that the project knows by name (facts/databend.md).
+pub mod code {
+    /// A database that is not there.
+    pub const UNKNOWN_DATABASE: u16 = 1003;
+    /// A table that is not there.
+    pub const UNKNOWN_TABLE: u16 = 1025;
+    /// Tasks do not exist on this Databend: it has no cloud control.
+    pub const NO_CLOUD_CONTROL: u16 = 1702;
+    /// The table changed under the statement.
+    pub const TABLE_VERSION_MISMATCHED: u16 = 2009;
+    /// A stage that is not there.
+    pub const UNKNOWN_STAGE: u16 = 2501;
+    /// Two writers changed the same rows; shows at COMMIT.
+    pub const CONFLICT: u16 = 4001;
+}
+
+/// An error of Databend or on the way to it. Never holds a secret, so it may be shown and logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WarehouseError {
+    /// The DSN cannot be used.
+    #[error(
+        "the Databend DSN is wrong: {problem}. Write it as \
+         databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME (add &sslmode=disable for plain http), in \
+         DATABEND_DSN or in the provider's dsn"
+    )]
+    Dsn {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The statement was not sent, or surely not taken: nothing happened.
+    #[error(
+        "Databend at {address} cannot be reached: {detail}. Check that it runs, the host, port and sslmode of the DSN, \
+         and the network between"
+    )]
+    Unreachable {
+        /// host:port.
+        address: String,
+        /// What the network said.
+        detail: String,
+    },
+    /// The user is not let in.
+    #[error(
+        "Databend at {address} does not accept the credentials of user \"{user}\": {detail}. Correct user and password \
+         in the DSN"
+    )]
+    Authentication {
+        /// host:port.
+        address: String,
+        /// The DSN's user.
+        user: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// The server answered: no.
+    #[error("Databend refused {statement}: {message} (code {code})")]
+    Sql {
+        /// Databend's error code.
+        code: u16,
+        /// What the server said, without secrets.
+        message: String,
+        /// The beginning of the statement.
+        statement: String,
+    },
+    /// No answer came, or one that says nothing about the statement: it may have been done or not.
+    #[error("Databend gave no answer to {statement}, so it is unknown whether it was done: {detail}")]
+    OutcomeUnknown {
+        /// The beginning of the statement.
+        statement: String,
+        /// What came instead of an answer.
+        detail: String,
+    },
+    /// An answer came that is not what was asked for.
+    #[error("Databend answered {statement} in an unexpected form: {detail}")]
+    Decode {
+        /// The beginning of the statement, or what was read.
+        statement: String,
+        /// What was expected and what came.
+        detail: String,
+    },
+}
+
+impl WarehouseError {
+    /// The server's error code, if it answered with one.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Sql { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// Whether the statement may have been done or not: the caller has to look.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown { .. })
+    }
+
+    /// Whether another writer was faster. The transaction or statement did nothing and may be tried again.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.code(), Some(code::CONFLICT | code::TABLE_VERSION_MISMATCHED))
+    }
+
+    /// Whether nothing happened and trying again may help.
+    pub fn is_surely_not_done(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+
+    /// Sorts an error of the driver about `sql`.
+    pub(crate) fn from_driver(error: &DriverError, sql: &str, address: &str, user: &str) -> Self {
+        let statement = redact::name_of(sql);
+        match error {
+            DriverError::Api(api) => Self::from_api(api, sql, address, user),
+            DriverError::Parsing(detail) | DriverError::InvalidResponse(detail) => {
+                Self::Decode { statement, detail: redact::message(sql, detail) }
+            }
+            DriverError::Convert(_) | DriverError::Arrow(_) => {
+                Self::Decode { statement, detail: redact::message(sql, &error.to_string()) }
+            }
+            DriverError::BadArgument(problem) => Self::Dsn { problem: problem.clone() },
+            DriverError::Protocol(detail) | DriverError::Transport(detail) | DriverError::IO(detail) => {
+                Self::OutcomeUnknown { statement, detail: redact::message(sql, detail) }
+            }
+        }
+    }
+
+    fn from_api(error: &databend_client::Error, sql: &str, address: &str, user: &str) -> Self {
+        use databend_client::Error as Api;
+        let statement = redact::name_of(sql);
+        let unreachable =
+            |detail: &str| Self::Unreachable { address: address.to_owned(), detail: detail.to_owned() };
+        let unknown = |detail: &str| Self::OutcomeUnknown {
+            statement: statement.clone(),
+            detail: redact::message(sql, detail),
+        };
+        match error {
+            Api::WithContext { inner, .. } => Self::from_api(inner, sql, address, user),
+            Api::QueryFailed(said) => Self::Sql {
+                code: said.code,
+                message: redact::message(sql, &with_detail(&said.message, said.detail.as_deref())),
+                statement,
+            },
+            Api::AuthFailure(said) => Self::Authentication {
+                address: address.to_owned(),
+                user: user.to_owned(),
+                detail: said.message.clone(),
+            },
+            // Refused before the statement was looked at.
+            Api::Logic(status, said) if status.is_client_error() => Self::Sql {
+                code: said.code,
+                message: redact::message(sql, &with_detail(&said.message, said.detail.as_deref())),
+                statement,
+            },
+            Api::Response { status, msg } if status.as_u16() == 401 || status.as_u16() == 403 => {
+                Self::Authentication {
+                    address: address.to_owned(),
+                    user: user.to_owned(),
+                    detail: redact::message(sql, msg),
+                }
+            }
+            Api::Response { status, msg } if status.is_client_error() || status.as_u16() == 503 => {
+                unreachable(&format!("HTTP {status} {}", redact::message(sql, msg)))
+            }
+            Api::Logic(status, said) if status.as_u16() == 503 => {
+                unreachable(&format!("HTTP {status} {}", redact::message(sql, &said.message)))
+            }
+            // The connection was not made, so nothing was sent. The driver keeps only the text of this.
+            Api::Request(detail) if detail.contains("(Connect)") => unreachable(detail),
+            Api::BadArgument(problem) => Self::Dsn { problem: problem.clone() },
+            Api::Logic(status, said) => unknown(&format!("HTTP {status} {}", said.message)),
+            Api::Response { status, msg } => unknown(&format!("HTTP {status} {msg}")),
+            Api::Request(detail) | Api::Decode(detail) | Api::IO(detail) | Api::QueryNotFound(detail) => {
+                unknown(detail)
+            }
+        }
+    }
+}
+
+fn with_detail(message: &str, detail: Option<&str>) -> String {
+    match detail {
+        Some(detail) if !detail.is_empty() => format!("{message} ({detail})"),
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use databend_client::Error as Api;
+
+    use super::*;
+
+    fn sort(error: Api) -> WarehouseError {
+        WarehouseError::from_driver(
+            &DriverError::Api(error.with_context("query/start")),
+            r#"INSERT INTO "ods"."orders" SELECT 1"#,
+            "db:8000",
+            "me",
+        )
+    }
+
+    #[test]
+    fn a_refused_connection_is_surely_not_done() {
+        let error = sort(Api::Request(
+            "reqwest::Error: error sending request, source_chain=client error (Connect) -> tcp connect error"
+                .into(),
+        ));
+        assert!(error.is_surely_not_done(), "{error}");
+        assert!(error.to_string().starts_with("Databend at db:8000 cannot be reached: "), "{error}");
+    }
+
+    #[test]
+    fn a_connection_that_broke_after_sending_is_neither_success_nor_failure() {
+        let error = sort(Api::Request(
+            "reqwest::Error: error sending request, source_chain=client error (SendRequest) -> connection closed".into(),
+        ));
+        assert!(error.is_outcome_unknown(), "{error}");
+        assert!(!error.is_surely_not_done());
+        assert!(
+            error.to_string().starts_with(
+                "Databend gave no answer to INSERT INTO \"ods\".\"orders\", so it is unknown whether it was done: "
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn half_an_answer_or_a_lost_query_is_unknown_too() {
+        assert!(sort(Api::Decode("EOF while parsing".into())).is_outcome_unknown());
+        assert!(sort(Api::QueryNotFound("gone".into())).is_outcome_unknown());
+    }
+
+    #[test]
+    fn conflicts_are_known_by_their_code() {
+        let error = |code| WarehouseError::Sql { code, message: String::new(), statement: "COMMIT".into() };
+        assert!(error(code::CONFLICT).is_conflict());
+        assert!(error(code::TABLE_VERSION_MISMATCHED).is_conflict());
+        assert!(!error(1005).is_conflict());
+        assert_eq!(error(1005).to_string(), "Databend refused COMMIT:  (code 1005)");
+    }
+}

@@ -1,0 +1,210 @@
+//! A handle on one Databend.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::catalog::Catalog;
+use crate::session::Session;
+use crate::{Dsn, Row, Transaction, WarehouseError};
+
+/// How often a statement is tried that surely did nothing, or that only reads.
+const ATTEMPTS: u32 = 5;
+/// The first pause between attempts; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How a [`Warehouse`] behaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Statements under way at the same time, at most.
+    pub max_sessions: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_sessions: 8 }
+    }
+}
+
+/// One Databend, with a few sessions that are used again. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Warehouse {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dsn: Dsn,
+    idle: Mutex<Vec<Session>>,
+    permits: Arc<Semaphore>,
+    catalog: Catalog,
+}
+
+/// A session that nobody else uses, with the right to use it.
+pub(crate) struct Lent {
+    pub(crate) session: Session,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Warehouse {
+    /// Connects and logs in, with default options.
+    pub async fn connect(dsn: &str) -> Result<Self, WarehouseError> {
+        Self::connect_with(dsn, Options::default()).await
+    }
+
+    /// Connects and logs in.
+    pub async fn connect_with(dsn: &str, options: Options) -> Result<Self, WarehouseError> {
+        let warehouse = Self {
+            inner: Arc::new(Inner {
+                dsn: Dsn::parse(dsn)?,
+                idle: Mutex::new(Vec::new()),
+                permits: Arc::new(Semaphore::new(options.max_sessions.max(1))),
+                catalog: Catalog::default(),
+            }),
+        };
+        let lent = retry(|| warehouse.lend(), WarehouseError::is_surely_not_done).await?;
+        warehouse.give_back(lent);
+        Ok(warehouse)
+    }
+
+    /// Where this Databend is, for messages.
+    pub fn address(&self) -> String {
+        self.inner.dsn.address()
+    }
+
+    /// What exists, read in bulk and kept until [`Catalog::invalidate`].
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    /// Runs a statement that only reads. It is repeated when its answer is lost.
+    pub async fn query(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        let lost = |error: &WarehouseError| error.is_surely_not_done() || error.is_outcome_unknown();
+        retry(|| self.run(sql), lost).await
+    }
+
+    /// Runs a statement that only reads and answers with one row.
+    pub async fn query_one(&self, sql: &str) -> Result<Row, WarehouseError> {
+        self.query(sql).await?.into_iter().next().ok_or_else(|| WarehouseError::Decode {
+            statement: crate::redact::name_of(sql),
+            detail: "there is no row in the answer".into(),
+        })
+    }
+
+    /// Runs a statement that changes something. It is repeated only where it surely did nothing: a lost answer comes
+    /// back as [`WarehouseError::OutcomeUnknown`], and the caller has to look.
+    pub async fn execute(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        retry(|| self.run(sql), WarehouseError::is_surely_not_done).await
+    }
+
+    /// Runs a statement that does no harm when it is done twice (`CREATE … IF NOT EXISTS`, `ALTER TASK … RESUME`), and
+    /// repeats it when its answer is lost.
+    pub async fn execute_idempotent(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        self.query(sql).await
+    }
+
+    /// Starts a transaction on a session of its own.
+    pub async fn begin(&self) -> Result<Transaction, WarehouseError> {
+        let lent = retry(|| self.lend(), WarehouseError::is_surely_not_done).await?;
+        Transaction::begin(self.clone(), lent).await
+    }
+
+    async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        let lent = self.lend().await?;
+        let result = lent.session.run(sql).await;
+        // After a lost answer the session may still be busy with the statement, or gone: it is not used again.
+        if matches!(result, Ok(_) | Err(WarehouseError::Sql { .. } | WarehouseError::Decode { .. })) {
+            self.give_back(lent);
+        }
+        result
+    }
+
+    async fn lend(&self) -> Result<Lent, WarehouseError> {
+        let permit =
+            self.inner.permits.clone().acquire_owned().await.map_err(|_| WarehouseError::Unreachable {
+                address: self.address(),
+                detail: "the connection was closed on this side".into(),
+            })?;
+        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let session = match idle {
+            Some(session) => session,
+            None => Session::open(&self.inner.dsn).await?,
+        };
+        Ok(Lent { session, _permit: permit })
+    }
+
+    pub(crate) fn give_back(&self, lent: Lent) {
+        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lent.session);
+    }
+}
+
+/// Repeats `attempt` with growing pauses while its error is one that repeating may cure.
+async fn retry<T, F: Future<Output = Result<T, WarehouseError>>>(
+    mut attempt: impl FnMut() -> F,
+    curable: impl Fn(&WarehouseError) -> bool,
+) -> Result<T, WarehouseError> {
+    let mut pause = FIRST_PAUSE;
+    for left in (0..ATTEMPTS).rev() {
+        match attempt().await {
+            Err(error) if left > 0 && curable(&error) => {
+                tracing::debug!(target: "databend", %error, attempts_left = left, "trying again");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            result => return result,
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn lost() -> WarehouseError {
+        WarehouseError::OutcomeUnknown { statement: "X".into(), detail: "lost".into() }
+    }
+
+    fn refused() -> WarehouseError {
+        WarehouseError::Unreachable { address: "a".into(), detail: "refused".into() }
+    }
+
+    async fn attempts(error: fn() -> WarehouseError, curable: fn(&WarehouseError) -> bool) -> u32 {
+        tokio::time::pause();
+        let count = AtomicU32::new(0);
+        let result: Result<(), _> = retry(
+            || {
+                count.fetch_add(1, Ordering::SeqCst);
+                async { Err(error()) }
+            },
+            curable,
+        )
+        .await;
+        assert!(result.is_err());
+        count.load(Ordering::SeqCst)
+    }
+
+    #[tokio::test]
+    async fn what_surely_did_nothing_is_tried_again() {
+        assert_eq!(attempts(refused, WarehouseError::is_surely_not_done).await, ATTEMPTS);
+    }
+
+    #[tokio::test]
+    async fn a_write_without_an_answer_is_not() {
+        assert_eq!(attempts(lost, WarehouseError::is_surely_not_done).await, 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_said_in_words() {
+        let started = std::time::Instant::now();
+        // Port 9 of this machine: nobody listens there.
+        let error =
+            Warehouse::connect("databend://root:pw@127.0.0.1:9/?sslmode=disable").await.err().unwrap();
+        assert!(error.to_string().starts_with("Databend at 127.0.0.1:9 cannot be reached: "), "{error}");
+        assert!(!error.to_string().contains("pw"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+}
