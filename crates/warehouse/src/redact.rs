@@ -16,8 +16,20 @@ pub(crate) fn name_of(sql: &str) -> String {
             _ => "SELECT".to_owned(),
         };
     }
-    let stop =
-        ["URL", "SET", "FROM", "VALUES", "USING", "WHERE", "AS", "ON", "CONNECTION", "COMMENT", "PATTERN"];
+    let stop = [
+        "URL",
+        "SELECT",
+        "SET",
+        "FROM",
+        "VALUES",
+        "USING",
+        "WHERE",
+        "AS",
+        "ON",
+        "CONNECTION",
+        "COMMENT",
+        "PATTERN",
+    ];
     let mut name = first;
     for word in words.take(6) {
         if word.contains(['\'', '(', '=']) || stop.contains(&word.to_uppercase().as_str()) {
