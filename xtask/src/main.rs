@@ -1,3 +1,70 @@
-//! xtask
+//! `cargo xtask`: everything about the project that takes more than one step.
+//!
+//! # Layout
+//!
+//! - [`commands`]: one file per command
+//! - what they need on the machine, one file each: [`python`] and [`venv`], [`mariadb`], [`terraform`]
+//! - [`binaries`]: builds our own programs and says where they lie
+//! - [`junit`]: reads the reports of test runs
+//! - [`sandbox`]: the supervisor of `sandbox/`, started, found and stopped; [`run_dir`]: a sandbox for one run only
+//! - [`process`] and [`interrupt`]: no child outlives us; [`workspace`]: where things lie; [`say`]: what the user reads
 
-fn main() {}
+mod binaries;
+mod commands;
+mod error;
+mod interrupt;
+mod junit;
+mod mariadb;
+mod process;
+mod python;
+mod run_dir;
+mod sandbox;
+mod say;
+mod search;
+mod terraform;
+mod venv;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole pipeline once, from an empty machine to `ods.orders` = source, then everything is taken down
+    Demo(commands::demo::Arguments),
+    /// All tests, unit to end to end, with whatever they need set up
+    Test(commands::test::Arguments),
+    /// AWS, `MySQL` and Databend on this machine, to try things on
+    Sandbox(commands::sandbox::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = interrupt::listen().and_then(|()| match arguments.command {
+        Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Test(arguments) => commands::test::run(&arguments),
+        Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Interrupted) => {
+            say::error("interrupted; everything that was started has been stopped");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            say::error(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

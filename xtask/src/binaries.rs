@@ -1,0 +1,86 @@
+//! Our own programs: built, and found by what cargo says, not by guessing paths.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::process;
+use crate::say;
+use crate::workspace::{Workspace, cargo};
+
+const PROGRAMS: [&str; 6] =
+    ["--package", "terraform-provider-databend", "--package", "runbook", "--package", "sandbox-parser"];
+
+/// What is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// What a sandbox and its user need.
+    Programs,
+    /// The same and the demo.
+    Demo,
+    /// The programs and all tests, with the features that the test run will use, so that nothing is built twice.
+    ProgramsAndTests,
+}
+
+/// The built programs by name.
+#[derive(Debug)]
+pub(crate) struct Binaries(BTreeMap<String, PathBuf>);
+
+impl Binaries {
+    /// Runs cargo.
+    pub(crate) fn build(workspace: &Workspace, scope: Scope) -> Result<Self, Error> {
+        say::step("building");
+        let mut command = cargo();
+        command.current_dir(&workspace.root).args(["build", "--message-format=json-render-diagnostics"]);
+        match scope {
+            Scope::Programs => command.args(PROGRAMS),
+            Scope::Demo => command.args(PROGRAMS).args(["--package", "e2e"]),
+            Scope::ProgramsAndTests => command.args(["--workspace", "--bins", "--tests"]),
+        };
+        let (status, messages) = process::stdout(&mut command)?;
+        if !status.success() {
+            return Err(Error::Failed { what: "cargo build".into(), status, output: String::new() });
+        }
+        Ok(Self(executables(&messages)))
+    }
+
+    /// Where a program lies.
+    pub(crate) fn path(&self, name: &str) -> Result<&Path, Error> {
+        self.0.get(name).map(PathBuf::as_path).ok_or_else(|| Error::Answer {
+            program: "cargo build".into(),
+            answer: format!("no program {name} was built"),
+        })
+    }
+}
+
+/// Cargo's messages, one JSON object a line, among them one for each program.
+fn executables(messages: &str) -> BTreeMap<String, PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["profile"]["test"] == false)
+        .filter(|message| message["target"]["kind"] == serde_json::json!(["bin"]))
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            Some((name, PathBuf::from(message["executable"].as_str()?)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_programs_count_not_their_unit_tests_nor_build_scripts() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"runbook"},"profile":{"test":true},"executable":"/t/runbook-0123"}
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"runbook"},"profile":{"test":false},"executable":"/t/runbook"}
+{"reason":"compiler-artifact","target":{"kind":["custom-build"],"name":"build-script-build"},"profile":{"test":false},"executable":null}
+{"reason":"build-finished","success":true}
+not json"#;
+        let found = executables(messages);
+        assert_eq!(found, BTreeMap::from([("runbook".to_owned(), PathBuf::from("/t/runbook"))]));
+    }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask demo`: a sandbox for one run, and in it the program `demo` of tests/, which shows the pipeline.
+
+use std::process::Command;
+
+use clap::Args;
+
+use crate::binaries::{Binaries, Scope};
+use crate::commands::test::variables;
+use crate::error::Error;
+use crate::process;
+use crate::run_dir::RunDir;
+use crate::sandbox::{self, Life, Sandbox};
+use crate::say;
+use crate::workspace::Workspace;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How many orders the source has at the start
+    #[arg(long, default_value_t = 5000)]
+    orders: u32,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
+    let workspace = Workspace::find()?;
+    sandbox::check_machine()?;
+    let binaries = Binaries::build(&workspace, Scope::Demo)?;
+    let dir = RunDir::new(&workspace, "demo")?;
+    let sandbox = Sandbox::start(&workspace, &binaries, dir.path(), Life::WithUs)?;
+    let shown = show(&workspace, arguments, &sandbox, &binaries);
+    let stopped = sandbox.stop();
+    let outcome = shown.and(stopped);
+    if outcome.is_ok() {
+        dir.remove()?;
+    } else {
+        say::note(format_args!("the sandbox's logs are in {}", dir.keep_logs()?.display()));
+    }
+    outcome
+}
+
+fn show(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    sandbox: &Sandbox,
+    binaries: &Binaries,
+) -> Result<(), Error> {
+    let mut demo = Command::new(binaries.path("demo")?);
+    demo.current_dir(&workspace.root).envs(variables(sandbox, binaries)?);
+    demo.arg("--orders").arg(arguments.orders.to_string());
+    let status = process::status_while_we_live(&mut demo)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::Failed { what: "the demo".into(), status, output: String::new() })
+}

@@ -1,0 +1,5 @@
+//! One file per command: its arguments and what it does.
+
+pub(crate) mod demo;
+pub(crate) mod sandbox;
+pub(crate) mod test;
