@@ -13,6 +13,9 @@
 //! | [`value`] | values, and serde between them and resource models |
 //! | [`path`], [`diagnostic`] | errors and warnings, each with the attribute it is about |
 //! | [`context`] | cancellation |
+//! | `serve` | `main` of a provider: handshake, mTLS, socket, logging, the end of the process |
+//! | `rpc` | the service behind it: decodes, calls provider code, encodes; panics become diagnostics |
+//! | `proto` | the messages, compiled from `proto/` |
 //! | `wire` | values as they travel: msgpack and JSON, by the schema |
 
 pub mod context;
@@ -21,9 +24,12 @@ pub mod diagnostic;
 pub mod function;
 pub mod path;
 pub mod plan;
+mod proto;
 pub mod provider;
 pub mod resource;
+mod rpc;
 pub mod schema;
+mod serve;
 pub mod types;
 pub mod value;
 mod wire;
@@ -42,5 +48,6 @@ pub use resource::{
     UpgradeRequest,
 };
 pub use schema::{Attribute, Schema};
+pub use serve::serve;
 pub use types::Type;
 pub use value::{Attr, Value, from_value, to_value};

@@ -22,10 +22,13 @@ use crate::{AttributePath, Diagnostic, Diagnostics, PlanRequest, PlanResponse, P
 ///     Attribute::string("comment").optional(),
 ///     Attribute::string("sql").computed(),
 /// ]);
-/// let prior = Value::object([("name", "a".into()), ("comment", Value::Null), ("sql", "CREATE …".into())]);
-/// let proposed = Value::object([("name", "a".into()), ("comment", "hi".into()), ("sql", "CREATE …".into())]);
+/// let table = |comment: Value, sql: Value| Value::object([("name", "a".into()), ("comment", comment), ("sql", sql)]);
 /// let request = PlanRequest {
-///     schema: Arc::new(schema), config: proposed.clone(), prior, proposed, private: Private::default(),
+///     schema: Arc::new(schema),
+///     config: table("hi".into(), Value::Null),
+///     prior: table(Value::Null, "CREATE …".into()),
+///     proposed: table("hi".into(), "CREATE …".into()),
+///     private: Private::default(),
 /// };
 ///
 /// let mut plan = Plan::new(request);

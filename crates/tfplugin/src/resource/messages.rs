@@ -263,7 +263,10 @@ impl UpgradeRequest {
 /// Where create, update and delete say what exists *so far*. If they end with an error or a panic after that, this
 /// is what Terraform stores, so that nothing made is forgotten.
 #[derive(Debug, Clone, Default)]
-pub struct SoFar(Arc<Mutex<Option<(Value, Option<Private>)>>>);
+pub struct SoFar(Arc<Mutex<Option<Noted>>>);
+
+/// A state, and private state if it changes.
+type Noted = (Value, Option<Private>);
 
 impl SoFar {
     /// This exists now.
@@ -278,7 +281,7 @@ impl SoFar {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((state, Some(private)));
     }
 
-    pub(crate) fn take(&self) -> Option<(Value, Option<Private>)> {
+    pub(crate) fn take(&self) -> Option<Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -7,7 +7,7 @@ use serde::de::value::UnitDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
-use super::{Number, Value};
+use super::{Number, Value, whole};
 use crate::path::Step;
 use crate::{AttributePath, Diagnostic};
 
@@ -61,8 +61,8 @@ impl de::Error for Error {
 #[derive(Clone, Copy)]
 struct ValueDeserializer<'a>(&'a Value);
 
-impl<'a> ValueDeserializer<'a> {
-    /// Unknown is told as a newtype struct, which only `Attr` and `Value` understand: see their visitors.
+impl ValueDeserializer<'_> {
+    /// Unknown is told as a newtype struct, which only `Attr` understands: see its visitor.
     fn visit_unknown<'de, V: Visitor<'de>>(visitor: V) -> Result<V::Value, Error> {
         visitor.visit_newtype_struct(UnitDeserializer::<Error>::new()).map_err(|_| Error::unknown())
     }
@@ -111,9 +111,13 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
+        if name == whole::NAME {
+            whole::put(self.0.clone());
+            return visitor.visit_newtype_struct(UnitDeserializer::<Error>::new());
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -209,7 +213,7 @@ impl<'de> de::MapAccess<'de> for MapAccess<'_> {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_newtype_struct(whole::NAME, ValueVisitor)
     }
 }
 
@@ -234,8 +238,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Value::deserialize(deserializer)
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, _: D) -> Result<Value, D::Error> {
-        Ok(Value::Unknown)
+    /// From a value: the value itself. From any other format: what comes.
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match whole::take() {
+            Some(value) => Ok(value),
+            None => deserializer.deserialize_any(self),
+        }
     }
 
     fn visit_bool<E: de::Error>(self, bool: bool) -> Result<Value, E> {
@@ -357,5 +365,24 @@ mod tests {
     fn typed_values_are_seen_through() {
         let typed = Value::Typed(Box::new((crate::Type::list(crate::Type::String), vec!["a"].into())));
         assert_eq!(from_value::<Vec<String>>(&typed).unwrap(), vec!["a".to_owned()]);
+        let json: serde_json::Value = from_value(&typed).unwrap();
+        assert_eq!(json, serde_json::json!(["a"]));
+    }
+
+    #[test]
+    fn a_value_in_a_model_stays_as_it_is() {
+        let typed = Value::Typed(Box::new((crate::Type::list(crate::Type::String), vec!["a"].into())));
+        let exact = Value::Number(Number::Decimal("0.10000000000000000001".into()));
+        let all = Value::List(vec![typed, exact, Value::Unknown, Value::Null]);
+        assert_eq!(from_value::<Vec<Value>>(&all).unwrap(), all.as_list().unwrap());
+        assert_eq!(super::super::to_value(&all.as_list().unwrap()).unwrap(), all);
+        assert_eq!(from_value::<Vec<Attr<Value>>>(&all).unwrap()[2], Attr::Unknown);
+    }
+
+    #[test]
+    fn other_formats_make_values_too() {
+        let value: Value = serde_json::from_str(r#"{"a": [1, 0.1, null]}"#).unwrap();
+        assert_eq!(value, Value::object([("a", Value::List(vec![1.into(), 0.1.into(), Value::Null]))]));
+        assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"a":[1,0.1,null]}"#);
     }
 }

@@ -30,6 +30,7 @@ mod de;
 mod json;
 mod number;
 mod ser;
+mod whole;
 
 use std::collections::BTreeMap;
 

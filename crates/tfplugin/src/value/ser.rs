@@ -7,7 +7,7 @@ use serde::ser::{self, Impossible};
 use serde::{Serialize, Serializer};
 
 use super::attr::UNKNOWN;
-use super::{Number, Value};
+use super::{Number, Value, whole};
 use crate::path::Step;
 use crate::{AttributePath, Diagnostic};
 
@@ -142,10 +142,13 @@ impl Serializer for ValueSerializer {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<Value, Error> {
-        value.serialize(self)
+        match whole::take() {
+            Some(whole) if name == whole::NAME => Ok(whole),
+            _ => value.serialize(self),
+        }
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -304,19 +307,32 @@ impl ser::SerializeStruct for Map {
 /// Formats other than [`Value`] itself have no unknown: it is written as null.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.untyped() {
-            Self::Null => serializer.serialize_none(),
-            Self::Unknown | Self::Typed(_) => serializer.serialize_unit_struct(UNKNOWN),
-            Self::Bool(bool) => serializer.serialize_bool(*bool),
-            Self::Number(Number::Int(int)) => serializer.serialize_i64(*int),
-            Self::Number(Number::Float(float)) => serializer.serialize_f64(*float),
-            Self::Number(Number::Decimal(text)) => match text.parse::<u64>() {
+        whole::put(self.clone());
+        let result = serializer.serialize_newtype_struct(whole::NAME, &Plain(self));
+        whole::take();
+        result
+    }
+}
+
+/// A value for a format that knows nothing of values.
+struct Plain<'a>(&'a Value);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.untyped() {
+            Value::Null | Value::Unknown | Value::Typed(_) => serializer.serialize_none(),
+            Value::Bool(bool) => serializer.serialize_bool(*bool),
+            Value::Number(Number::Int(int)) => serializer.serialize_i64(*int),
+            Value::Number(Number::Float(float)) => serializer.serialize_f64(*float),
+            Value::Number(Number::Decimal(text)) => match text.parse::<u64>() {
                 Ok(int) => serializer.serialize_u64(int),
                 Err(_) => serializer.serialize_f64(text.parse().unwrap_or(f64::NAN)),
             },
-            Self::String(text) => serializer.serialize_str(text),
-            Self::List(elements) => serializer.collect_seq(elements),
-            Self::Map(attributes) => serializer.collect_map(attributes),
+            Value::String(text) => serializer.serialize_str(text),
+            Value::List(elements) => serializer.collect_seq(elements.iter().map(Plain)),
+            Value::Map(attributes) => {
+                serializer.collect_map(attributes.iter().map(|(name, value)| (name, Plain(value))))
+            }
         }
     }
 }

@@ -10,8 +10,14 @@ use crate::value::Number;
 use crate::{Diagnostic, Type, Value};
 
 /// Reads a value of type `ty`.
-pub(crate) fn decode(json: &Json, ty: &Type) -> Result<Value, Error> {
+fn decode(json: &Json, ty: &Type) -> Result<Value, Error> {
     read(json, ty, false)
+}
+
+/// Reads a value of type `ty` from JSON text.
+pub(crate) fn parse(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
+    let json = serde_json::from_slice(bytes).map_err(|error| Error::new(format!("no JSON: {error}")))?;
+    decode(&json, ty)
 }
 
 /// Reads stored state: attributes that the type does not have are dropped.

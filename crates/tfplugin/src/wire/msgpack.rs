@@ -111,15 +111,16 @@ impl<'a> Reader<'a> {
             Marker::F32 => Number::exact(self.bytes.read_data_f32().map_err(truncated)?.into()),
             Marker::F64 => Number::exact(self.bytes.read_data_f64().map_err(truncated)?),
             Marker::U64 => Number::from(self.bytes.read_data_u64().map_err(truncated)?),
-            other => match self.text(other)? {
-                Some(text) => Number::parse(text)
-                    .ok_or_else(|| Error::mismatch(&Type::Number, &format!("the text `{text}`")))?,
-                None => {
+            other => {
+                if let Some(text) = self.text(other)? {
+                    Number::parse(text)
+                        .ok_or_else(|| Error::mismatch(&Type::Number, &format!("the text `{text}`")))?
+                } else {
                     self.bytes = start;
                     let int = rmp::decode::read_int::<i64, _>(&mut self.bytes);
                     Number::from(int.map_err(|_| Error::mismatch(&Type::Number, kind(other)))?)
                 }
-            },
+            }
         };
         Ok(Value::Number(number))
     }

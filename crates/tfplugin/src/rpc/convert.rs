@@ -1,0 +1,156 @@
+//! Between the crate's own types and the protocol's messages.
+
+use crate::path::Step;
+use crate::proto::tfplugin6 as proto;
+use crate::schema::{Attribute, Kind, Nesting};
+use crate::{
+    AttributePath, Diagnostic, Diagnostics, Function, Parameter, Schema, Severity, Type, Value, wire,
+};
+
+/// Reads a value; what Terraform leaves out is null. `what` says in an error whose value it is.
+pub(super) fn decode(value: Option<proto::DynamicValue>, ty: &Type, what: &str) -> Result<Value, Diagnostic> {
+    let Some(value) = value else { return Ok(Value::Null) };
+    let result = if !value.msgpack.is_empty() {
+        wire::msgpack::decode(&value.msgpack, ty)
+    } else if !value.json.is_empty() {
+        wire::json::parse(&value.json, ty)
+    } else {
+        return Ok(Value::Null);
+    };
+    result.map_err(|error| error.diagnostic(&format!("Terraform sent {what} that does not fit the schema")))
+}
+
+/// Writes a value.
+pub(super) fn encode(value: &Value, ty: &Type, what: &str) -> Result<proto::DynamicValue, Diagnostic> {
+    let msgpack = wire::msgpack::encode(value, ty).map_err(|error| {
+        error.diagnostic(&format!("The provider made {what} that does not fit its own schema"))
+    })?;
+    Ok(proto::DynamicValue { msgpack, json: Vec::new() })
+}
+
+pub(super) fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
+    diagnostics.into_iter().map(diagnostic).collect()
+}
+
+fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
+    let severity = match diagnostic.severity {
+        Severity::Error => proto::diagnostic::Severity::Error,
+        Severity::Warning => proto::diagnostic::Severity::Warning,
+    };
+    proto::Diagnostic {
+        severity: severity.into(),
+        summary: diagnostic.summary,
+        detail: diagnostic.detail,
+        attribute: (!diagnostic.path.is_root()).then(|| path(&diagnostic.path)),
+    }
+}
+
+pub(super) fn path(path: &AttributePath) -> proto::AttributePath {
+    use proto::attribute_path::{Step as ProtoStep, step::Selector};
+    let selector = |step: &Step| match step {
+        Step::Attribute(name) => Selector::AttributeName(name.clone()),
+        Step::Key(key) => Selector::ElementKeyString(key.clone()),
+        Step::Index(index) => Selector::ElementKeyInt(i64::try_from(*index).unwrap_or(i64::MAX)),
+    };
+    let steps = path.steps().iter().map(|step| ProtoStep { selector: Some(selector(step)) }).collect();
+    proto::AttributePath { steps }
+}
+
+pub(super) fn schema(schema: &Schema) -> proto::Schema {
+    let block = proto::schema::Block {
+        version: schema.version,
+        attributes: schema.attributes.iter().map(attribute).collect(),
+        description: schema.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecated: false,
+    };
+    proto::Schema { version: schema.version, block: Some(block) }
+}
+
+fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
+    // Either the type or the nested type, never both (facts/tfplugin6.md, "Values on the wire").
+    let (ty, nested_type) = match &attribute.kind {
+        Kind::Value(ty) => (type_bytes(ty), None),
+        Kind::Nested { nesting, attributes } => (Vec::new(), Some(nested(*nesting, attributes))),
+    };
+    proto::schema::Attribute {
+        name: attribute.name.clone(),
+        r#type: ty,
+        nested_type,
+        description: attribute.description.clone(),
+        required: attribute.required,
+        optional: attribute.optional,
+        computed: attribute.computed,
+        sensitive: attribute.sensitive,
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecated: attribute.deprecated.is_some(),
+        write_only: attribute.write_only,
+        deprecation_message: attribute.deprecated.clone().unwrap_or_default(),
+    }
+}
+
+fn nested(nesting: Nesting, attributes: &[Attribute]) -> proto::schema::Object {
+    use proto::schema::object::NestingMode;
+    let nesting = match nesting {
+        Nesting::Single => NestingMode::Single,
+        Nesting::List => NestingMode::List,
+        Nesting::Set => NestingMode::Set,
+        Nesting::Map => NestingMode::Map,
+    };
+    proto::schema::Object { attributes: attributes.iter().map(attribute).collect(), nesting: nesting.into() }
+}
+
+pub(super) fn function(function: &dyn Function) -> proto::Function {
+    proto::Function {
+        parameters: function.parameters().iter().map(parameter).collect(),
+        variadic_parameter: function.variadic_parameter().as_ref().map(parameter),
+        r#return: Some(proto::function::Return { r#type: type_bytes(&function.return_type()) }),
+        summary: function.summary(),
+        description: function.description(),
+        description_kind: proto::StringKind::Markdown.into(),
+    }
+}
+
+fn parameter(parameter: &Parameter) -> proto::function::Parameter {
+    proto::function::Parameter {
+        name: parameter.name.clone(),
+        r#type: type_bytes(&parameter.ty),
+        allow_null_value: parameter.allow_null,
+        allow_unknown_values: parameter.allow_unknown,
+        description: parameter.description.clone(),
+        description_kind: proto::StringKind::Markdown.into(),
+    }
+}
+
+fn type_bytes(ty: &Type) -> Vec<u8> {
+    ty.to_json().to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_null() {
+        assert_eq!(decode(None, &Type::Bool, "x").unwrap(), Value::Null);
+        assert_eq!(decode(Some(proto::DynamicValue::default()), &Type::Bool, "x").unwrap(), Value::Null);
+    }
+
+    #[test]
+    fn json_is_read_too() {
+        let value = proto::DynamicValue { msgpack: Vec::new(), json: b"[1]".to_vec() };
+        let error = decode(Some(value), &Type::list(Type::Bool), "a configuration").unwrap_err();
+        assert_eq!(error.path.to_string(), "[0]");
+        assert_eq!(error.summary, "Terraform sent a configuration that does not fit the schema");
+    }
+
+    #[test]
+    fn a_nested_attribute_has_no_type_of_its_own() {
+        let attribute =
+            attribute(&Attribute::nested_list("columns", vec![Attribute::string("name").required()]));
+        assert!(attribute.r#type.is_empty());
+        let nested = attribute.nested_type.unwrap();
+        assert_eq!(nested.nesting(), proto::schema::object::NestingMode::List);
+        assert_eq!(nested.attributes[0].r#type, b"\"string\"");
+    }
+}
