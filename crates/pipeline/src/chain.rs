@@ -114,15 +114,20 @@ impl Chain {
         format!("{}_load", self.name)
     }
 
-    /// Name of the merge task of one table. Letters that a task name cannot hold become underscores.
+    /// Name of the merge task of one table.
     pub fn merge_task_name(&self, table: &Pipeline) -> String {
+        Self::merge_task_name_in(&self.name, table)
+    }
+
+    /// Name of the merge task of one table in the chain `name`. Letters that a task name cannot hold become underscores.
+    pub fn merge_task_name_in(name: &str, table: &Pipeline) -> String {
         let TableName { database, table } = table.ods();
         let plain: String = format!("{database}_{table}")
             .to_lowercase()
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
             .collect();
-        format!("{}_merge_{plain}", self.name)
+        format!("{name}_merge_{plain}")
     }
 
     /// Name of the clean-up task.

@@ -5,6 +5,7 @@
 //!
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
 //! - [`table`]: one replicated table and the rules that its description must keep.
+//! - [`evolution`]: how a description may change while its data stays.
 //! - [`stage`], [`schedule`], [`chain`]: the stage, and the tasks that keep tables up to date.
 //! - [`pipeline`]: one table's pipeline with its SQL, as Terraform's state carries it from provider to runbook.
 //! - [`sql`]: every statement, one file each. Nothing else in the project builds SQL.
@@ -19,6 +20,7 @@
 pub mod chain;
 pub mod column;
 pub mod dms;
+pub mod evolution;
 pub mod mysql_type;
 pub mod pipeline;
 pub mod schedule;

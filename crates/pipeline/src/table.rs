@@ -72,6 +72,8 @@ pub enum Attribute {
     Element(&'static str, usize),
     /// The name of a column.
     ColumnName(usize),
+    /// The type of a column.
+    ColumnType(usize),
 }
 
 impl Table {

@@ -23,7 +23,7 @@ pub use cleanup::cleanup;
 pub use initial_insert::initial_insert;
 pub use load::{load, load_full, location};
 pub use merge::{merge, merge_all};
-pub use normalize::{normalize, same_body, same_condition, same_sql};
+pub use normalize::{block_statements, column_names, normalize, same_body, same_condition, same_sql};
 pub use quote::{TableName, ident, idents, is_quotable, literal};
 pub use stage::{create_stage, drop_stage, replace_stage, set_stage_comment};
 pub use table_ddl::{

@@ -1,7 +1,8 @@
 //! SQL text compared regardless of spelling: Databend stores a task's statement printed again from its parsed tree
 //! (facts/databend.md, "Introspection"), so both sides go through the same parser first.
 
-use databend_common_ast::parser::{Dialect, parse_sql, tokenize_sql};
+use databend_common_ast::ast::{CreateTaskStmt, Expr, Statement, TaskSql};
+use databend_common_ast::parser::{Dialect, parse_comma_separated_exprs, parse_sql, tokenize_sql};
 
 use crate::chain::Body;
 
@@ -29,11 +30,37 @@ pub fn same_condition(stored: &str, wanted: &str) -> bool {
     same_sql(&format!("SELECT {}", bare(stored)), &format!("SELECT {}", bare(wanted)))
 }
 
+/// The columns of a list like `a, "B c"`, as Databend prints cluster keys. What is no plain column comes back as text.
+pub fn column_names(list: &str) -> Vec<String> {
+    let parsed =
+        tokenize_sql(list).and_then(|tokens| parse_comma_separated_exprs(&tokens, Dialect::PostgreSQL));
+    let Ok(expressions) = parsed else { return vec![list.trim().to_owned()] };
+    expressions
+        .iter()
+        .map(|expression| match expression {
+            Expr::ColumnRef { column, .. } => column.column.name().to_owned(),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
 fn bare(condition: &str) -> &str {
     let trimmed = condition.trim();
     match trimmed.strip_prefix('(').and_then(|c| c.strip_suffix(')')) {
         Some(inner) if !inner.contains(['(', ')']) => inner,
         _ => trimmed,
+    }
+}
+
+/// The statements of a task's block; `None` if it is not one.
+pub fn block_statements(definition: &str) -> Option<Vec<String>> {
+    let text = format!("CREATE TASK t AS {}", definition.trim().trim_end_matches(';'));
+    let tokens = tokenize_sql(&text).ok()?;
+    match parse_sql(&tokens, Dialect::PostgreSQL).ok()?.0 {
+        Statement::CreateTask(CreateTaskStmt { sql: TaskSql::ScriptBlock(statements), .. }) => {
+            Some(statements)
+        }
+        _ => None,
     }
 }
 
@@ -55,6 +82,13 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_columns_are_read() {
+        assert_eq!(column_names("a, \"B c\""), ["a", "B c"]);
+        assert_eq!(column_names(""), Vec::<String>::new());
+        assert_eq!(column_names("to_date(a)"), ["to_date(a)"]);
+    }
+
+    #[test]
     fn every_body_equals_its_own_print() {
         for task in orders_chain().tasks() {
             let printed = normalize(&task.body.sql());
@@ -62,6 +96,8 @@ mod tests {
         }
         let block = Body::of(["delete from a".to_owned(), "delete from b".to_owned()]);
         assert!(same_body("BEGIN\nDELETE FROM a;\nDELETE FROM b;\nEND;", &block));
+        assert_eq!(block_statements("BEGIN DELETE FROM a; DELETE FROM b; END").unwrap().len(), 2);
+        assert_eq!(block_statements("DELETE FROM a"), None);
         assert!(!same_body("BEGIN\nDELETE FROM a;\nDELETE FROM c;\nEND;", &block));
     }
 }

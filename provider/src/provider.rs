@@ -1,0 +1,72 @@
+//! The provider block and what the provider offers.
+
+use std::sync::Arc;
+
+use tfplugin::{
+    Attribute, ConfigureRequest, Context, Diagnostic, Diagnostics, Function, Provider, Resource, Schema,
+    ValidateRequest, async_trait,
+};
+
+use crate::connection::{Connection, DSN_VARIABLE, MAX_CONCURRENCY};
+use crate::functions::{DmsS3Settings, DmsTableMappings};
+use crate::stage::StageResource;
+use crate::table::TableResource;
+use crate::task_chain::TaskChainResource;
+
+/// The provider `databend`.
+#[derive(Default)]
+pub(crate) struct Databend {
+    connection: Arc<Connection>,
+}
+
+#[async_trait]
+impl Provider for Databend {
+    fn address(&self) -> &'static str {
+        "databend-cdc/databend"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new(
+            "Replicates MySQL (RDS, Aurora) into Databend through AWS DMS and S3: the Databend half, next to the `aws_dms_*` resources.",
+            vec![
+                Attribute::string("dsn").optional().sensitive().describe(format!(
+                    "Where Databend is: `databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME`; `sslmode=disable` for plain http. Default: the environment variable `{DSN_VARIABLE}`."
+                )),
+                Attribute::number("max_concurrency").optional().describe(format!(
+                    "Statements under way at the same time, at most. Default: {MAX_CONCURRENCY}. No environment variable."
+                )),
+            ],
+        )
+    }
+
+    async fn validate(&self, _ctx: &Context, request: ValidateRequest) -> Result<Diagnostics, Diagnostics> {
+        let mut diagnostics = Diagnostics::new();
+        if let Some(n) = request.config.get("max_concurrency").as_f64()
+            && (n < 1.0 || n.fract() != 0.0)
+        {
+            diagnostics.push(
+                Diagnostic::error("Invalid max_concurrency")
+                    .detail(format!("It must be a whole number from 1 up, is {n}."))
+                    .at("max_concurrency"),
+            );
+        }
+        Ok(diagnostics)
+    }
+
+    async fn configure(&self, _ctx: &Context, request: ConfigureRequest) -> Result<Diagnostics, Diagnostics> {
+        self.connection.configure(&request.config)?;
+        Ok(Diagnostics::new())
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn Resource>> {
+        vec![
+            Arc::new(StageResource::new(self.connection.clone())),
+            Arc::new(TableResource::new(self.connection.clone())),
+            Arc::new(TaskChainResource::new(self.connection.clone())),
+        ]
+    }
+
+    fn functions(&self) -> Vec<Arc<dyn Function>> {
+        vec![Arc::new(DmsTableMappings), Arc::new(DmsS3Settings)]
+    }
+}

@@ -1,0 +1,148 @@
+//! The attributes of `databend_cdc_stage`, and what they must keep.
+
+use pipeline::Stage;
+use pipeline::stage::Auth;
+use serde::{Deserialize, Serialize};
+use tfplugin::{Diagnostic, Diagnostics, Value};
+
+use crate::diagnostics::sentence;
+
+/// The attributes. Write-only ones have a value in the configuration alone.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct StageModel {
+    pub(super) name: String,
+    pub(super) url: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) role_arn: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) connection_name: Option<String>,
+    pub(super) access_key_id_wo: Option<String>,
+    pub(super) secret_access_key_wo: Option<String>,
+    pub(super) credentials_version: Option<i64>,
+    pub(super) comment: Option<String>,
+}
+
+impl StageModel {
+    /// The stage that a checked configuration describes.
+    pub(super) fn stage(&self) -> Result<Stage, Diagnostic> {
+        let auth =
+            match (&self.role_arn, &self.connection_name, &self.access_key_id_wo, &self.secret_access_key_wo)
+            {
+                (Some(arn), None, None, None) => {
+                    Auth::Role { arn: arn.clone(), external_id: self.external_id.clone() }
+                }
+                (None, Some(name), None, None) => Auth::Connection(name.clone()),
+                (None, None, Some(id), Some(secret)) => {
+                    Auth::AccessKey { id: id.clone(), secret: secret.clone() }
+                }
+                _ => return Err(authentication()),
+            };
+        Ok(Stage {
+            name: self.name.clone(),
+            url: self.url.clone().unwrap_or_default(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            auth,
+            comment: self.comment.clone(),
+        })
+    }
+}
+
+fn authentication() -> Diagnostic {
+    Diagnostic::error("A stage authenticates in exactly one way")
+        .detail("Set role_arn (with external_id if its trust policy asks for one), or connection_name, or both access_key_id_wo and secret_access_key_wo.")
+        .at("role_arn")
+}
+
+/// Everything that is wrong with a configuration, as far as its values are known.
+pub(super) fn problems(config: &Value) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    if let Some(name) = config.get("name").as_str()
+        && let Err(error) = Stage::check_name(name)
+    {
+        found.push(Diagnostic::error("Invalid stage name").detail(sentence(&error.to_string())).at("name"));
+    }
+    if let Some(url) = config.get("url").as_str()
+        && let Err(error) = Stage::check_url(url)
+    {
+        found.push(Diagnostic::error("Invalid stage URL").detail(sentence(&error.to_string())).at("url"));
+    }
+    if let Some(endpoint) = config.get("endpoint_url").as_str()
+        && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
+    {
+        found.push(
+            Diagnostic::error("Invalid endpoint")
+                .detail(format!("\"{endpoint}\" must begin with https:// or http://."))
+                .at("endpoint_url"),
+        );
+    }
+    let ways = ["role_arn", "connection_name", "access_key_id_wo"];
+    let unknown = ways.iter().any(|way| config.get(way).is_unknown());
+    let set = ways.iter().filter(|way| !config.get(way).is_null()).count();
+    if set > 1 || (set == 0 && !unknown) {
+        found.push(authentication());
+    }
+    let half = |one: &str, other: &str| !config.get(one).is_null() && config.get(other).is_null();
+    for (one, other) in
+        [("access_key_id_wo", "secret_access_key_wo"), ("secret_access_key_wo", "access_key_id_wo")]
+    {
+        if half(one, other) {
+            found.push(
+                Diagnostic::error("Half an access key")
+                    .detail(format!("{one} is set, so {other} must be set too."))
+                    .at(one),
+            );
+        }
+    }
+    if half("external_id", "role_arn") {
+        found.push(
+            Diagnostic::error("External id without a role")
+                .detail("external_id goes with role_arn only: set that, or remove this.")
+                .at("external_id"),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(attributes: &[(&'static str, &'static str)]) -> Value {
+        let base = [("name", "dms"), ("url", "s3://b/dms/")];
+        Value::object(
+            base.iter().chain(attributes).map(|(name, value)| {
+                (*name, if *value == "?" { Value::Unknown } else { Value::from(*value) })
+            }),
+        )
+    }
+
+    fn paths(attributes: &[(&'static str, &'static str)]) -> Vec<String> {
+        problems(&config(attributes)).iter().map(|d| d.path.to_string()).collect()
+    }
+
+    #[test]
+    fn each_way_of_authenticating_alone_is_right() {
+        assert_eq!(paths(&[("role_arn", "arn")]), Vec::<String>::new());
+        assert_eq!(paths(&[("role_arn", "?"), ("external_id", "x")]), Vec::<String>::new());
+        assert_eq!(paths(&[("connection_name", "c")]), Vec::<String>::new());
+        assert_eq!(paths(&[("access_key_id_wo", "a"), ("secret_access_key_wo", "?")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn none_two_and_half_are_refused() {
+        assert_eq!(paths(&[]), ["role_arn"]);
+        assert_eq!(paths(&[("role_arn", "arn"), ("connection_name", "c")]), ["role_arn"]);
+        assert_eq!(paths(&[("access_key_id_wo", "a")]), ["access_key_id_wo"]);
+        assert_eq!(paths(&[("role_arn", "a"), ("secret_access_key_wo", "s")]), ["secret_access_key_wo"]);
+        assert_eq!(paths(&[("connection_name", "c"), ("external_id", "x")]), ["external_id"]);
+    }
+
+    #[test]
+    fn wrong_names_and_urls_are_refused() {
+        assert_eq!(paths(&[("role_arn", "a"), ("url", "s3://b/dms")]), ["url"]);
+        assert_eq!(paths(&[("role_arn", "a"), ("name", "D M S")]), ["name"]);
+        assert_eq!(paths(&[("role_arn", "a"), ("endpoint_url", "localhost:9")]), ["endpoint_url"]);
+    }
+}

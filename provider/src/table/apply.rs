@@ -1,0 +1,189 @@
+//! Making and changing the tables. Every step looks at what is there and adds what is lacking, so that it can be done
+//! again after any failure.
+
+use pipeline::evolution::lack;
+use pipeline::sql;
+use pipeline::table::Table;
+use tfplugin::{Context, Diagnostic};
+use warehouse::catalog::{Snapshot, TableInfo};
+use warehouse::{Warehouse, WarehouseError};
+
+use super::read::columns;
+use crate::diagnostics::from_warehouse;
+
+/// What exists of a table so far, to be told to Terraform.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Made {
+    pub(super) raw: bool,
+    pub(super) stream: bool,
+    pub(super) ods: bool,
+}
+
+/// Fails if anything that is about to be made is there already: it is somebody's, and may hold data.
+pub(super) async fn refuse_existing(warehouse: &Warehouse, table: &Table) -> Result<(), Diagnostic> {
+    let seen = look(warehouse).await?;
+    for name in [&table.raw, &table.ods, &table.stream()] {
+        if seen.table(name).is_some() || seen.stream(name).is_some() {
+            return Err(Diagnostic::error("Already there").detail(format!(
+                "{} exists in Databend and is not in Terraform's state. To take it over, run: terraform import <address> '{},{}'. To make a new one, choose other names.",
+                name.plain(),
+                table.raw.plain(),
+                table.ods.plain()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Makes what is missing and mends what differs. `told` hears after each step what exists.
+pub(super) async fn ensure(
+    ctx: &Context,
+    warehouse: &Warehouse,
+    table: &Table,
+    mut told: impl FnMut(Made),
+) -> Result<(), Diagnostic> {
+    let seen = look(warehouse).await?;
+    let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
+    let stream = seen
+        .stream(&table.stream())
+        .filter(|s| s.invalid_reason.as_deref().unwrap_or("").is_empty() && s.is_on(&table.raw));
+    let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
+    let step = Step { ctx, warehouse };
+    for database in [&table.raw.database, &table.ods.database] {
+        step.repeatable("A database could not be made", &sql::create_database(database)).await?;
+    }
+    match &raw {
+        None => step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?,
+        Some(raw) => step.mend_raw(table, raw).await?,
+    }
+    made.raw = true;
+    told(made);
+    let anew = stream.is_none();
+    if anew {
+        step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
+        step.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
+    }
+    made.stream = true;
+    told(made);
+    let added = match &ods {
+        None => {
+            step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
+            false
+        }
+        Some(ods) => step.mend_ods(table, ods).await?,
+    };
+    made.ods = true;
+    told(made);
+    // What a new stream does not show, and what a new column did not have, is in raw.
+    if raw.is_some() && (anew || added) {
+        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
+    }
+    Ok(())
+}
+
+/// Drops everything, ODS last: it is what readers see.
+pub(super) async fn drop_all(
+    ctx: &Context,
+    warehouse: &Warehouse,
+    table: [&sql::TableName; 3],
+) -> Result<(), Diagnostic> {
+    let [raw, stream, ods] = table;
+    let step = Step { ctx, warehouse };
+    step.repeatable("The stream could not be dropped", &sql::drop_stream(stream)).await?;
+    step.repeatable("The raw table could not be dropped", &sql::drop_table(raw)).await?;
+    step.repeatable("The ODS table could not be dropped", &sql::drop_table(ods)).await
+}
+
+/// The catalog as it is now.
+async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
+    warehouse
+        .catalog()
+        .snapshot(warehouse)
+        .await
+        .map_err(|error| from_warehouse("Databend's catalog could not be read", &error))
+}
+
+struct Step<'a> {
+    ctx: &'a Context,
+    warehouse: &'a Warehouse,
+}
+
+impl Step<'_> {
+    /// A statement that does no harm when it is done twice.
+    async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
+        self.stop_if_cancelled()?;
+        let result = self.warehouse.execute_idempotent(text).await;
+        self.warehouse.catalog().invalidate();
+        result.map(drop).map_err(|error| from_warehouse(failed, &error))
+    }
+
+    /// A CREATE. When its answer is lost, a look says whether it was done.
+    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Diagnostic> {
+        self.stop_if_cancelled()?;
+        let result = self.warehouse.execute(text).await;
+        self.warehouse.catalog().invalidate();
+        match result {
+            Ok(_) => Ok(()),
+            Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
+                if is_done(&*look(self.warehouse).await?) {
+                    Ok(())
+                } else {
+                    Err(from_warehouse("A table could not be made", &error))
+                }
+            }
+            Err(error) => Err(from_warehouse("A table could not be made", &error)),
+        }
+    }
+
+    async fn mend_raw(&self, table: &Table, raw: &TableInfo) -> Result<(), Diagnostic> {
+        for column in lack(&columns(raw), &table.raw_columns()).add {
+            self.once(&sql::add_column(&table.raw, &column), |seen| {
+                seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
+            })
+            .await?;
+        }
+        let options: Vec<_> = sql::raw_options(table)
+            .into_iter()
+            .filter(|(name, value)| raw.options.get(*name) != Some(value))
+            .collect();
+        if !options.is_empty() {
+            self.repeatable("The raw table could not be changed", &sql::set_options(&table.raw, &options))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether columns were added.
+    async fn mend_ods(&self, table: &Table, ods: &TableInfo) -> Result<bool, Diagnostic> {
+        let lack = lack(&columns(ods), &table.ods_columns());
+        for column in &lack.add {
+            self.once(&sql::add_column(&table.ods, column), |seen| {
+                seen.table(&table.ods).is_some_and(|ods| ods.column(&column.name).is_some())
+            })
+            .await?;
+        }
+        for column in &lack.modify {
+            self.repeatable(
+                "A column of the ODS table could not be changed",
+                &sql::modify_column(&table.ods, column),
+            )
+            .await?;
+        }
+        if super::read::cluster_columns(&ods.cluster_by) != table.cluster_by {
+            self.repeatable(
+                "The cluster key could not be changed",
+                &sql::cluster_by(&table.ods, &table.cluster_by),
+            )
+            .await?;
+        }
+        Ok(!lack.add.is_empty())
+    }
+
+    fn stop_if_cancelled(&self) -> Result<(), Diagnostic> {
+        if self.ctx.is_cancelled() {
+            return Err(Diagnostic::error("Stopped")
+                .detail("Apply again to go on: what is done so far is in the state."));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! `databend_cdc_table`: the raw table, its stream and the ODS table of one replicated table.
+
+mod apply;
+mod model;
+mod plan;
+mod read;
+mod schema;
+
+use std::sync::Arc;
+
+use pipeline::sql::TableName;
+use pipeline::table::Table;
+use serde::{Deserialize, Serialize};
+use tfplugin::{
+    ApplyResponse, Attr, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
+    ImportRequest, ImportResponse, PlanRequest, PlanResponse, Private, ReadRequest, ReadResponse, Resource,
+    Schema, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
+};
+
+use crate::connection::Connection;
+use crate::diagnostics::from_warehouse;
+use apply::Made;
+use model::TableModel;
+
+/// The resource.
+pub(crate) struct TableResource {
+    connection: Arc<Connection>,
+}
+
+/// Private state of a table whose making was broken off. Terraform will destroy and make it again, which deletion
+/// protection must not stand in the way of: nothing was ever loaded into it.
+#[derive(Debug, Serialize, Deserialize)]
+struct HalfMade {
+    half_made: bool,
+}
+
+impl TableResource {
+    pub(crate) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+}
+
+#[async_trait]
+impl Resource for TableResource {
+    fn type_name(&self) -> &'static str {
+        "databend_cdc_table"
+    }
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    async fn validate(&self, _ctx: &Context, request: ValidateRequest) -> Result<Diagnostics, Diagnostics> {
+        let config: TableModel = from_value(&request.config)?;
+        let mut model = config.clone();
+        model.fill_defaults(&config);
+        match model.table() {
+            Ok(_) => Ok(Diagnostics::new()),
+            Err(wrong) => Ok(wrong),
+        }
+    }
+
+    async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
+        plan::plan(request)
+    }
+
+    async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
+        let warehouse = self.connection.warehouse().await?;
+        let mut model: TableModel = from_value(&request.state)?;
+        let seen = warehouse
+            .catalog()
+            .snapshot(&warehouse)
+            .await
+            .map_err(|error| from_warehouse("The tables could not be read", &error))?;
+        let mut warnings = Diagnostics::new();
+        if !read::update(&mut model, &seen, &mut warnings) {
+            return Ok(ReadResponse::gone());
+        }
+        Ok(ReadResponse::new(to_value(&model)?).with(warnings))
+    }
+
+    async fn create(&self, ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
+        let warehouse = self.connection.warehouse().await?;
+        let (model, table) = planned(&request.planned)?;
+        apply::refuse_existing(&warehouse, &table).await?;
+        let half_made = Private::from_json(&HalfMade { half_made: true })?;
+        apply::ensure(ctx, &warehouse, &table, |made| {
+            if let Ok(state) = to_value(&so_far(&model, made)) {
+                request.so_far.set_with_private(state, half_made.clone());
+            }
+        })
+        .await?;
+        Ok(ApplyResponse { private: Some(Private::default()), ..ApplyResponse::new(to_value(&model)?) })
+    }
+
+    async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
+        let warehouse = self.connection.warehouse().await?;
+        let (model, table) = planned(&request.planned)?;
+        apply::ensure(ctx, &warehouse, &table, |_| {}).await?;
+        Ok(ApplyResponse::new(to_value(&model)?))
+    }
+
+    async fn delete(&self, ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
+        let warehouse = self.connection.warehouse().await?;
+        let model: TableModel = from_value(&request.state)?;
+        let half_made = request.private.to_json::<HalfMade>()?.is_some();
+        if model.deletion_protection != Attr::Known(false) && !half_made {
+            return Err(plan::protected(&model).into());
+        }
+        let (Some(raw), Some(ods)) = (model.raw_name(), model.ods_name()) else {
+            return Err(Diagnostic::error("The state does not say which tables these are")
+                .detail("Use terraform state rm, and drop the tables by hand.")
+                .into());
+        };
+        let stream = TableName::new(&raw.database, format!("stream_{}", raw.table));
+        apply::drop_all(ctx, &warehouse, [&raw, &stream, &ods]).await?;
+        Ok(DeleteResponse::default())
+    }
+
+    async fn import(&self, _ctx: &Context, request: ImportRequest) -> Result<ImportResponse, Diagnostics> {
+        let (raw, ods) = import_id(&request.id).ok_or_else(|| {
+            Diagnostic::error("Not the id of a table").detail(format!(
+                "\"{}\" must be <raw database>.<raw table>,<ods database>.<ods table>, for example raw.orders,ods.orders.",
+                request.id
+            ))
+        })?;
+        let object = |name: TableName| {
+            Value::object([("database", Value::from(name.database)), ("table", name.table.into())])
+        };
+        Ok(ImportResponse::new(Value::object([("raw", object(raw)), ("ods", object(ods))])))
+    }
+}
+
+/// The model and the table of a plan, in which every input is known by the time of apply.
+fn planned(value: &Value) -> Result<(TableModel, Table), Diagnostics> {
+    let mut model: TableModel = from_value(value)?;
+    let given = model.clone();
+    model.fill_defaults(&given);
+    let table = model.table()?.ok_or_else(|| {
+        Diagnostic::error("The plan leaves something open")
+            .detail("A value that a table needs is still unknown at apply. This is a bug in the provider.")
+    })?;
+    model.fill_computed(&table);
+    if !model.unmapped_columns.is_known() {
+        model.unmapped_columns = Attr::Known(Vec::new());
+    }
+    Ok((model, table))
+}
+
+/// The state of a table that is not complete yet.
+fn so_far(model: &TableModel, made: Made) -> TableModel {
+    let mut model = model.clone();
+    let keep = |attr: &mut Attr<String>, is_made: bool| {
+        if !is_made {
+            *attr = Attr::Null;
+        }
+    };
+    keep(&mut model.raw_table, made.raw);
+    keep(&mut model.stream, made.stream);
+    keep(&mut model.ods_table, made.ods);
+    model
+}
+
+/// `raw.orders,ods.orders`. A database with a dot in its name cannot be imported this way: its tables are told apart by
+/// the first dot.
+fn import_id(id: &str) -> Option<(TableName, TableName)> {
+    let (raw, ods) = id.split_once(',')?;
+    let name = |text: &str| {
+        let (database, table) = text.trim().split_once('.')?;
+        (!database.is_empty() && !table.is_empty()).then(|| TableName::new(database, table))
+    };
+    Some((name(raw)?, name(ods)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn import_ids() {
+        let (raw, ods) = import_id("raw.orders, ods.orders").unwrap();
+        assert_eq!((raw.plain(), ods.plain()), ("raw.orders".into(), "ods.orders".into()));
+        for id in ["raw.orders", "raw,ods", ".a,b.c", ""] {
+            assert_eq!(import_id(id), None, "{id}");
+        }
+    }
+}

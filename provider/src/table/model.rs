@@ -1,0 +1,221 @@
+//! The attributes of `databend_cdc_table`, and the table that they describe.
+
+use pipeline::Pipeline;
+use pipeline::column::Column;
+use pipeline::mysql_type::MysqlType;
+use pipeline::sql::TableName;
+use pipeline::table::{
+    DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN, DEFAULT_RETENTION_DAYS, DEFAULT_TIMESTAMP_COLUMN,
+    Table,
+};
+use serde::{Deserialize, Serialize};
+use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics};
+
+use crate::diagnostics::{from_table, sentence};
+
+/// The attributes. Any of them may be unknown in a plan, and null after an import.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct TableModel {
+    pub(super) id: Attr<String>,
+    pub(super) stage: Attr<String>,
+    pub(super) path: Attr<String>,
+    pub(super) source: Attr<SourceModel>,
+    pub(super) columns: Attr<Vec<Attr<ColumnModel>>>,
+    pub(super) primary_key: Attr<Vec<Attr<String>>>,
+    pub(super) raw: Attr<RawModel>,
+    pub(super) ods: Attr<OdsModel>,
+    pub(super) timestamp_column: Attr<String>,
+    pub(super) change_seq_column: Attr<String>,
+    pub(super) before_image_prefix: Attr<String>,
+    pub(super) deletion_protection: Attr<bool>,
+    pub(super) raw_table: Attr<String>,
+    pub(super) ods_table: Attr<String>,
+    pub(super) stream: Attr<String>,
+    pub(super) pipeline: Attr<Pipeline>,
+    pub(super) unmapped_columns: Attr<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct SourceModel {
+    pub(super) schema: Attr<String>,
+    pub(super) table: Attr<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct ColumnModel {
+    pub(super) name: Attr<String>,
+    #[serde(rename = "type")]
+    pub(super) ty: Attr<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct RawModel {
+    pub(super) database: Attr<String>,
+    pub(super) table: Attr<String>,
+    pub(super) retention_days: Attr<i64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct OdsModel {
+    pub(super) database: Attr<String>,
+    pub(super) table: Attr<String>,
+    pub(super) cluster_by: Attr<Vec<String>>,
+}
+
+impl TableModel {
+    /// Fills in what follows from other attributes: paths, table names and the other defaults. In a plan those are
+    /// unknown so far where the configuration does not say them.
+    pub(super) fn fill_defaults(&mut self, config: &Self) {
+        let source_table = field(&self.source, |s| s.table.clone());
+        let source_schema = field(&self.source, |s| s.schema.clone());
+        if !config.path.is_known() {
+            self.path = match (source_schema, &source_table) {
+                (Attr::Known(schema), Attr::Known(table)) => Attr::Known(format!("{schema}/{table}/")),
+                _ => Attr::Unknown,
+            };
+            if config.path.is_unknown() {
+                self.path = Attr::Unknown;
+            }
+        }
+        if let Attr::Known(raw) = &mut self.raw {
+            let given = config.raw.known();
+            raw.table = or_default(given.map(|raw| &raw.table), source_table.clone());
+            let days = Attr::Known(i64::from(DEFAULT_RETENTION_DAYS));
+            raw.retention_days = or_default(given.map(|raw| &raw.retention_days), days);
+        }
+        if let Attr::Known(ods) = &mut self.ods {
+            ods.table = or_default(config.ods.known().map(|ods| &ods.table), source_table);
+        }
+        let text =
+            |given: &Attr<String>, default: &str| or_default(Some(given), Attr::Known(default.to_owned()));
+        self.timestamp_column = text(&config.timestamp_column, DEFAULT_TIMESTAMP_COLUMN);
+        self.change_seq_column = text(&config.change_seq_column, DEFAULT_CHANGE_SEQ_COLUMN);
+        self.before_image_prefix = text(&config.before_image_prefix, DEFAULT_BEFORE_IMAGE_PREFIX);
+        self.deletion_protection = or_default(Some(&config.deletion_protection), Attr::Known(true));
+    }
+
+    /// The table that the attributes describe; `None` while something that it depends on is unknown or, after an import,
+    /// not there. Every mistake in what is known is reported.
+    pub(super) fn table(&self) -> Result<Option<Table>, Diagnostics> {
+        let mut wrong = Diagnostics::new();
+        let columns = self.parse_columns(&mut wrong);
+        let table = self.assemble(columns, &mut wrong);
+        if let Some(table) = &table {
+            wrong.extend(table.problems().iter().map(from_table).collect::<Diagnostics>());
+        }
+        wrong.into_result()?;
+        Ok(table)
+    }
+
+    fn parse_columns(&self, wrong: &mut Diagnostics) -> Option<Vec<Column>> {
+        let models = self.columns.known()?;
+        let mut columns = Some(Vec::with_capacity(models.len()));
+        for (i, model) in models.iter().enumerate() {
+            let parsed =
+                model.known().and_then(|model| model.ty.known()).map(|ty| (ty.parse::<MysqlType>(), ty));
+            let ty = match parsed {
+                Some((Ok(ty), _)) => Some(ty),
+                Some((Err(error), _)) => {
+                    wrong.push(
+                        Diagnostic::error("Unknown MySQL type")
+                            .detail(sentence(&error.to_string()))
+                            .at(AttributePath::parse(&format!("columns[{i}].type"))),
+                    );
+                    None
+                }
+                None => None,
+            };
+            let name = model.known().and_then(|model| model.name.known());
+            match (name, ty) {
+                (Some(name), Some(ty)) => {
+                    if let Some(columns) = &mut columns {
+                        columns.push(Column { name: name.clone(), ty });
+                    }
+                }
+                _ => columns = None,
+            }
+        }
+        columns
+    }
+
+    fn assemble(&self, columns: Option<Vec<Column>>, wrong: &mut Diagnostics) -> Option<Table> {
+        let (source, raw, ods) = (self.source.known()?, self.raw.known()?, self.ods.known()?);
+        let days = *raw.retention_days.known()?;
+        let Ok(retention_days) = u32::try_from(days) else {
+            wrong.push(
+                Diagnostic::error("Invalid table")
+                    .detail(format!("Must be 1 to 90 days, is {days}."))
+                    .at(AttributePath::parse("raw.retention_days")),
+            );
+            return None;
+        };
+        let named = |attr: &Attr<String>| attr.known().cloned();
+        let or_none = |attr: &Attr<String>| attr.known().cloned().filter(|text| !text.is_empty());
+        if self.change_seq_column.is_unknown() || self.before_image_prefix.is_unknown() {
+            return None;
+        }
+        Some(Table {
+            stage: named(&self.stage)?,
+            path: named(&self.path)?,
+            source_schema: named(&source.schema)?,
+            source_table: named(&source.table)?,
+            columns: columns?,
+            primary_key: self
+                .primary_key
+                .known()?
+                .iter()
+                .map(|key| key.known().cloned())
+                .collect::<Option<_>>()?,
+            raw: TableName::new(named(&raw.database)?, named(&raw.table)?),
+            retention_days,
+            ods: TableName::new(named(&ods.database)?, named(&ods.table)?),
+            cluster_by: match &ods.cluster_by {
+                Attr::Known(columns) => columns.clone(),
+                Attr::Null => Vec::new(),
+                Attr::Unknown => return None,
+            },
+            timestamp_column: named(&self.timestamp_column)?,
+            change_seq_column: or_none(&self.change_seq_column),
+            before_image_prefix: or_none(&self.before_image_prefix),
+        })
+    }
+
+    /// The raw table's name, if it is known.
+    pub(super) fn raw_name(&self) -> Option<TableName> {
+        let raw = self.raw.known()?;
+        Some(TableName::new(raw.database.known()?, raw.table.known()?))
+    }
+
+    /// The ODS table's name, if it is known.
+    pub(super) fn ods_name(&self) -> Option<TableName> {
+        let ods = self.ods.known()?;
+        Some(TableName::new(ods.database.known()?, ods.table.known()?))
+    }
+
+    /// Sets every computed attribute to what it is once the table is there.
+    pub(super) fn fill_computed(&mut self, table: &Table) {
+        self.id = Attr::Known(format!("{},{}", table.raw.plain(), table.ods.plain()));
+        self.raw_table = Attr::Known(table.raw.plain());
+        self.ods_table = Attr::Known(table.ods.plain());
+        self.stream = Attr::Known(table.stream().plain());
+        self.pipeline = Attr::Known(Pipeline::new(table));
+    }
+}
+
+/// A field of an object that may be null or unknown itself.
+fn field<M, T>(object: &Attr<M>, get: impl Fn(&M) -> Attr<T>) -> Attr<T> {
+    match object {
+        Attr::Known(model) => get(model),
+        Attr::Unknown => Attr::Unknown,
+        Attr::Null => Attr::Null,
+    }
+}
+
+/// What the configuration says, else the default.
+fn or_default<T: Clone>(given: Option<&Attr<T>>, default: Attr<T>) -> Attr<T> {
+    match given {
+        Some(Attr::Known(value)) => Attr::Known(value.clone()),
+        Some(Attr::Unknown) => Attr::Unknown,
+        Some(Attr::Null) | None => default,
+    }
+}

@@ -1,0 +1,211 @@
+//! The tables as Databend shows them, attribute by attribute: whatever somebody changed by hand differs from the
+//! configuration afterwards, and apply mends it.
+
+use pipeline::column::{DatabendColumn, mysql_type_of};
+use pipeline::evolution::{lack, same_type};
+use pipeline::mysql_type::MysqlType;
+use pipeline::sql;
+use pipeline::table::{DELETED_COLUMN, OP_COLUMN, SEQ_COLUMN, Table};
+use tfplugin::{Attr, Diagnostic, Diagnostics};
+use warehouse::catalog::{ColumnInfo, Snapshot, StreamInfo, TableInfo};
+
+use super::model::{ColumnModel, OdsModel, RawModel, TableModel};
+
+/// Hours per day, for the retention option.
+const HOURS: i64 = 24;
+/// The option that holds the retention.
+const RETENTION_OPTION: &str = "data_retention_period_in_hours";
+
+/// Brings the attributes up to what is there. `false`: none of it is.
+pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Diagnostics) -> bool {
+    let (Some(raw_name), Some(ods_name)) = (model.raw_name(), model.ods_name()) else { return false };
+    let described = model.table().ok().flatten();
+    let (raw, ods) = (seen.table(&raw_name), seen.table(&ods_name));
+    let stream_name = sql::TableName::new(&raw_name.database, format!("stream_{}", raw_name.table));
+    let stream = seen.stream(&stream_name);
+    if raw.is_none() && ods.is_none() && stream.is_none() {
+        return false;
+    }
+    if described.is_none() {
+        import(model, raw, ods);
+    }
+    read_columns(model, raw, ods);
+    read_options(model, raw, ods);
+    model.raw_table = raw_table(raw, described.as_ref(), warnings).into();
+    model.ods_table = ods_table(ods, described.as_ref(), warnings).into();
+    model.stream =
+        stream.filter(|stream| is_usable(stream, &raw_name, warnings)).map(|_| stream_name.plain()).into();
+    if let (Some(raw), Some(table)) = (raw, &described) {
+        let known: Vec<_> = table.raw_columns().into_iter().map(|c| c.name).collect();
+        let unmapped =
+            raw.columns.iter().map(|c| c.name.clone()).filter(|name| !known.contains(name)).collect();
+        model.unmapped_columns = Attr::Known(unmapped);
+    }
+    if let Some(table) = &described {
+        model.pipeline = Attr::Known(pipeline::Pipeline::new(table));
+    }
+    model.id = Attr::Known(format!("{},{}", raw_name.plain(), ods_name.plain()));
+    true
+}
+
+/// Columns that are in both tables, with the type that ODS has. One that is missing somewhere is left out, so that the
+/// plan adds it.
+fn read_columns(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
+    let (Some(raw), Some(ods)) = (raw, ods) else { return };
+    let Attr::Known(columns) = &mut model.columns else { return };
+    columns.retain(|column| {
+        let name = column.known().and_then(|column| column.name.known());
+        name.is_some_and(|name| raw.column(name).is_some() && ods.column(name).is_some())
+    });
+    for column in columns {
+        let Attr::Known(column) = column else { continue };
+        let Some(found) = column.name.known().and_then(|name| ods.column(name)) else { continue };
+        let expected = column
+            .ty
+            .known()
+            .and_then(|ty| ty.parse::<MysqlType>().ok())
+            .map(|ty| pipeline::column::Column { name: found.name.clone(), ty }.ods_type());
+        if !expected.is_some_and(|expected| same_type(&expected, &found.data_type)) {
+            column.ty = Attr::Known(shown_type(found));
+        }
+    }
+}
+
+/// The MySQL type that a column of this type would have; a Databend type that none has is shown as it is.
+fn shown_type(column: &ColumnInfo) -> String {
+    mysql_type_of(&column.data_type).unwrap_or_else(|| column.data_type.clone())
+}
+
+fn read_options(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
+    if let (Attr::Known(RawModel { retention_days, .. }), Some(raw)) = (&mut model.raw, raw) {
+        // Without the option Databend keeps one day (facts/databend.md, "Streams").
+        let hours =
+            raw.options.get(RETENTION_OPTION).and_then(|hours| hours.parse::<i64>().ok()).unwrap_or(HOURS);
+        *retention_days = Attr::Known(hours / HOURS);
+    }
+    if let (Attr::Known(OdsModel { cluster_by, .. }), Some(ods)) = (&mut model.ods, ods) {
+        let found = cluster_columns(&ods.cluster_by);
+        let known = cluster_by.known().cloned().unwrap_or_default();
+        if found != known {
+            *cluster_by = Attr::Known(found);
+        }
+    }
+}
+
+/// `(order_id, "Odd")` and `LINEAR(order_id)` as names of columns.
+pub(super) fn cluster_columns(shown: &str) -> Vec<String> {
+    let inner = shown.trim();
+    let inner = inner.find('(').map_or(inner, |open| &inner[open + 1..]);
+    let inner = inner.strip_suffix(')').unwrap_or(inner);
+    sql::column_names(inner)
+}
+
+/// The raw table's name if it has all it needs but columns of the source, which show by themselves.
+fn raw_table(
+    raw: Option<&TableInfo>,
+    described: Option<&Table>,
+    warnings: &mut Diagnostics,
+) -> Option<String> {
+    let raw = raw?;
+    let name = raw.table_name().plain();
+    let Some(table) = described else { return Some(name) };
+    let mut lacks: Vec<String> = ["change_tracking", "enable_schema_evolution"]
+        .into_iter()
+        .filter(|option| raw.options.get(*option).map(String::as_str) != Some("true"))
+        .map(|option| format!("the option {option}"))
+        .collect();
+    let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
+    let missing = lack(&columns(raw), &table.raw_columns()).add;
+    lacks.extend(missing.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
+    tell(lacks, &name, "raw_table", warnings).then_some(name)
+}
+
+/// The ODS table's name if it has the columns that the merge needs beside those of the source.
+fn ods_table(
+    ods: Option<&TableInfo>,
+    described: Option<&Table>,
+    warnings: &mut Diagnostics,
+) -> Option<String> {
+    let ods = ods?;
+    let name = ods.table_name().plain();
+    if described.is_none() {
+        return Some(name);
+    }
+    let lacks = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());
+    let lacks = lacks.map(|column| format!("the column \"{column}\"")).collect();
+    tell(lacks, &name, "ods_table", warnings).then_some(name)
+}
+
+/// Warns of what is lacking. `true` if nothing is.
+fn tell(lacks: Vec<String>, table: &str, attribute: &'static str, warnings: &mut Diagnostics) -> bool {
+    if !lacks.is_empty() {
+        warnings.push(
+            Diagnostic::warning("A table was changed by hand")
+                .detail(format!("{table} lacks {}. Apply puts it back.", lacks.join(" and ")))
+                .at(attribute),
+        );
+    }
+    lacks.is_empty()
+}
+
+fn is_usable(stream: &StreamInfo, raw: &sql::TableName, warnings: &mut Diagnostics) -> bool {
+    let reason = match &stream.invalid_reason {
+        Some(reason) if !reason.is_empty() => Some(reason.clone()),
+        _ if !stream.is_on(raw) => Some(format!("it is on {} instead of {}", stream.table_name, raw.plain())),
+        _ => None,
+    };
+    if let Some(reason) = &reason {
+        warnings.push(
+            Diagnostic::warning("The stream cannot be used")
+                .detail(format!(
+                    "{}.{}: {reason}. Apply makes it again and merges every change that raw keeps, so that none is passed over.",
+                    stream.database, stream.name
+                ))
+                .at("stream"),
+        );
+    }
+    reason.is_none()
+}
+
+/// Columns of the catalog in the terms of the pipeline.
+pub(super) fn columns(info: &TableInfo) -> Vec<DatabendColumn> {
+    let column = |c: &ColumnInfo| DatabendColumn {
+        name: c.name.clone(),
+        data_type: c.data_type.clone(),
+        nullable: c.nullable,
+        default: Some(c.default.clone()).filter(|default| !default.is_empty()),
+    };
+    info.columns.iter().map(column).collect()
+}
+
+/// After an import nothing but the names is known: the columns are those of ODS, and its NOT NULL ones are the key.
+fn import(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
+    let (Some(raw), Some(ods)) = (raw, ods) else { return };
+    if !model.columns.is_null() {
+        return;
+    }
+    let flag = |name: &str| [DELETED_COLUMN, SEQ_COLUMN, OP_COLUMN].contains(&name);
+    let own: Vec<&ColumnInfo> =
+        ods.columns.iter().filter(|c| !flag(&c.name) && raw.column(&c.name).is_some()).collect();
+    model.columns = Attr::Known(
+        own.iter()
+            .map(|c| {
+                Attr::Known(ColumnModel { name: Attr::Known(c.name.clone()), ty: Attr::Known(shown_type(c)) })
+            })
+            .collect(),
+    );
+    model.primary_key =
+        Attr::Known(own.iter().filter(|c| !c.nullable).map(|c| Attr::Known(c.name.clone())).collect());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cluster_keys_are_read_as_databend_prints_them() {
+        assert_eq!(cluster_columns("(order_id)"), ["order_id"]);
+        assert_eq!(cluster_columns("linear(a, \"B c\")"), ["a", "B c"]);
+        assert_eq!(cluster_columns(""), Vec::<String>::new());
+    }
+}
