@@ -1,0 +1,257 @@
+"""Runs one statement of a session: decides what the engine gets to see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from sandbox.databend import catalog, stream_reading, stream_statements, transactions
+from sandbox.databend.engine import quote_name, quote_text
+from sandbox.databend.errors import UNIMPLEMENTED, DatabendError
+from sandbox.databend.history import History
+from sandbox.databend.parser import Parser, SqlNotUnderstood
+from sandbox.databend.session import Session
+from sandbox.databend.stream_reading import Reading
+from sandbox.databend.streams import Streams
+from sandbox.databend.tasks import Tasks
+
+_NOTHING = pa.table({})
+_RUNTIME_FILTER = "enable_join_runtime_filter"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A result, and how many rows the statement wrote."""
+
+    table: pa.Table = field(default_factory=lambda: _NOTHING)
+    written: int = 0
+
+
+class Executor:
+    """Executes statements for every session; knows what the sandbox adds to the engine."""
+
+    def __init__(
+        self, parser: Parser, streams: Streams, tasks: Tasks, history: History, system: Session,
+        execute_task: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._parser = parser
+        self._streams = streams
+        self._tasks = tasks
+        self._history = history
+        self._execute_task = execute_task
+        self._tables = {
+            name: catalog.SystemTable(system.engine, name) for name in ("tasks", "task_history", "streams")
+        }
+
+    def run(self, session: Session, sql: str) -> Outcome:
+        """Runs a statement to its end. Errors are DatabendError; inside a transaction they fail it."""
+        with session.lock, transactions.failing(session):
+            try:
+                statement = self._parser.parse(sql)
+            except SqlNotUnderstood:
+                # The engine's parser words the error as a server does; should it understand the text, all the better.
+                transactions.require_usable(session)
+                return Outcome(session.engine.run(sql))
+            transactions.prepare(session, statement)
+            return self._dispatch(session, sql, statement)
+
+    def abandon(self, session: Session) -> None:
+        """Ends a session that nobody will use again; an open transaction does not survive it."""
+        with session.lock:
+            transactions.rollback(session)
+
+    def condition(self, session: Session, expression: str) -> bool:
+        """The value of a task's WHEN; STREAM_STATUS stands there as a scalar (facts/databend.md, Tasks)."""
+        sql = f"SELECT ({expression}) AS held"
+        with session.lock:
+            edits = []
+            for site in self._parser.parse(sql)["functions"]:
+                if site["name"] == "stream_status" and not site["is_table"]:
+                    held = self._stream_status(session, site["arguments"])
+                    edits.append((site["start"], site["end"], "TRUE" if held else "FALSE"))
+            return session.engine.rows(stream_reading.splice(sql, edits))[0]["held"] is True
+
+    def _dispatch(self, session: Session, sql: str, statement: dict[str, Any]) -> Outcome:
+        match statement["kind"]:
+            case "begin":
+                transactions.begin(session)
+            case "commit":
+                transactions.commit(session)
+            case "rollback":
+                transactions.rollback(session)
+            case "set":
+                session.engine.run(sql)
+                session.refresh_settings()
+            case "use_database":
+                session.engine.run(sql)
+                session.database = statement["database"]
+            case "create_stream":
+                stream_statements.create(session, self._streams, statement)
+            case "drop_stream":
+                stream_statements.drop(session, self._streams, statement)
+            case "show_streams":
+                return Outcome(session.engine.run(stream_statements.show(session, statement, self._all_streams(session))))
+            case "describe_stream":
+                return Outcome(session.engine.run(stream_statements.describe(session, statement, self._all_streams(session))))
+            case "create_task":
+                self._tasks.create(session.engine, statement)
+            case "alter_task":
+                self._tasks.alter(session.engine, statement)
+            case "drop_task":
+                self._tasks.drop(statement["name"], if_exists=statement["if_exists"])
+            case "execute_task":
+                self._execute_task(self._tasks.get(statement["name"]).name)
+            case "show_tasks" | "describe_task":
+                return Outcome(session.engine.run(self._show_tasks(statement)))
+            case "drop_database":
+                session.engine.run(sql)
+                self._streams.remove_database(session.engine, statement["database"])
+            case _:
+                return self._run_in_engine(session, sql, statement)
+        return Outcome()
+
+    def _run_in_engine(self, session: Session, sql: str, statement: dict[str, Any]) -> Outcome:
+        kind = statement["kind"]
+        if kind == "describe_table":
+            sql = self._described(session, sql, statement)
+        names_stream = any(self._stream(session, site) for site in statement["tables"])
+        if kind == "create_view" and names_stream:
+            raise DatabendError(UNIMPLEMENTED, "the sandbox has no views over streams; select from the stream itself")
+        if not names_stream:
+            return self._outcome(statement, session.engine.run(self._with_catalog(session, sql, statement)))
+        if kind == "create_table_as":
+            # DDL is no part of a transaction: the offset moves in a commit of its own right behind it.
+            text, readings = self._with_streams(session, sql, statement)
+            result = self._without_runtime_filter(session, text)
+            self._consume(session, statement, readings)
+            return self._outcome(statement, result)
+        with transactions.own(session):
+            text, readings = self._with_streams(session, sql, statement)
+            result = self._without_runtime_filter(session, text)
+            self._consume(session, statement, readings)
+        return self._outcome(statement, result)
+
+    # Streams
+
+    def _stream(self, session: Session, site: dict[str, Any]) -> Any:
+        if site["temporal"] or site["catalog"] not in (None, "default"):
+            return None
+        return self._streams.find(site["database"] or session.database, site["name"])
+
+    def _with_streams(self, session: Session, sql: str, statement: dict[str, Any]) -> tuple[str, list[Reading]]:
+        readings: dict[int, Reading] = {}
+        edits = self._catalog_edits(session, statement)
+        for site in statement["tables"]:
+            stream = self._stream(session, site)
+            if stream is not None:
+                if stream.id not in readings:
+                    readings[stream.id] = stream_reading.bind(session.engine, self._streams, stream)
+                edits.append((site["start"], site["end"], _as(readings[stream.id].subquery(), site)))
+        return stream_reading.splice(sql, edits), list(readings.values())
+
+    def _consume(self, session: Session, statement: dict[str, Any], readings: list[Reading]) -> None:
+        """Any DML consumes what it reads; a query only where it says WITH CONSUME (facts/databend.md, Streams)."""
+        writes = statement["kind"] in ("write", "create_table_as")
+        asked = {
+            stream.id for site in statement["tables"] if site["consume"] and (stream := self._stream(session, site))
+        }
+        for reading in readings:
+            if writes or (statement["kind"] == "query" and reading.stream.id in asked):
+                self._streams.move(session.engine, reading.stream, reading.seen, reading.version)
+
+    def _without_runtime_filter(self, session: Session, sql: str) -> pa.Table:
+        """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (facts, MERGE and INSERT)."""
+        before = session.settings.get(_RUNTIME_FILTER)
+        if before == "0":
+            return session.engine.run(sql)
+        session.engine.run(f"SET {_RUNTIME_FILTER} = 0")
+        try:
+            return session.engine.run(sql)
+        finally:
+            session.engine.run(f"UNSET {_RUNTIME_FILTER}" if before is None else f"SET {_RUNTIME_FILTER} = {before}")
+
+    def _stream_status(self, session: Session, arguments: list[str | None]) -> bool:
+        name = arguments[0] if len(arguments) == 1 else None
+        database, _, stream = (name or "").rpartition(".")
+        return self._streams.has_data(session.engine, self._streams.get(database or session.database, stream))
+
+    def _described(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
+        """A stream has the columns of its base table."""
+        stream = self._streams.find(statement["database"] or session.database, statement["name"])
+        return sql if stream is None else f"DESCRIBE {self._streams.base(session.engine, stream).quoted}"
+
+    # What only the cloud has
+
+    def _with_catalog(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
+        return stream_reading.splice(sql, self._catalog_edits(session, statement))
+
+    def _catalog_edits(self, session: Session, statement: dict[str, Any]) -> list[tuple[int, int, str]]:
+        edits = []
+        for site in statement["tables"]:
+            subquery = self._system_table(session, site["database"] or session.database, site["name"])
+            if subquery is not None:
+                edits.append((site["start"], site["end"], _as(subquery, site)))
+        for site in statement["functions"]:
+            if site["is_table"] and site["name"] == "task_history":
+                subquery = self._task_history(session, site["named_arguments"])
+            elif site["is_table"] and site["name"] == "stream_status":
+                held = self._stream_status(session, site["arguments"])
+                subquery = f"(SELECT {'TRUE' if held else 'FALSE'} AS has_data)"
+            else:
+                continue
+            edits.append((site["start"], site["end"], _as(subquery, site)))
+        return edits
+
+    def _system_table(self, session: Session, database: str, name: str) -> str | None:
+        match database, name:
+            case "system", "tasks":
+                return self._all_tasks()
+            case "system", "task_history":
+                return self._tables["task_history"].subquery(self._history.rows())
+            case "system", "streams" | "streams_terse":
+                return self._all_streams(session)
+        return catalog.without_hidden(database, name)
+
+    def _all_streams(self, session: Session) -> str:
+        rows = [self._streams.describe(session.engine, stream) for stream in self._streams.all()]
+        return self._tables["streams"].subquery(rows)
+
+    def _all_tasks(self) -> str:
+        return self._tables["tasks"].subquery([task.row() for task in self._tasks.all()])
+
+    def _show_tasks(self, statement: dict[str, Any]) -> str:
+        if statement["kind"] == "describe_task":
+            condition = f"name = {quote_text(self._tasks.get(statement['name']).name)}"
+        else:
+            condition = statement["filter"] or "TRUE"
+        return f"SELECT * FROM {self._all_tasks()} AS tasks WHERE {condition} ORDER BY name"
+
+    def _task_history(self, session: Session, arguments: dict[str, str]) -> str:
+        values = {name: session.engine.rows(f"SELECT {text} AS v")[0]["v"] for name, text in arguments.items()}
+        return self._tables["task_history"].subquery(self._history.selected(values))
+
+    def _outcome(self, statement: dict[str, Any], table: pa.Table) -> Outcome:
+        if statement["kind"] == "write":
+            return Outcome(table, _written(table))
+        if table.num_columns == 1 and table.column_names[0].startswith("databases_in_"):
+            # SHOW DATABASES names no table that could have been replaced.
+            kept = [name for name in table.column(0).to_pylist() if name != catalog.HIDDEN_DATABASE]
+            return Outcome(pa.table([pa.array(kept, pa.string())], pa.schema([table.schema.field(0).with_type(pa.string())])))
+        return Outcome(table)
+
+
+def _as(subquery: str, site: dict[str, Any]) -> str:
+    """A subquery in the place of a name answers to that name."""
+    return f"{subquery} AS {quote_name(site['name'])}" if site["alias"] == "missing" else subquery
+
+
+def _written(table: pa.Table) -> int:
+    """DML answers its counts as a row; a server reports them as write progress too."""
+    total = 0
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if name.startswith("number of rows ") or name in ("Rows_loaded", "rows_unloaded"):
+            total += sum(value or 0 for value in column.to_pylist())
+    return total

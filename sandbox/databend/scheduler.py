@@ -1,0 +1,146 @@
+"""Runs tasks: on their schedule, on demand, and children after their parents."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+
+from sandbox.databend.engine import Engine, quote_text
+from sandbox.databend.errors import INTERNAL, DatabendError
+from sandbox.databend.executor import Executor
+from sandbox.databend.faults import Faults
+from sandbox.databend.history import History
+from sandbox.databend.session import Session
+from sandbox.databend.tasks import Task, Tasks, now_us
+
+_LOG = logging.getLogger(__name__)
+_TICK_SECONDS = 0.1
+
+
+class Scheduler:
+    """One thread looks what is due; each graph runs in a thread of its own, one task after the other."""
+
+    def __init__(self, engine: Engine, tasks: Tasks, history: History, faults: Faults) -> None:
+        self._engine = engine
+        self._tasks = tasks
+        self._history = history
+        self._faults = faults
+        self._executor: Executor | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._busy: dict[str, threading.Lock] = {}
+        self._running: set[str] = set()
+
+    def start(self, executor: Executor) -> None:
+        self._executor = executor
+        threading.Thread(target=self._watch, name="scheduler", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def execute(self, name: str) -> None:
+        """EXECUTE TASK: one run now, whether the task is started or not; the statement does not wait for it."""
+        self._spawn(name, lambda: self._run_graph(name, now_us()))
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            now = now_us()
+            for task in self._tasks.all():
+                if task.next_us is not None and task.next_us <= now:
+                    self._run_when_due(task)
+
+    def _run_when_due(self, task: Task) -> None:
+        with self._lock:
+            if task.name in self._running:
+                return
+            self._running.add(task.name)
+
+        def run() -> None:
+            due = task.next_us or now_us()
+            try:
+                self._run_graph(task.name, due)
+            finally:
+                # Runs are serial: what came due in the meantime is left out, not made up for (facts, Tasks).
+                self._tasks.rescheduled(task.name, task.id, self._next_base(task, due))
+                with self._lock:
+                    self._running.discard(task.name)
+
+        self._spawn(task.name, run)
+
+    def _next_base(self, task: Task, due: int) -> int:
+        """Intervals count from the time that was due, unless that is past already."""
+        following = self._tasks.next_due(task, due)
+        now = now_us()
+        return due if following is not None and following > now else now
+
+    def _spawn(self, name: str, run: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                run()
+            except Exception:
+                _LOG.exception("task %s: the run did not come to its end", name)
+
+        threading.Thread(target=guarded, name=f"task-{name}", daemon=True).start()
+
+    def _run_graph(self, name: str, scheduled_us: int) -> None:
+        """Runs a task, then every started task whose parents have all succeeded in this very run."""
+        with self._lock:
+            busy = self._busy.setdefault(name, threading.Lock())
+        with busy:
+            run_id = str(uuid.uuid4())
+            succeeded: set[str] = set()
+            tried: set[str] = set()
+            waiting = [name]
+            while waiting and not self._stopping.is_set():
+                task = self._tasks.find(waiting.pop(0))
+                if task is None:
+                    continue
+                tried.add(task.name)
+                if not self._run_task(task, run_id, scheduled_us if task.name == name else now_us()):
+                    continue
+                succeeded.add(task.name)
+                waiting += [
+                    child.name
+                    for child in self._tasks.all()
+                    if child.is_started
+                    and task.name in child.after
+                    and succeeded.issuperset(child.after)
+                    and child.name not in tried
+                    and child.name not in waiting
+                ]
+
+    def _run_task(self, task: Task, run_id: str, scheduled_us: int) -> bool:
+        """Runs one task; True when it succeeded. A WHEN that does not hold is no run at all."""
+        assert self._executor is not None
+        session = Session(self._engine.session())
+        key: int | None = None
+        try:
+            for name, value in task.session_parameters.items():
+                session.engine.run(f"SET {name} = {quote_text(value)}")
+            session.refresh_settings()
+            if task.when and not self._executor.condition(session, task.when):
+                return False
+            key = self._begin(task, run_id, scheduled_us)
+            for statement in task.definition["statements"]:
+                # Not atomic: what ran before a failure stays (facts/databend.md, Tasks).
+                self._history.executing(key, str(uuid.uuid4()))
+                self._faults.apply_to_task(statement)
+                self._executor.run(session, statement)
+            self._history.ended(key, None)
+        except Exception as error:
+            if not isinstance(error, DatabendError):
+                _LOG.exception("task %s", task.name)
+                error = DatabendError(INTERNAL, f"{type(error).__name__}: {error}")
+            self._history.ended(key if key is not None else self._begin(task, run_id, scheduled_us), error)
+            self._tasks.failed(task.name, task.id)
+            return False
+        finally:
+            self._executor.abandon(session)
+        self._tasks.succeeded(task.name, task.id)
+        return True
+
+    def _begin(self, task: Task, run_id: str, scheduled_us: int) -> int:
+        roots = ",".join(str(root.id) for root in self._tasks.roots(task))
+        return self._history.add(task, run_id, roots, scheduled_us)

@@ -1,0 +1,52 @@
+"""Puts the parts together."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from sandbox.databend import meta_ports
+from sandbox.databend.engine import Engine
+from sandbox.databend.executor import Executor
+from sandbox.databend.faults import Faults
+from sandbox.databend.history import History
+from sandbox.databend.http_server import Server
+from sandbox.databend.parser import Parser
+from sandbox.databend.protocol import Protocol
+from sandbox.databend.scheduler import Scheduler
+from sandbox.databend.session import Session
+from sandbox.databend.store import Store
+from sandbox.databend.streams import Streams
+from sandbox.databend.tasks import Tasks
+
+
+class Service:
+    """A running Databend."""
+
+    def __init__(self, data: Path, port: int, parser_path: Path) -> None:
+        folder = data / "engine"
+        engine = Engine(folder)
+        meta_ports.check_after_start(data)
+        system = Session(engine.session())
+        self._store = Store(data / "sandbox.sqlite")
+        self._parser = Parser(parser_path)
+        streams = Streams(self._store, folder, system.engine)
+        tasks = Tasks(self._store, self._parser)
+        history = History(self._store)
+        faults = Faults()
+        self._scheduler = Scheduler(engine, tasks, history, faults)
+        executor = Executor(self._parser, streams, tasks, history, system, self._scheduler.execute)
+        self._server = Server(port, Protocol(engine, self._parser, executor), faults)
+        self._scheduler.start(executor)
+        threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return self._server.server_address[1]
+
+    def stop(self) -> None:
+        self._scheduler.stop()
+        self._server.shutdown()
+        self._server.server_close()
+        self._parser.close()
+        self._store.close()

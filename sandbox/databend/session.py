@@ -1,0 +1,82 @@
+"""A client's session: one engine session, its settings, and where its transaction stands."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from enum import StrEnum
+from typing import Any
+
+from sandbox.databend.engine import EngineSession, quote_name, quote_text
+from sandbox.databend.errors import TRANSACTION_ABORTED, DatabendError
+
+
+class TransactionState(StrEnum):
+    """As the session document names it (Databend's TxnState)."""
+
+    AUTO_COMMIT = "AutoCommit"
+    ACTIVE = "Active"
+    FAIL = "Fail"
+
+
+class Session:
+    """Holds the lock ``lock`` while a statement runs: a session does one thing at a time."""
+
+    def __init__(self, engine: EngineSession, session_id: str | None = None) -> None:
+        self.id = session_id or str(uuid.uuid4())
+        self.engine = engine
+        self.lock = threading.RLock()
+        self.database = "default"
+        self.settings: dict[str, str] = {}
+        self.transaction = TransactionState.AUTO_COMMIT
+        self.last_used = time.monotonic()
+        self._fresh = True
+
+    @property
+    def time_zone(self) -> str:
+        return self.settings.get("timezone", "UTC")
+
+    def adopt(self, state: dict[str, Any]) -> None:
+        """Takes over what the client says its session is: it carries settings of its DSN, or outlived a restart.
+
+        Every request of the driver brings the whole session document; a server works from it alone.
+        """
+        fresh, self._fresh = self._fresh, False
+        if fresh and state.get("txn_state") == TransactionState.ACTIVE:
+            # Source: Databend's http_query.rs refuses a transaction that another process had begun.
+            raise DatabendError(TRANSACTION_ABORTED, "transaction is aborted because server restarted")
+        database = state.get("database")
+        if database and database != self.database:
+            self.engine.run(f"USE {quote_name(database)}")
+            self.database = database
+        wanted = {str(name): str(value) for name, value in (state.get("settings") or {}).items()}
+        changed = {name: value for name, value in wanted.items() if self.settings.get(name) != value}
+        for name, value in changed.items():
+            # `warehouse` is the cloud's own setting: it says where to run, and the engine does not know it.
+            if name != "warehouse":
+                self.engine.run(f"SET {name} = {quote_text(value)}")
+        if changed:
+            self.refresh_settings()
+            if "warehouse" in wanted:
+                self.settings["warehouse"] = wanted["warehouse"]
+
+    def refresh_settings(self) -> None:
+        """Reads back which settings the session has changed."""
+        warehouse = self.settings.get("warehouse")
+        rows = self.engine.rows("SELECT name, value FROM system.settings WHERE level = 'SESSION'")
+        self.settings = {row["name"]: row["value"] for row in rows}
+        if warehouse is not None:
+            self.settings["warehouse"] = warehouse
+
+    def document(self) -> dict[str, Any]:
+        """The session as the client has to bring it back."""
+        return {
+            "catalog": "default",
+            "database": self.database,
+            "role": "account_admin",
+            "settings": self.settings,
+            "txn_state": str(self.transaction),
+            "need_sticky": self.transaction is TransactionState.ACTIVE,
+            "need_keep_alive": False,
+        }

@@ -1,0 +1,212 @@
+"""Streams, which the embedded engine has no licence for, built on what it does have.
+
+A stream is a name, a base table and an offset: the table's snapshot up to which it has been consumed. Its rows are
+``base CHANGES (INFORMATION => APPEND_ONLY) AT (SNAPSHOT => offset)`` (facts/databend.md, Streams).
+
+The offset is a row in an engine table of its own, so that it moves in the very commit of the DML that consumes it, and
+goes back with it. One table per stream, since two writers of one table would get into each other's way.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sandbox.databend.catalog import HIDDEN_DATABASE, microseconds
+from sandbox.databend.engine import EngineSession, quote_name, quote_text
+from sandbox.databend.errors import CONFLICT, ILLEGAL_STREAM, UNKNOWN_STREAM, DatabendError
+from sandbox.databend.store import Store
+
+
+@dataclass(frozen=True)
+class Stream:
+    id: int
+    database: str
+    name: str
+    table_id: int
+    table_label: str
+    """``database.table`` when the stream was made; for messages once the table is gone."""
+    mode: str
+    comment: str
+    created_us: int
+
+    @property
+    def label(self) -> str:
+        return f"'{self.database}'.'{self.name}'"
+
+    @property
+    def offset_table(self) -> str:
+        return f"{HIDDEN_DATABASE}.stream_{self.id}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A version of a table; both empty before the first row was ever written."""
+
+    id: str = ""
+    location: str = ""
+
+    @property
+    def version(self) -> int:
+        """Grows with each snapshot: its id begins with a time. Databend counts in its meta service instead."""
+        return int(self.id[:12], 16) if self.id else 0
+
+
+@dataclass(frozen=True)
+class Base:
+    """A stream's base table as it is now."""
+
+    database: str
+    table: str
+    options: str
+
+    @property
+    def quoted(self) -> str:
+        return f"{quote_name(self.database)}.{quote_name(self.table)}"
+
+    @property
+    def is_tracked(self) -> bool:
+        return "CHANGE_TRACKING='true'" in self.options
+
+
+class Streams:
+    """All streams. Their offsets are read and moved through the session that asks, inside its transaction."""
+
+    def __init__(self, store: Store, engine_folder: Path, system: EngineSession) -> None:
+        self._store = store
+        self._data = engine_folder / "data"
+        self._lock = threading.RLock()
+        self._by_name: dict[tuple[str, str], Stream] = {}
+        system.run(f"CREATE DATABASE IF NOT EXISTS {HIDDEN_DATABASE}")
+        for row in store.rows("SELECT * FROM streams"):
+            self._by_name[row["database"], row["name"]] = Stream(**dict(row))
+
+    def find(self, database: str, name: str) -> Stream | None:
+        with self._lock:
+            return self._by_name.get((database, name))
+
+    def get(self, database: str, name: str) -> Stream:
+        stream = self.find(database, name)
+        if stream is None:
+            raise DatabendError(UNKNOWN_STREAM, f"Unknown stream '{database}'.'{name}'")
+        return stream
+
+    def all(self) -> list[Stream]:
+        with self._lock:
+            return sorted(self._by_name.values(), key=lambda stream: (stream.database, stream.name))
+
+    def add(self, session: EngineSession, fields: dict[str, Any], offset: Snapshot) -> None:
+        now = microseconds(datetime.now(UTC))
+        row = {**fields, "created_us": now}
+        names = ", ".join(row)
+        with self._lock:
+            new_id = self._store.write(
+                f"INSERT INTO streams ({names}) VALUES ({', '.join('?' * len(row))})", row.values()
+            )
+            stream = Stream(id=new_id, **row)
+            try:
+                self._create_offset(session, stream, offset)
+            except DatabendError:
+                self._store.write("DELETE FROM streams WHERE id = ?", [new_id])
+                raise
+            self._by_name[stream.database, stream.name] = stream
+
+    def remove(self, session: EngineSession, stream: Stream) -> None:
+        with self._lock:
+            self._store.write("DELETE FROM streams WHERE id = ?", [stream.id])
+            self._by_name.pop((stream.database, stream.name), None)
+        session.run(f"DROP TABLE IF EXISTS {stream.offset_table}")
+
+    def remove_database(self, session: EngineSession, database: str) -> None:
+        """A stream goes with its database."""
+        for stream in self.all():
+            if stream.database == database:
+                self.remove(session, stream)
+
+    # Offsets
+
+    def _create_offset(self, session: EngineSession, stream: Stream, offset: Snapshot) -> None:
+        session.run(f"CREATE OR REPLACE TABLE {stream.offset_table} (snapshot VARCHAR, location VARCHAR, moved TIMESTAMP)")
+        session.run(
+            f"INSERT INTO {stream.offset_table} VALUES ({quote_text(offset.id)}, {quote_text(offset.location)}, now())"
+        )
+
+    def offset(self, session: EngineSession, stream: Stream) -> Snapshot:
+        rows = session.rows(f"SELECT snapshot, location FROM {stream.offset_table}")
+        return Snapshot(rows[0]["snapshot"], rows[0]["location"]) if rows else Snapshot()
+
+    def move(self, session: EngineSession, stream: Stream, seen: Snapshot, to: Snapshot) -> None:
+        """Moves an offset inside the session's transaction; whoever read the same rows first has won."""
+        if seen == to:
+            return
+        changed = session.rows(
+            f"UPDATE {stream.offset_table} SET snapshot = {quote_text(to.id)}, location = {quote_text(to.location)}, "
+            f"moved = now() WHERE snapshot = {quote_text(seen.id)}"
+        )
+        if not changed or next(iter(changed[0].values())) != 1:
+            raise DatabendError(CONFLICT, f"Unresolvable conflict detected for stream {stream.label}")
+
+    # Base tables
+
+    def base(self, session: EngineSession, stream: Stream) -> Base:
+        """The base table, wherever it has been renamed to; an error when it is gone or another one took its name.
+
+        Source of the texts: Databend's stream_table.rs.
+        """
+        rows = session.rows(f"SELECT database, name, table_option FROM system.tables WHERE table_id = {stream.table_id}")
+        if not rows:
+            database, table = stream.table_label.split(".", 1)
+            raise DatabendError(
+                ILLEGAL_STREAM, f"Base table '{database}'.'{table}' dropped, cannot read from stream {stream.label}"
+            )
+        base = Base(rows[0]["database"], rows[0]["name"], rows[0]["table_option"])
+        if not base.is_tracked:
+            raise DatabendError(
+                ILLEGAL_STREAM, f"Change tracking is not enabled on table '{base.database}'.'{base.table}'"
+            )
+        return base
+
+    def version(self, session: EngineSession, base: Base) -> Snapshot:
+        """The base table's version as this session sees it, its own transaction included."""
+        rows = session.rows(
+            "SELECT snapshot_id, snapshot_location FROM fuse_snapshot("
+            f"{quote_text(base.database)}, {quote_text(base.table)}) LIMIT 1"
+        )
+        return Snapshot(rows[0]["snapshot_id"], rows[0]["snapshot_location"]) if rows else Snapshot()
+
+    def has_data(self, session: EngineSession, stream: Stream) -> bool:
+        """"The table's version has changed": also true after ALTER or DELETE, with no row to read (facts, Streams)."""
+        return self.version(session, self.base(session, stream)) != self.offset(session, stream)
+
+    def describe(self, session: EngineSession, stream: Stream) -> dict[str, Any]:
+        """A row of system.streams."""
+        offset = self.offset(session, stream)
+        row: dict[str, Any] = {
+            "catalog": "default",
+            "database": stream.database,
+            "name": stream.name,
+            "stream_id": stream.id,
+            "created_on": stream.created_us,
+            "updated_on": stream.created_us,
+            "mode": stream.mode,
+            "comment": stream.comment,
+            "table_name": None,
+            "table_id": stream.table_id,
+            "table_version": offset.version,
+            "snapshot_location": offset.location or None,
+            "invalid_reason": "",
+            "has_data": False,
+            "owner": "account_admin",
+        }
+        try:
+            base = self.base(session, stream)
+        except DatabendError as error:
+            return {**row, "invalid_reason": error.message}
+        row["table_name"] = f"{base.database}.{base.table}"
+        if offset.location and not (self._data / offset.location).exists():
+            # What a stream left unread for longer than the table's retention comes to (facts, Streams).
+            return {**row, "invalid_reason": f"NotFound: snapshot {offset.location} of the stream's offset is gone"}
+        return {**row, "has_data": self.version(session, base) != offset}
