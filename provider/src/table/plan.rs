@@ -33,15 +33,14 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
         keep_spellings(&mut model, prior);
     }
     let table = model.table()?;
-    match &table {
-        Some(table) => model.fill_computed(table),
-        None => {
-            model.id = Attr::Unknown;
-            model.raw_table = Attr::Unknown;
-            model.ods_table = Attr::Unknown;
-            model.stream = Attr::Unknown;
-            model.pipeline = Attr::Unknown;
-        }
+    if let Some(table) = &table {
+        model.fill_computed(table)
+    } else {
+        model.id = Attr::Unknown;
+        model.raw_table = Attr::Unknown;
+        model.ods_table = Attr::Unknown;
+        model.stream = Attr::Unknown;
+        model.pipeline = Attr::Unknown;
     }
     model.unmapped_columns = Attr::Known(unmapped(prior.as_ref(), table.as_ref()));
     plan.set_model(&model)?;

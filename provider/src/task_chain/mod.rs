@@ -60,13 +60,12 @@ impl Resource for TaskChainResource {
         let mut plan = Plan::new(request);
         let mut model: ChainModel = plan.model()?;
         model.fill_defaults(&config);
-        match model.chain()? {
-            Some(chain) => model.fill_computed(&chain),
-            None => {
-                model.load_task = Attr::Unknown;
-                model.merge_tasks = Attr::Unknown;
-                model.cleanup_task = Attr::Unknown;
-            }
+        if let Some(chain) = model.chain()? {
+            model.fill_computed(&chain)
+        } else {
+            model.load_task = Attr::Unknown;
+            model.merge_tasks = Attr::Unknown;
+            model.cleanup_task = Attr::Unknown;
         }
         plan.set_model(&model)?;
         plan.replace_if_changed(&["name"]);

@@ -30,7 +30,7 @@ impl ChainModel {
     /// Fills in the defaults where the configuration says nothing.
     pub(super) fn fill_defaults(&mut self, config: &Self) {
         let failures = i64::try_from(DEFAULT_SUSPEND_AFTER_FAILURES).unwrap_or(i64::MAX);
-        self.suspend_after_failures = config.suspend_after_failures.clone().or(failures);
+        self.suspend_after_failures = config.suspend_after_failures.or(failures);
         self.cleanup_schedule = config.cleanup_schedule.clone().or(DEFAULT_CLEANUP_SCHEDULE.to_owned());
     }
 

@@ -110,6 +110,10 @@ impl Checked<'_> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method's path is not general over the lifetime"
+)]
 mod tests {
     use super::*;
     use crate::sql::testing::assert_parses;

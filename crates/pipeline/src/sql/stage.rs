@@ -47,7 +47,7 @@ pub fn set_stage_comment(name: &str, comment: &str) -> String {
 
 /// `DROP STAGE IF EXISTS`.
 pub fn drop_stage(name: &str) -> String {
-    format!("DROP STAGE IF EXISTS {}", name)
+    format!("DROP STAGE IF EXISTS {name}")
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
         };
         assert_eq!(
             create_stage(&stage),
-            r#"CREATE STAGE dms URL = 's3://bucket/dms/' CONNECTION = (ROLE_ARN = 'arn:aws:iam::1:role/r', EXTERNAL_ID = 'x', REGION = 'us-east-1', ENDPOINT_URL = 'http://127.0.0.1:9')"#
+            "CREATE STAGE dms URL = 's3://bucket/dms/' CONNECTION = (ROLE_ARN = 'arn:aws:iam::1:role/r', EXTERNAL_ID = 'x', REGION = 'us-east-1', ENDPOINT_URL = 'http://127.0.0.1:9')"
         );
         stage.auth = Auth::AccessKey { id: "a".into(), secret: "s'".into() };
         assert!(replace_stage(&stage).contains("ACCESS_KEY_ID = 'a', SECRET_ACCESS_KEY = 's'''"));
