@@ -53,10 +53,10 @@ impl StageResource {
                 return Err(failed(error).into());
             }
         }
-        let mut state = planned.clone();
         if stage.comment.is_some() {
-            state.set("comment", Value::Null);
-            so_far.set(state);
+            let mut uncommented = planned.clone();
+            uncommented.set("comment", Value::Null);
+            so_far.set(uncommented);
         }
         if let Some(comment) = &stage.comment {
             warehouse

@@ -117,7 +117,7 @@ fn raw_table(
     let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
     let missing = lack(&columns(raw), &table.raw_columns()).add;
     lacks.extend(missing.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
-    tell(lacks, &name, "raw_table", warnings).then_some(name)
+    tell(&lacks, &name, "raw_table", warnings).then_some(name)
 }
 
 /// The ODS table's name if it has the columns that the merge needs beside those of the source.
@@ -132,12 +132,12 @@ fn ods_table(
         return Some(name);
     }
     let lacks = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());
-    let lacks = lacks.map(|column| format!("the column \"{column}\"")).collect();
-    tell(lacks, &name, "ods_table", warnings).then_some(name)
+    let lacks: Vec<_> = lacks.map(|column| format!("the column \"{column}\"")).collect();
+    tell(&lacks, &name, "ods_table", warnings).then_some(name)
 }
 
 /// Warns of what is lacking. `true` if nothing is.
-fn tell(lacks: Vec<String>, table: &str, attribute: &'static str, warnings: &mut Diagnostics) -> bool {
+fn tell(lacks: &[String], table: &str, attribute: &'static str, warnings: &mut Diagnostics) -> bool {
     if !lacks.is_empty() {
         warnings.push(
             Diagnostic::warning("A table was changed by hand")

@@ -61,7 +61,7 @@ impl Resource for TaskChainResource {
         let mut model: ChainModel = plan.model()?;
         model.fill_defaults(&config);
         if let Some(chain) = model.chain()? {
-            model.fill_computed(&chain)
+            model.fill_computed(&chain);
         } else {
             model.load_task = Attr::Unknown;
             model.merge_tasks = Attr::Unknown;
