@@ -1,0 +1,125 @@
+"""`/_sandbox/`: health, faults, and what makes DMS and the bucket misbehave. Documented in sandbox/README.md."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.s3.models import s3_backends
+from werkzeug.wrappers import Request, Response
+
+from .dms.context import ACCOUNT
+from .dms.service import DmsService
+from .dms.store import Document
+from .faults import BadRule, Faults
+from .moto_state import MotoService
+
+FLUSH_SECONDS = 60
+
+
+class Refused(Exception):
+    """The admin call cannot be carried out; says why."""
+
+
+class Admin:
+    def __init__(self, faults: Faults, dms: DmsService, moto: MotoService, mysql_port: int | None) -> None:
+        self._faults, self._dms, self._moto, self._mysql_port = faults, dms, moto, mysql_port
+        self._calls: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
+            ("GET", "health"): lambda _: {"status": "ok", "services": ["s3", "iam", "sts", "ec2", "dms"], "mysql_port": self._mysql_port},
+            ("GET", "faults"): lambda _: {"faults": self._faults.list()},
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "dms/flush"): self._flush,
+            ("POST", "dms/fail-task"): self._fail_task,
+            ("POST", "dms/table-error"): self._table_error,
+            ("POST", "s3/damage"): self._damage,
+        }
+
+    def handle(self, request: Request) -> Response:
+        name = request.path.removeprefix("/_sandbox/").strip("/")
+        call = self._calls.get((request.method, name))
+        if call is None:
+            known = ", ".join(f"{m} /_sandbox/{n}" for m, n in self._calls)
+            return _json({"error": f"no {request.method} /_sandbox/{name}; there are: {known}"}, 404)
+        try:
+            raw = request.get_data()
+            arguments = json.loads(raw) if raw else {}
+            return _json(call(arguments))
+        except (ValueError, KeyError, BadRule) as error:
+            return _json({"error": f"bad request: {error}"}, 400)
+        except Refused as error:
+            return _json({"error": str(error)}, 409)
+
+    # -- faults
+
+    def _add_fault(self, raw: dict[str, Any]) -> Any:
+        return self._faults.add(raw).to_json()
+
+    def _clear_faults(self, _: dict[str, Any]) -> Any:
+        self._faults.clear()
+        return {"faults": []}
+
+    # -- DMS
+
+    def _flush(self, raw: dict[str, Any]) -> Any:
+        """Everything committed until now is in files when this answers."""
+        tasks = self._tasks(raw) if raw.get("task") else [t for t in self._dms.store.all("task") if t["Status"] == "running"]
+        files = {}
+        for task in tasks:
+            try:
+                files[task["ReplicationTaskIdentifier"]] = self._dms.runner.flush(
+                    task["ReplicationTaskArn"], raw.get("timeout", FLUSH_SECONDS)
+                )
+            except TimeoutError as error:
+                raise Refused(f"task {task['ReplicationTaskIdentifier']}: {error}") from error
+        return {"files": files}
+
+    def _fail_task(self, raw: dict[str, Any]) -> Any:
+        return self._command(raw, {"command": "fail", "message": raw.get("message", "A failure was asked for.")})
+
+    def _table_error(self, raw: dict[str, Any]) -> Any:
+        return self._command(raw, {
+            "command": "table-error",
+            "schema": raw["schema"],
+            "table": raw["table"],
+            "message": raw.get("message", "An error was asked for."),
+        })  # fmt: skip
+
+    def _command(self, raw: dict[str, Any], command: dict[str, Any]) -> Any:
+        for task in self._tasks(raw):
+            if not self._dms.runner.send(task["ReplicationTaskArn"], command):
+                raise Refused(f"task {task['ReplicationTaskIdentifier']} is not running")
+        return {}
+
+    def _tasks(self, raw: dict[str, Any]) -> list[Document]:
+        name = raw["task"]
+        found = [t for t in self._dms.store.all("task") if name in (t["ReplicationTaskArn"], t["ReplicationTaskIdentifier"])]
+        if not found:
+            raise Refused(f"there is no task {name}")
+        return found
+
+    # -- S3
+
+    def _damage(self, raw: dict[str, Any]) -> Any:
+        """Spoils an object: `truncate` (half of it), `empty`, or `garbage` (as long, but noise)."""
+        backend = s3_backends[ACCOUNT]["aws"]
+        bucket = backend.buckets.get(raw["bucket"])
+        key = bucket.keys.get(raw["key"]) if bucket is not None else None
+        if key is None:
+            raise Refused(f"there is no object s3://{raw['bucket']}/{raw['key']}")
+        content: bytes = key.value
+        how = raw["how"]
+        if how == "truncate":
+            content = content[: len(content) // 2]
+        elif how == "empty":
+            content = b""
+        elif how == "garbage":
+            content = bytes((b * 31 + 7) & 0xFF for b in content)
+        else:
+            raise ValueError('"how" is one of truncate, empty, garbage')
+        backend.put_object(raw["bucket"], raw["key"], content)
+        self._moto.snapshot("s3")
+        return {"size": len(content)}
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(json.dumps(document), status, content_type="application/json")

@@ -1,0 +1,246 @@
+"""Runs replication tasks: one worker process each, and what its events mean for the resources.
+
+A task that runs when the sandbox is stopped or killed runs again after the next start, from its checkpoint.
+"""
+
+import itertools
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from . import table_statistics
+from .store import Document, Store
+
+log = logging.getLogger(__name__)
+
+#: How long a worker may take to end after its input is closed.
+GRACE_SECONDS = 10
+
+
+class Runner:
+    def __init__(self, store: Store, directory: Path) -> None:
+        self._store = store
+        self._directory = directory
+        self._workers: dict[str, Worker] = {}
+        self._requests = itertools.count(1)
+        self.endpoint_url = ""
+        self.closing = False
+
+    def directory(self, task: Document) -> Path:
+        return self._directory / task["ReplicationTaskArn"].rpartition(":")[2]
+
+    def start(self, task: Document, job: dict[str, Any]) -> None:
+        """Starts a worker for a task whose status is already `starting`."""
+        arn = task["ReplicationTaskArn"]
+        directory = self.directory(task)
+        directory.mkdir(parents=True, exist_ok=True)
+        job = {**job, "directory": str(directory), "endpoint_url": self.endpoint_url}
+        with self._store.lock:
+            task["_job"] = {k: job[k] for k in ("start_type", "cdc_start_position", "cdc_start_time", "cdc_stop_position")}
+            self._store.put("task", arn, task)
+            self._workers[arn] = Worker(self, arn, job)
+
+    def send(self, arn: str, command: dict[str, Any]) -> bool:
+        worker = self._workers.get(arn)
+        return worker is not None and worker.send(command)
+
+    def flush(self, arn: str, timeout: float) -> int:
+        """Makes the task write everything committed until now; the number of files. Raises TimeoutError."""
+        worker = self._workers.get(arn)
+        if worker is None:
+            raise TimeoutError("the task is not running")
+        return worker.flush(next(self._requests), timeout)
+
+    def forget(self, task: Document) -> None:
+        """After a task is deleted."""
+        shutil.rmtree(self.directory(task), ignore_errors=True)
+        self._store.delete_where("table", lambda t: t["_task"] == task["ReplicationTaskArn"])
+
+    def close(self) -> None:
+        """Ends all workers; their tasks stay `running` and go on after the next start."""
+        self.closing = True
+        for worker in list(self._workers.values()):
+            worker.close()
+
+    # -- events
+
+    def handle(self, arn: str, event: dict[str, Any]) -> None:
+        with self._store.lock:
+            task = self._store.get("task", arn)
+            if task is None:
+                return
+            match event["event"]:
+                case "running":
+                    if task["Status"] == "starting":
+                        task["Status"] = "running"
+                case "full-load":
+                    self._full_load(task, event)
+                case "table":
+                    self._table(arn, event)
+                    return
+                case "changes":
+                    self._changes(arn, event)
+                    return
+                case "checkpoint":
+                    task["RecoveryCheckpoint"] = _checkpoint(event["position"], event["number"])
+                case "stopped":
+                    self._ended(task, "stopped", f"Stop Reason {event['reason']}")
+                case "failed":
+                    task["LastFailureMessage"] = f"Last Error {event['message']} Stop Reason FATAL_ERROR Error Level FATAL"
+                    self._ended(task, "failed", "Stop Reason FATAL_ERROR Error Level FATAL")
+            self._store.put("task", arn, task)
+
+    def gone(self, arn: str, worker: "Worker", code: int) -> None:
+        """A worker has ended."""
+        with self._store.lock:
+            if self._workers.get(arn) is worker:
+                del self._workers[arn]
+            task = self._store.get("task", arn)
+            if self.closing or task is None:
+                return
+            if task["Status"] == "stopping":
+                self._ended(task, "stopped", "Stop Reason NORMAL")
+            elif task["Status"] in ("starting", "running"):
+                task["LastFailureMessage"] = f"Last Error The task's process ended unexpectedly (exit status {code})."
+                self._ended(task, "failed", "Stop Reason RECOVERABLE_ERROR Error Level RECOVERABLE")
+            else:
+                return
+            self._store.put("task", arn, task)
+
+    def _ended(self, task: Document, status: str, reason: str) -> None:
+        if self.closing:
+            return  # the end of the sandbox, not of the task
+        task["Status"] = status
+        task["StopReason"] = reason
+        task["_stats"]["StopDate"] = time.time()
+
+    def _full_load(self, task: Document, event: dict[str, Any]) -> None:
+        if "started" in event:
+            task["_stats"]["FullLoadStartDate"] = event["started"]
+            task["_stats"].pop("FullLoadFinishDate", None)
+        else:
+            task["_stats"]["FullLoadFinishDate"] = event["ended"]
+
+    def _table(self, arn: str, event: dict[str, Any]) -> None:
+        key = table_statistics.key(arn, event["schema"], event["table"])
+        table = self._store.get("table", key) or table_statistics.new(arn, event["schema"], event["table"])
+        for field, name in (
+            ("state", "TableState"), ("rows", "FullLoadRows"), ("started", "FullLoadStartTime"),
+            ("ended", "FullLoadEndTime"), ("reloaded", "FullLoadReloaded"), ("error", "_error"),
+        ):  # fmt: skip
+            if field in event:
+                table[name] = event[field]
+        if "started" in event:
+            table.pop("FullLoadEndTime", None)
+        self._store.put("table", key, table)
+
+    def _changes(self, arn: str, event: dict[str, Any]) -> None:
+        key = table_statistics.key(arn, event["schema"], event["table"])
+        table = self._store.get("table", key) or table_statistics.new(arn, event["schema"], event["table"])
+        for what, name in (
+            ("I", "Inserts"), ("U", "Updates"), ("D", "Deletes"), ("ddl", "Ddls"), ("ddl", "AppliedDdls"),
+            ("applied_I", "AppliedInserts"), ("applied_U", "AppliedUpdates"), ("applied_D", "AppliedDeletes"),
+        ):  # fmt: skip
+            table[name] += event["counts"].get(what, 0)
+        self._store.put("table", key, table)
+
+
+class Worker:
+    """One `python -m sandbox.aws.worker`."""
+
+    def __init__(self, runner: Runner, arn: str, job: dict[str, Any]) -> None:
+        self._runner, self._arn = runner, arn
+        self._lock = threading.Lock()
+        self._answers: dict[int, int] = {}
+        self._answered = threading.Condition()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.aws.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        # The job has the source's password, so it goes through the pipe and not on the command line.
+        self.send(job)
+        self._thread = threading.Thread(target=self._listen, name="worker", daemon=True)
+        self._thread.start()
+
+    def send(self, message: dict[str, Any]) -> bool:
+        assert self._process.stdin is not None
+        with self._lock:
+            try:
+                self._process.stdin.write(json.dumps(message) + "\n")
+                self._process.stdin.flush()
+            except (OSError, ValueError):
+                return False
+        return True
+
+    def flush(self, number: int, timeout: float) -> int:
+        if not self.send({"command": "flush", "id": number}):
+            raise TimeoutError("the task has ended")
+        with self._answered:
+            if not self._answered.wait_for(lambda: number in self._answers or not self._thread.is_alive(), timeout):
+                raise TimeoutError(f"the task did not flush within {timeout} s")
+            if number not in self._answers:
+                raise TimeoutError("the task has ended")
+            return self._answers.pop(number)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        with self._lock:
+            try:
+                self._process.stdin.close()
+            except OSError:
+                pass
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            event = json.loads(line)
+            if event["event"] == "flushed":
+                with self._answered:
+                    self._answers[event["id"]] = event["files"]
+                    self._answered.notify_all()
+                continue
+            try:
+                self._runner.handle(self._arn, event)
+            except Exception:
+                log.exception("event %s of %s", event["event"], self._arn)
+        self._runner.gone(self._arn, self, self._process.wait())
+        with self._answered:
+            self._answered.notify_all()
+
+
+def _checkpoint(position: str, number: int) -> str:
+    """A RecoveryCheckpoint in AWS's form; worker/task.py reads it back as CdcStartPosition."""
+    file, _, offset = position.rpartition(":")
+    return f"checkpoint:V1#{number}#{file}:{offset}:-1:{offset}:0:{file}:{offset}#0#0#*#0#{number}"
+
+
+def statistics(task: Document, tables: list[Document]) -> Document:
+    """ReplicationTaskStats."""
+    states = [t["TableState"] for t in tables]
+    loaded = sum(s == "Table completed" for s in states)
+    stats = dict(task["_stats"])
+    begin = stats.get("FullLoadStartDate")
+    end = stats.get("FullLoadFinishDate") or time.time()
+    return {
+        "FullLoadProgressPercent": 100 * loaded // len(states) if states else 0,
+        "ElapsedTimeMillis": int((end - begin) * 1000) if begin else 0,
+        "TablesLoaded": loaded,
+        "TablesLoading": sum(s in ("Full load", "Table is being reloaded") for s in states),
+        "TablesQueued": sum(s == "Before load" for s in states),
+        "TablesErrored": sum(s in ("Table error", "Table does not exist", "Table cancelled") for s in states),
+        **stats,
+    }

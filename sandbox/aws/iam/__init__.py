@@ -1,0 +1,1 @@
+"""What IAM roles may do, by the policies that moto keeps."""

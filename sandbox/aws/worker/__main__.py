@@ -1,0 +1,23 @@
+"""`python -m sandbox.aws.worker`: runs one replication task; see control.py for the protocol."""
+
+import logging
+import signal
+import sys
+
+from .control import Control
+from .settings import Job
+from .task import Task
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s dms-worker %(levelname)s %(message)s")
+    # A Ctrl-C goes to the whole group; the API process decides what it means for the tasks.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    control = Control()
+    raw = control.read_job()
+    control.listen()
+    Task(Job.from_json(raw), control).run()
+
+
+if __name__ == "__main__":
+    main()

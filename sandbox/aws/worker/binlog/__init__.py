@@ -1,0 +1,1 @@
+"""The MySQL replication protocol, as far as AWS DMS reads it."""

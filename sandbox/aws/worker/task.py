@@ -1,0 +1,139 @@
+"""The course of one run of a replication task."""
+
+import logging
+import time
+from pathlib import Path
+
+import pymysql
+
+from ..dms import mappings
+from .cdc import ChangeCapture
+from .checkpoint import Checkpoint
+from .control import Control
+from .errors import Stopped, TaskFailed
+from .full_load import FullLoad, micros
+from .layout import Layout
+from .settings import Job
+from .source import Catalog, Position, SourceError
+from .target import Target, TargetError
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+
+
+class Task:
+    def __init__(self, job: Job, control: Control) -> None:
+        self._job, self._control = job, control
+        self._path = Path(job.directory) / "checkpoint.json"
+        self._mappings = mappings.parse(job.mappings)
+
+    def run(self) -> None:
+        """Runs to the end and reports it: `stopped` with the reason, or `failed` with the message."""
+        try:
+            self._control.emit("stopped", reason=self._run())
+        except Stopped:
+            if self._control.failure is not None:
+                self._fail(self._control.failure)
+            else:
+                self._control.emit("stopped", reason="NORMAL")
+        except (TaskFailed, SourceError, TargetError) as error:
+            self._fail(str(error))
+        except pymysql.MySQLError as error:
+            self._fail(f"Cannot read the source endpoint: {error.args[-1] if error.args else error}")
+        except Exception as error:
+            log.exception("task failed")
+            self._fail(f"{type(error).__name__}: {error}")
+
+    def _fail(self, message: str) -> None:
+        log.error("task failed: %s", message)
+        self._control.emit("failed", message=message)
+
+    def _run(self) -> str:
+        job = self._job
+        if job.task.full_lob_mode or job.task.inline_lobs:
+            raise TaskFailed("Full LOB mode and inline LOB mode are not supported for an S3 target.")
+        catalog, target = Catalog(job.source), Target(job)
+        if job.migration_type != "full-load":
+            catalog.check_settings()
+        target.check()
+        self._control.emit("running")
+
+        checkpoint = self._begin(catalog)
+        layout = Layout(job.s3)
+        load = FullLoad(job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path)
+        just_loaded = False
+        if job.migration_type != "cdc" and not checkpoint.full_load_finished():
+            self._full_load(catalog, checkpoint, load)
+            just_loaded = True
+            if job.migration_type == "full-load":
+                return "FULL_LOAD_ONLY_FINISHED"
+            if job.task.stop_not_applied:
+                return "STOPPED_AFTER_FULL_LOAD"
+        elif job.migration_type == "full-load":
+            return "FULL_LOAD_ONLY_FINISHED"
+        return ChangeCapture(
+            job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path, load,
+            stop_after_cached=just_loaded and job.task.stop_applied,
+        ).run()  # fmt: skip
+
+    def _begin(self, catalog: Catalog) -> Checkpoint:
+        """The checkpoint of this run: a new one, or the one to resume from."""
+        job = self._job
+        if job.start_type == "resume-processing" and self._path.exists():
+            checkpoint = Checkpoint.load(self._path)
+            if job.cdc_start_position:
+                checkpoint.position = str(parse_start_position(job.cdc_start_position))
+            self._control.emit("checkpoint", position=checkpoint.position, number=checkpoint.flushes)
+            return checkpoint
+        checkpoint = Checkpoint(task_start=micros(time.time()))
+        if job.start_type == "reload-target" and self._path.exists():
+            # The sequence is unique within a task, also across a reload.
+            old = Checkpoint.load(self._path)
+            checkpoint.seq_prefix, checkpoint.seq_counter = old.seq_prefix, old.seq_counter
+        # Before the first row is read: no later change can be missed.
+        checkpoint.position = str(self._start_position(catalog))
+        for key in catalog.tables():
+            if self._mappings.selects(*key):
+                state = "Before load" if job.migration_type != "cdc" else "Table completed"
+                checkpoint.table(key).state = state
+                self._control.emit("table", schema=key[0], table=key[1], state=state, rows=0)
+        checkpoint.save(self._path)
+        self._control.emit("checkpoint", position=checkpoint.position, number=0)
+        return checkpoint
+
+    def _start_position(self, catalog: Catalog) -> Position:
+        if self._job.migration_type == "full-load":
+            return Position("", 0)
+        if self._job.cdc_start_position:
+            return parse_start_position(self._job.cdc_start_position)
+        if self._job.cdc_start_time is not None:
+            return catalog.oldest_position()
+        return catalog.position()
+
+    def _full_load(self, catalog: Catalog, checkpoint: Checkpoint, load: FullLoad) -> None:
+        """Loads what is not loaded yet; a resume begins the unfinished tables again."""
+        pending: list[Key] = []
+        for text, progress in checkpoint.tables.items():
+            if progress.state not in ("Table completed", "Table error"):
+                schema, _, table = text.partition("\n")
+                pending.append((schema, table))
+        self._control.emit("full-load", started=time.time(), tables=len(checkpoint.tables))
+        load.run(pending)
+        self._control.emit("full-load", ended=time.time(), tables=len(checkpoint.tables))
+        if self._job.migration_type != "full-load":
+            # Changes between the two positions are the cached ones: committed while the load ran.
+            checkpoint.cached_until = str(catalog.position())
+            checkpoint.save(self._path)
+
+
+def parse_start_position(text: str) -> Position:
+    """CdcStartPosition: `binlog.000024:373`, or a RecoveryCheckpoint."""
+    if text.startswith("checkpoint:"):
+        for part in text.split("#")[2:3]:
+            file, offset = part.split(":")[:2]
+            return Position(file, int(offset))
+    try:
+        return Position.parse(text)
+    except ValueError as error:
+        raise TaskFailed(f"CdcStartPosition: {error}") from error
