@@ -34,7 +34,7 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
     }
     let table = model.table()?;
     if let Some(table) = &table {
-        model.fill_computed(table)
+        model.fill_computed(table);
     } else {
         model.id = Attr::Unknown;
         model.raw_table = Attr::Unknown;
