@@ -112,7 +112,9 @@ impl Thing {
             Some(how) if how == format!("panic {when}") => panic!("told to panic {when}"),
             Some(how) if how == format!("hang {when}") => {
                 self.world.write("it.hangs", "")?;
-                ctx.or_cancelled(tokio::time::sleep(Duration::from_mins(1))).await
+                let waited = ctx.or_cancelled(tokio::time::sleep(Duration::from_mins(1))).await;
+                self.world.write("it.was_cancelled", "")?;
+                waited
             }
             _ => Ok(()),
         }

@@ -37,12 +37,24 @@ fn diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
         Severity::Error => proto::diagnostic::Severity::Error,
         Severity::Warning => proto::diagnostic::Severity::Warning,
     };
-    proto::Diagnostic {
-        severity: severity.into(),
-        summary: diagnostic.summary,
-        detail: diagnostic.detail,
-        attribute: (!diagnostic.path.is_root()).then(|| path(&diagnostic.path)),
-    }
+    let (attribute, detail) = placed(&diagnostic);
+    proto::Diagnostic { severity: severity.into(), summary: diagnostic.summary, detail, attribute }
+}
+
+/// Terraform 1.11 finds the place of an attribute in the configuration, but not that of a part of one: then it shows
+/// the first line of the resource and no path. So it gets the attribute, and the text says which part.
+fn placed(diagnostic: &Diagnostic) -> (Option<proto::AttributePath>, String) {
+    let Some(first) = diagnostic.path.steps().first() else { return (None, diagnostic.detail.clone()) };
+    let attribute = path(&AttributePath::root().step(first.clone()));
+    let place = diagnostic.path.to_string();
+    let detail = if diagnostic.path.steps().len() == 1 || diagnostic.detail.contains(&place) {
+        diagnostic.detail.clone()
+    } else if diagnostic.detail.is_empty() {
+        format!("At {place}.")
+    } else {
+        format!("At {place}: {}", diagnostic.detail)
+    };
+    (Some(attribute), detail)
 }
 
 pub(super) fn path(path: &AttributePath) -> proto::AttributePath {
@@ -142,6 +154,19 @@ mod tests {
         let error = decode(Some(value), &Type::list(Type::Bool), "a configuration").unwrap_err();
         assert_eq!(error.path.to_string(), "[0]");
         assert_eq!(error.summary, "Terraform sent a configuration that does not fit the schema");
+    }
+
+    #[test]
+    fn a_part_of_an_attribute_is_named_in_the_text() {
+        let part = Diagnostic::error("Unknown type").at("columns[3].type");
+        let sent = diagnostic(part.clone().detail("Did you mean `text`?"));
+        assert_eq!(sent.detail, "At columns[3].type: Did you mean `text`?");
+        assert_eq!(sent.attribute, Some(path(&AttributePath::attr("columns"))));
+        assert_eq!(diagnostic(part.clone()).detail, "At columns[3].type.");
+        let named = part.detail("columns[3].type cannot be that.");
+        assert_eq!(diagnostic(named.clone()).detail, named.detail);
+        let whole = diagnostic(Diagnostic::error("x").detail("y").at("name"));
+        assert_eq!(whole.detail, "y");
     }
 
     #[test]

@@ -157,12 +157,9 @@ mod tests {
 
     #[test]
     fn p521_signatures_are_checked() {
-        let key = SigningKey::from_slice(&[1; 66].map(|byte: u8| byte)[..]).or_else(|_| {
-            let mut scalar = [1; 66];
-            scalar[0] = 0;
-            SigningKey::from_slice(&scalar)
-        });
-        let key = key.unwrap();
+        let mut scalar = [1; 66];
+        scalar[0] = 0;
+        let key = SigningKey::from_slice(&scalar).unwrap();
         let public = VerifyingKey::from(&key).to_sec1_point(false);
         let signature: DerSignature = key.sign(b"hello");
         assert!(P521Sha512.verify_signature(public.as_bytes(), b"hello", signature.as_bytes()).is_ok());
