@@ -1,0 +1,82 @@
+//! The source.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Pool, Value};
+
+use crate::{Error, Sandbox};
+
+/// A connection pool to the sandbox's `MySQL` server.
+#[derive(Debug, Clone)]
+pub struct Mysql {
+    pool: Pool,
+}
+
+/// A value as the server prints it; `None` is NULL.
+pub type Text = Option<String>;
+
+impl Mysql {
+    /// Connects with the sandbox's own user, who may do everything.
+    pub async fn connect(sandbox: &Sandbox) -> Result<Self, Error> {
+        let options = mysql_async::Opts::from_url(&sandbox.mysql_dsn)
+            .map_err(|error| Error::Dsn { variable: "MYSQL_DSN", reason: error.to_string() })?;
+        let new = Self { pool: Pool::new(options) };
+        new.exec("DO 1").await?;
+        Ok(new)
+    }
+
+    /// Runs a statement.
+    pub async fn exec(&self, sql: &str) -> Result<(), Error> {
+        self.session(&[sql]).await
+    }
+
+    /// Runs statements in one connection, one after the other. For one transaction begin with `BEGIN`.
+    pub async fn session(&self, statements: &[impl AsRef<str> + Sync]) -> Result<(), Error> {
+        let failed = |sql: &str| {
+            let sql = sql.to_owned();
+            |source| Error::Mysql { sql, source }
+        };
+        let mut connection = self.pool.get_conn().await.map_err(failed("connect"))?;
+        for sql in statements {
+            connection.query_drop(sql.as_ref()).await.map_err(failed(sql.as_ref()))?;
+        }
+        Ok(())
+    }
+
+    /// Runs statements in one transaction.
+    pub async fn transaction(&self, statements: &[&str]) -> Result<(), Error> {
+        let all: Vec<&str> =
+            std::iter::once("BEGIN").chain(statements.iter().copied()).chain(["COMMIT"]).collect();
+        self.session(&all).await
+    }
+
+    /// Rows as text.
+    pub async fn rows(&self, sql: &str) -> Result<Vec<Vec<Text>>, Error> {
+        let failed = |source| Error::Mysql { sql: sql.to_owned(), source };
+        let mut connection = self.pool.get_conn().await.map_err(failed)?;
+        let rows: Vec<mysql_async::Row> = connection.query(sql).await.map_err(failed)?;
+        Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
+    }
+
+    /// The first value of the first row.
+    pub async fn value(&self, sql: &str) -> Result<String, Error> {
+        let first = self.rows(sql).await?.into_iter().next().and_then(|row| row.into_iter().next()).flatten();
+        first.ok_or_else(|| Error::Form { what: sql.to_owned(), reason: "it returns no value".into() })
+    }
+
+    /// The number of rows that `SELECT count(*)` (or anything else with one number) gives.
+    pub async fn count(&self, sql: &str) -> Result<u64, Error> {
+        let value = self.value(sql).await?;
+        value
+            .parse()
+            .map_err(|_| Error::Form { what: sql.to_owned(), reason: format!("{value} is no number") })
+    }
+}
+
+/// Queries go through the text protocol, in which the server prints every value but NULL itself.
+fn text(value: Value) -> Text {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => Some(other.as_sql(true)),
+    }
+}

@@ -1,0 +1,59 @@
+//! The `runbook`, run as its users run it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::program::{self, Output};
+use crate::{Error, Sandbox};
+
+/// The `runbook` on one Terraform folder.
+#[derive(Debug, Clone)]
+pub struct Runbook {
+    program: PathBuf,
+    dir: PathBuf,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Runbook {
+    /// For the pipeline that `terraform_dir` declares.
+    pub fn new(sandbox: &Sandbox, terraform_dir: &Path) -> Self {
+        Self { program: sandbox.runbook.clone(), dir: terraform_dir.into(), variables: sandbox.variables() }
+    }
+
+    /// A verb with its arguments, however it ends, as a user at a terminal would see it.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Output, Error> {
+        program::output(self.command().args(arguments)).await
+    }
+
+    /// The same, which must end with `code`.
+    pub async fn expect(&self, code: i32, arguments: &[&str]) -> Result<Output, Error> {
+        program::expect(self.command().args(arguments), code).await
+    }
+
+    /// With `--json`: the last JSON value on stdout (a verb may print one line per event before its result).
+    pub async fn json(&self, code: i32, arguments: &[&str]) -> Result<Value, Error> {
+        let output = program::expect(self.command().arg("--json").args(arguments), code).await?;
+        if let Ok(whole) = output.json() {
+            return Ok(whole);
+        }
+        let last = output.stdout.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        serde_json::from_str(last).map_err(|error| Error::Form {
+            what: format!("the last line of {}", arguments.join(" ")),
+            reason: format!("{error}: {last}"),
+        })
+    }
+
+    /// For tests that need the process itself, to kill it for instance: `--dir`, `--no-input` and `--yes` are set.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--dir")
+            .arg(&self.dir)
+            .args(["--no-input", "--yes"])
+            .envs(self.variables.iter().cloned());
+        command.env("NO_COLOR", "1").kill_on_drop(true);
+        command
+    }
+}
