@@ -67,11 +67,12 @@ pub(super) async fn update(
     if steps.is_empty() {
         return Ok(());
     }
-    let root_runs = seen.task(&chain.load_task_name()).is_some_and(TaskInfo::is_running);
+    let root = chain.load_task_name();
+    let root_runs = seen.task(&root).is_some_and(TaskInfo::is_running);
     let tasks = chain_tasks(chain, prior_tasks);
     let inner = warehouse.clone();
     let guarded = with_chain_suspended(warehouse, &tasks, ctx.token(), move |cancel| async move {
-        run(&inner, steps, root_runs, &cancel).await
+        run(&inner, steps, &root, root_runs, &cancel).await
     })
     .await
     .map_err(|error| Diagnostic::error("The chain could not be changed").detail(error.to_string()))?;
@@ -117,6 +118,7 @@ enum Step {
 async fn run(
     warehouse: &Warehouse,
     steps: Vec<Step>,
+    root: &str,
     root_runs: bool,
     cancel: &CancellationToken,
 ) -> Result<(), Diagnostic> {
@@ -125,8 +127,8 @@ async fn run(
         match step {
             Step::Create(task) => {
                 create_task(warehouse, &task).await?;
-                // A new child of a running root must run too, or its table stands still.
-                if root_runs && task.after.is_some() {
+                // A new task of a running chain must run too, or its table stands still. The root itself is the guard's.
+                if root_runs && task.name != root {
                     let resumed = warehouse.execute_idempotent(&sql::task_control::resume(&task.name)).await;
                     resumed.map_err(|error| from_warehouse("A new task could not be started", &error))?;
                 }
