@@ -99,7 +99,7 @@ def _base(session: Session, database: str, table: str) -> tuple[Base, int]:
 def _offset(session: Session, streams: Streams, base: Base, at: dict[str, Any] | None) -> Snapshot:
     """Where the stream begins: now, or the point given with AT."""
     if at is None:
-        return streams.version(session.engine, base)
+        return _now(session, streams, base)
     if at["type"] == "stream":
         return streams.offset(session.engine, streams.get(at["database"] or session.database, at["name"]))
     if at["type"] == "snapshot":
@@ -118,9 +118,35 @@ def _offset(session: Session, streams: Streams, base: Base, at: dict[str, Any] |
     if not rows:
         raise DatabendError(ILLEGAL_STREAM, f"table '{base.database}.{base.table}' has no snapshot at the point given")
     found = Snapshot(rows[0]["snapshot_id"], rows[0]["snapshot_location"])
-    # The engine knows since when changes have been tracked.
+    _require_tracked_since(session, base, found)
+    return found
+
+
+def _now(session: Session, streams: Streams, base: Base) -> Snapshot:
+    """The table as it is, as a snapshot that changes can be counted from."""
+    version = streams.version(session.engine, base)
+    if not version.id:
+        return version
+    try:
+        _require_tracked_since(session, base, version)
+    except DatabendError as error:
+        if error.code != ILLEGAL_STREAM:
+            raise
+        # Tracking began after the newest snapshot. Databend counts from the table's version in its meta service, the
+        # sandbox from snapshots: giving the table the comment that it has makes one, and changes no row.
+        comment = session.engine.rows(
+            "SELECT comment FROM system.tables "
+            f"WHERE database = {quote_text(base.database)} AND name = {quote_text(base.table)}"
+        )[0]["comment"]
+        session.engine.run(f"ALTER TABLE {base.quoted} COMMENT = {quote_text(comment)}")
+        version = streams.version(session.engine, base)
+        _require_tracked_since(session, base, version)
+    return version
+
+
+def _require_tracked_since(session: Session, base: Base, snapshot: Snapshot) -> None:
+    """The engine knows since when changes have been tracked."""
     session.engine.run(
         f"SELECT 1 FROM {base.quoted} CHANGES (INFORMATION => APPEND_ONLY) "
-        f"AT (SNAPSHOT => {quote_text(found.id)}) LIMIT 0"
+        f"AT (SNAPSHOT => {quote_text(snapshot.id)}) LIMIT 0"
     )
-    return found
