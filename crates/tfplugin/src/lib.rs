@@ -3,6 +3,9 @@
 //! A provider implements [`Provider`], [`Resource`], [`DataSource`] and [`Function`], and its `main` is
 //! `tfplugin::serve(provider)`.
 //!
+//! `toy/` beside this crate's sources is a whole provider with an attribute of every kind; the tests drive it with
+//! real Terraform.
+//!
 //! # Layout
 //!
 //! | module | what |

@@ -262,6 +262,9 @@ impl UpgradeRequest {
 
 /// Where create, update and delete say what exists *so far*. If they end with an error or a panic after that, this
 /// is what Terraform stores, so that nothing made is forgotten.
+///
+/// What is still unknown in it is stored as null. So read and delete of a resource must do with states in which
+/// computed attributes are null.
 #[derive(Debug, Clone, Default)]
 pub struct SoFar(Arc<Mutex<Option<Noted>>>);
 

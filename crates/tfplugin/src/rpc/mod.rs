@@ -52,8 +52,6 @@ impl Service {
 }
 
 /// Each RPC is a method of the same name in one of the modules.
-///
-/// All of them are `async`, also the few that do not wait.
 macro_rules! forward {
     ($($rpc:ident: $module:ident),+ $(,)?) => {
         #[tonic::async_trait]

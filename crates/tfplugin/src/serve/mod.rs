@@ -85,6 +85,8 @@ fn refuse(refusal: &Refusal) -> ExitCode {
 
 async fn run(provider: Arc<dyn Provider>, handshake: Handshake) -> Result<(), Refusal> {
     let socket = Socket::open(handshake.socket_dir.as_deref())?;
+    // Only a debugger's Terraform has no certificate.
+    let debug = handshake.client_cert.is_none();
     let identity = handshake.client_cert.as_ref().map(tls::Identity::new).transpose()?;
     let announcement = match &identity {
         Some(identity) => handshake::line(socket.path(), identity.certificate()),
@@ -113,7 +115,7 @@ async fn run(provider: Arc<dyn Provider>, handshake: Handshake) -> Result<(), Re
         server.serve_with_incoming_shutdown(connections.into_stream(), drained.clone().cancelled_owned());
     let serving = tokio::spawn(serving);
 
-    let end = lifetime::until_the_end(&shutdown, identity_is_debug(&handshake)).await?;
+    let end = lifetime::until_the_end(&shutdown, debug).await?;
     tracing::debug!(?end, "ending");
     calls.stop();
     let grace = if end == End::Shutdown { GRACE_AFTER_SHUTDOWN } else { GRACE };
@@ -125,8 +127,4 @@ async fn run(provider: Arc<dyn Provider>, handshake: Handshake) -> Result<(), Re
     let _ = tokio::time::timeout(Duration::from_millis(200), serving).await;
     drop(socket);
     Ok(())
-}
-
-fn identity_is_debug(handshake: &Handshake) -> bool {
-    handshake.client_cert.is_none()
 }
