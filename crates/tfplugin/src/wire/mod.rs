@@ -50,5 +50,5 @@ fn inferred(value: &Value) -> Type {
 
 /// A value with the type that came with it, where that cannot be told from the value.
 fn typed(ty: Type, value: Value) -> Value {
-    if inferred(&value) == ty { value } else { Value::Typed(Box::new((ty, value))) }
+    if ty == Type::Dynamic || inferred(&value) == ty { value } else { Value::Typed(Box::new((ty, value))) }
 }
