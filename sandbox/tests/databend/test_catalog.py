@@ -25,7 +25,7 @@ def test_columns_and_options_come_from_the_engine(client: Client, db: str) -> No
         "SELECT name, data_type, is_nullable, default_expression, comment FROM system.columns "
         f"WHERE database = '{db}' AND table = 't' ORDER BY name"
     )
-    assert columns == [["amount", "DECIMAL(12, 2)", "YES", "NULL", ""], ["id", "BIGINT", "NO", "7", "key"]]
+    assert columns == [["amount", "DECIMAL(12, 2)", "YES", "", ""], ["id", "BIGINT", "NO", "7", "key"]]
     assert client.value(f"SELECT cluster_by FROM system.tables WHERE database = '{db}'") == "(id)"
 
 

@@ -98,7 +98,7 @@ def test_a_rule_without_sense_is_refused(faulty: Client, wrong: Any) -> None:
 
 
 def test_statements_of_tasks_fail_too(faulty: Client, db: str) -> None:
-    rule(faulty, match="COPY_NOTHING", action="error", code=1104, message="bucket is away")
+    rule(faulty, match="^SELECT 'COPY_NOTHING'", action="error", code=1104, message="bucket is away")
     faulty.run(f"CREATE TASK f_{db} SCHEDULE = 1 MINUTE AS SELECT 'COPY_NOTHING'")
     faulty.run(f"EXECUTE TASK f_{db}")
     text = f"SELECT exception_text FROM system.task_history WHERE name = 'f_{db}' AND state = 'FAILED'"
