@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::error::Error;
@@ -20,16 +20,20 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Asks cargo, since the target folder can be set by variables and configuration files.
     pub(crate) fn find() -> Result<Self, Error> {
-        let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = xtask.parent().unwrap_or(xtask).to_owned();
         let mut command = cargo();
-        command.current_dir(&root).args(["metadata", "--no-deps", "--format-version", "1"]);
-        let metadata = process::output("cargo metadata", &mut command)?;
-        let target = serde_json::from_str::<serde_json::Value>(&metadata)
-            .ok()
-            .and_then(|all| all["target_directory"].as_str().map(PathBuf::from))
-            .ok_or_else(|| Error::Answer { program: "cargo metadata".into(), answer: metadata })?;
-        Ok(Self { root, target })
+        command.args(["metadata", "--no-deps", "--format-version", "1"]);
+        // Set by `cargo run`. Not `env!`: two checkouts may share a target folder, and then a program in it.
+        if let Some(package) = env::var_os("CARGO_MANIFEST_DIR") {
+            command.current_dir(package);
+        }
+        let answer = process::output("cargo metadata", &mut command)?;
+        Self::parse(&answer).ok_or(Error::Answer { program: "cargo metadata".into(), answer })
+    }
+
+    fn parse(metadata: &str) -> Option<Self> {
+        let all: serde_json::Value = serde_json::from_str(metadata).ok()?;
+        let folder = |name: &str| all[name].as_str().map(PathBuf::from);
+        Some(Self { root: folder("workspace_root")?, target: folder("target_directory")? })
     }
 }
 

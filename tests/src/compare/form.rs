@@ -74,7 +74,7 @@ impl Form {
     }
 }
 
-/// With the keys of all objects in order; whether serde_json sorts them depends on its features.
+/// With the keys of all objects in order; whether `serde_json` sorts them depends on its features.
 fn sorted(value: Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
