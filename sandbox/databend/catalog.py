@@ -1,16 +1,23 @@
 """Tables that only the cloud fills (system.tasks, system.streams, task history), as something the engine can read.
 
-They are put into a statement as a subquery of VALUES, so WHERE, ORDER BY, LIMIT and joins on them are the engine's. The
-engine has these tables too, only empty or refused: their columns are asked of it, and so are always its version's.
+They are put into a statement as a subquery, so WHERE, ORDER BY, LIMIT and joins on them are the engine's. The engine has
+these tables too, only empty or refused: their columns are asked of it, and so are always its version's.
 """
 
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sandbox.databend.engine import EngineSession, quote_name, quote_text
 
@@ -18,6 +25,9 @@ HIDDEN_DATABASE = "_sandbox"
 """Where the sandbox keeps its own tables in the engine; no user sees it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_VALUES = 20
+_FILE_SECONDS = 600
+"""No statement is still going to open a file that old."""
 
 _LISTS = {
     ("system", "tables"): "database",
@@ -37,27 +47,53 @@ class Column:
     type: str
     nullable: bool
 
+    @property
+    def arrow(self) -> pa.DataType:
+        return {"VARCHAR": pa.string(), "VARIANT": pa.string(), "BOOLEAN": pa.bool_()}.get(self.type, pa.int64())
+
+    @property
+    def default(self) -> Any:
+        return {"VARCHAR": "", "VARIANT": "null", "BOOLEAN": False}.get(self.type, 0)
+
 
 class SystemTable:
     """One table of the engine's ``system`` database whose rows come from the sandbox."""
 
-    def __init__(self, engine: EngineSession, name: str) -> None:
+    def __init__(self, engine: EngineSession, name: str, folder: Path) -> None:
         described = engine.rows(f"DESCRIBE system.{name}")
         self.columns = [Column(row["Field"], row["Type"], row["Null"] == "YES") for row in described]
+        self._files = folder
+        self._files.mkdir(exist_ok=True)
 
     def subquery(self, rows: Iterable[Mapping[str, Any]]) -> str:
         """``(SELECT …)`` that yields these rows, with the engine's own column names and types."""
-        values = [tuple(_literal(row[column.name], column.type) for column in self.columns) for row in rows]
-        if not values:
-            empty = ", ".join(f"{_empty(column)} AS {quote_name(column.name)}" for column in self.columns)
-            return f"(SELECT {empty} WHERE FALSE)"
-        names = [f"c{at}" for at in range(len(self.columns))]
+        plain = [[_plain(row[column.name], column) for column in self.columns] for row in rows]
         select = ", ".join(
-            f"CAST({name} AS {column.type}{' NULL' if column.nullable else ''}) AS {quote_name(column.name)}"
-            for name, column in zip(names, self.columns, strict=True)
+            f"{_typed(f'c{at}', column)} AS {quote_name(column.name)}" for at, column in enumerate(self.columns)
         )
-        tuples = ", ".join("(" + ", ".join(value) + ")" for value in values)
-        return f"(SELECT {select} FROM (VALUES {tuples}) AS v({', '.join(names)}))"
+        return f"(SELECT {select} FROM {self._source(plain)})"
+
+    def _source(self, rows: list[list[Any]]) -> str:
+        names = ", ".join(f"c{at}" for at in range(len(self.columns)))
+        if not rows:
+            defaults = ", ".join(_literal(column.default) for column in self.columns)
+            return f"(SELECT * FROM (VALUES ({defaults})) AS v({names}) WHERE FALSE)"
+        if len(rows) <= _MOST_VALUES:
+            tuples = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in rows)
+            return f"(VALUES {tuples}) AS v({names})"
+        return f"{quote_text('fs://' + quote(str(self._file(rows))))} (FILE_FORMAT => 'parquet')"
+
+    def _file(self, rows: list[list[Any]]) -> Path:
+        """Thousands of VALUES take the engine seconds to parse; the same rows in a file do not."""
+        for old in self._files.iterdir():
+            if time.time() - old.stat().st_mtime > _FILE_SECONDS:
+                old.unlink(missing_ok=True)
+        columns = {
+            f"c{at}": pa.array([row[at] for row in rows], column.arrow) for at, column in enumerate(self.columns)
+        }
+        file = self._files / f"{uuid.uuid4().hex}.parquet"
+        pq.write_table(pa.table(columns), file)
+        return file
 
 
 def without_hidden(database: str | None, table: str) -> str | None:
@@ -72,22 +108,26 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def _literal(value: Any, kind: str) -> str:
+def _plain(value: Any, column: Column) -> Any:
+    """A value as text, number or truth: what VALUES and a file can hold alike."""
+    if value is None or isinstance(value, bool):
+        return value
+    if column.type == "VARIANT":
+        return json.dumps(value)
+    return str(value) if column.type == "VARCHAR" else int(value)
+
+
+def _typed(name: str, column: Column) -> str:
+    value = {"TIMESTAMP": f"to_timestamp({name}, 6)", "VARIANT": f"parse_json({name})"}.get(column.type, name)
+    if column.nullable:
+        return f"CAST({value} AS {column.type} NULL)"
+    # What comes from a file could be null for all the engine knows.
+    return f"assume_not_null(CAST({value} AS {column.type}))"
+
+
+def _literal(value: Any) -> str:
     if value is None:
         return "NULL"
-    if kind == "TIMESTAMP":
-        return f"to_timestamp({int(value)}, 6)"
-    if kind == "VARIANT":
-        return f"parse_json({quote_text(json.dumps(value))})"
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    if isinstance(value, int):
-        return str(value)
-    return quote_text(str(value))
-
-
-def _empty(column: Column) -> str:
-    if column.nullable:
-        return f"CAST(NULL AS {column.type} NULL)"
-    defaults = {"VARCHAR": "''", "TIMESTAMP": "to_timestamp(0, 6)", "BOOLEAN": "FALSE", "VARIANT": "parse_json('null')"}
-    return f"CAST({defaults.get(column.type, '0')} AS {column.type})"
+    return str(value) if isinstance(value, int) else quote_text(value)

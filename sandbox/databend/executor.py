@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ class Executor:
 
     def __init__(
         self, parser: Parser, streams: Streams, tasks: Tasks, history: History, system: Session,
-        execute_task: Callable[[str], None],
+        execute_task: Callable[[str], None], folder: Path,
     ) -> None:  # fmt: skip
         self._parser = parser
         self._streams = streams
@@ -43,7 +44,7 @@ class Executor:
         self._history = history
         self._execute_task = execute_task
         self._tables = {
-            name: catalog.SystemTable(system.engine, name) for name in ("tasks", "task_history", "streams")
+            name: catalog.SystemTable(system.engine, name, folder) for name in ("tasks", "task_history", "streams")
         }
 
     def run(self, session: Session, sql: str) -> Outcome:
@@ -87,7 +88,7 @@ class Executor:
                 session.refresh_settings()
             case "use_database":
                 session.engine.run(sql)
-                session.database = statement["database"]
+                session.entered(statement["database"])
             case "create_stream":
                 stream_statements.create(session, self._streams, statement)
             case "drop_stream":

@@ -35,7 +35,7 @@ class Service:
         history = History(self._store)
         faults = Faults()
         self._scheduler = Scheduler(engine, tasks, history, faults)
-        executor = Executor(self._parser, streams, tasks, history, system, self._scheduler.execute)
+        executor = Executor(self._parser, streams, tasks, history, system, self._scheduler.execute, data / "system-tables")
         self._server = Server(port, Protocol(engine, self._parser, executor), faults)
         self._scheduler.start(executor)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sandbox.databend.engine import EngineSession, quote_name, quote_text
-from sandbox.databend.errors import TRANSACTION_ABORTED, DatabendError
+from sandbox.databend.errors import TRANSACTION_ABORTED, UNKNOWN_DATABASE, DatabendError
 
 
 class TransactionState(StrEnum):
@@ -32,6 +32,7 @@ class Session:
         self.transaction = TransactionState.AUTO_COMMIT
         self.last_used = time.monotonic()
         self._fresh = True
+        self._database_is_missing = False
 
     @property
     def time_zone(self) -> str:
@@ -47,9 +48,8 @@ class Session:
             # Source: Databend's http_query.rs refuses a transaction that another process had begun.
             raise DatabendError(TRANSACTION_ABORTED, "transaction is aborted because server restarted")
         database = state.get("database")
-        if database and database != self.database:
-            self.engine.run(f"USE {quote_name(database)}")
-            self.database = database
+        if database and (database != self.database or self._database_is_missing):
+            self._enter(str(database))
         wanted = {str(name): str(value) for name, value in (state.get("settings") or {}).items()}
         changed = {name: value for name, value in wanted.items() if self.settings.get(name) != value}
         for name, value in changed.items():
@@ -60,6 +60,23 @@ class Session:
             self.refresh_settings()
             if "warehouse" in wanted:
                 self.settings["warehouse"] = wanted["warehouse"]
+
+    def entered(self, database: str) -> None:
+        """A USE statement has succeeded."""
+        self.database, self._database_is_missing = database, False
+
+    def _enter(self, database: str) -> None:
+        """A database that does not exist is an error only for names without one (Databend's http_query.rs)."""
+        self.database = database
+        try:
+            self.engine.run(f"USE {quote_name(database)}")
+            self._database_is_missing = False
+        except DatabendError as error:
+            if error.code != UNKNOWN_DATABASE:
+                raise
+            # Nothing can be made there, and no user's table is there.
+            self.engine.run("USE information_schema")
+            self._database_is_missing = True
 
     def refresh_settings(self) -> None:
         """Reads back which settings the session has changed."""

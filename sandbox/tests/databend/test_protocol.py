@@ -101,6 +101,19 @@ def test_settings_and_database_that_the_client_brings_are_applied(server: Server
     assert client.run("SELECT currentDatabase(), timezone()") == [[db, "Europe/Berlin"]]
 
 
+def test_a_missing_database_matters_only_to_names_without_one(server: Server, db: str) -> None:
+    client = Client(server.port, state={"database": f"{db}_new"})
+    assert client.value("SELECT 1") == "1"
+    assert client.code("SELECT * FROM t") == 1025
+    assert client.code("CREATE TABLE t (id INT)") != 0
+    client.run(f"CREATE DATABASE {db}_new")
+    client.run("CREATE TABLE t (id INT)")
+    assert client.value(f"SELECT count(*) FROM {db}_new.t") == "0"
+    client.run(f"DROP DATABASE {db}_new")
+    client.run("USE default")
+    assert client.state["database"] == "default"
+
+
 def test_sessions_are_isolated(client: Client, connect: Connect) -> None:
     client.run("SET max_threads = 3")
     other = connect().run("SELECT value FROM system.settings WHERE name = 'max_threads'")

@@ -346,6 +346,18 @@ def test_task_history_takes_arguments(client: Client, task: str) -> None:
     assert newest == sorted(newest, key=str, reverse=True)
 
 
+def test_many_runs_are_read_quickly_and_alike(client: Client, task: str) -> None:
+    client.run(f"CREATE TASK {task} SCHEDULE = 1 MINUTE COMMENT = 'c' timezone = 'UTC' AS SELECT 'it''s'")
+    for _ in range(25):
+        client.run(f"EXECUTE TASK {task}")
+    wait_until(lambda: runs(client, task) == 25, "all runs")
+    few = client.run(f"SELECT * EXCLUDE (run_id, query_id, completed_time, scheduled_time) FROM task_history(task_name => '{task}', result_limit => 1)")
+    types = client.types
+    many = client.run(f"SELECT * EXCLUDE (run_id, query_id, completed_time, scheduled_time) FROM task_history(task_name => '{task}')")
+    assert many == few * 25
+    assert client.types == types
+
+
 def test_the_article_end_to_end(client: Client, task: str, db: str) -> None:
     """Load, then merge from the stream: its two tasks in one graph."""
     client.run("CREATE TABLE raw (id INT, op VARCHAR)")
