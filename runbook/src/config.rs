@@ -1,0 +1,201 @@
+//! runbook.toml: what the Terraform state does not say. Everything has a default; credentials have no place here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The name of the file, beside the Terraform configuration.
+pub const FILE_NAME: &str = "runbook.toml";
+
+/// Settings of the runbook.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How long to wait for DMS to finish the full load of a table, in seconds. Default: a day.
+    #[schemars(range(min = 1))]
+    pub full_load_timeout_seconds: u64,
+    /// How long to wait for the first successful run of the tasks, in seconds. Default: 15 minutes.
+    #[schemars(range(min = 1))]
+    pub first_run_timeout_seconds: u64,
+    /// How often to look at DMS and at the tasks while waiting, in seconds. Default: 5.
+    #[schemars(range(min = 1, max = 600))]
+    pub poll_seconds: u64,
+    /// Tables that are worked on at the same time. Default: 4.
+    #[schemars(range(min = 1, max = 64))]
+    pub parallel_tables: usize,
+    /// A table whose newest change in ODS waits longer than this, in seconds, is stale. Default: 15 minutes.
+    #[schemars(range(min = 1))]
+    pub stale_after_seconds: u64,
+    /// The AWS side.
+    pub aws: Aws,
+}
+
+/// Where DMS is. Credentials come from where the AWS CLI takes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Aws {
+    /// Region. Default: the environment's, else the one in the task's ARN.
+    pub region: Option<String>,
+    /// Endpoint URL of DMS. Default: the environment's, else the region's.
+    pub endpoint_url: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            full_load_timeout_seconds: 24 * 60 * 60,
+            first_run_timeout_seconds: 15 * 60,
+            poll_seconds: 5,
+            parallel_tables: 4,
+            stale_after_seconds: 15 * 60,
+            aws: Aws::default(),
+        }
+    }
+}
+
+/// A settings file that cannot be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ConfigError {
+    /// It was asked for and cannot be read.
+    #[error("{path} cannot be read: {cause}")]
+    #[diagnostic(help("give the path of an existing file to --config, or leave the option away"))]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// It does not say what it should.
+    #[error("{path} is wrong: {message}")]
+    #[diagnostic(help("`runbook config-schema` prints what may stand in it; credentials may not"))]
+    Parse {
+        /// The file.
+        path: String,
+        /// What the parser said.
+        message: String,
+        /// The text.
+        #[source_code]
+        text: NamedSource<String>,
+        /// Where.
+        #[label("here")]
+        span: Option<SourceSpan>,
+    },
+    /// A number out of its range.
+    #[error("{path} is wrong: {setting} is {value}, but must be {range}")]
+    #[diagnostic(help("correct the number, or delete the line to have the default"))]
+    Range {
+        /// The file.
+        path: String,
+        /// Which setting.
+        setting: &'static str,
+        /// What it is.
+        value: u64,
+        /// What it must be.
+        range: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads the file that was asked for, or the one in the folder if there is one, or takes the defaults.
+    pub fn load(asked: Option<&Path>, folder: &Path) -> Result<Self, ConfigError> {
+        let path: PathBuf = asked.map_or_else(|| folder.join(FILE_NAME), Path::to_path_buf);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&path.display().to_string(), text),
+            Err(cause) if asked.is_none() && cause.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(cause) => Err(ConfigError::Read { path: path.display().to_string(), cause }),
+        }
+    }
+
+    fn parse(path: &str, text: String) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            message: error.message().to_owned(),
+            span: error.span().map(Into::into),
+            text: NamedSource::new(path, text.clone()),
+        })?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &str) -> Result<(), ConfigError> {
+        let least_1 = "at least 1";
+        let numbers = [
+            ("full_load_timeout_seconds", self.full_load_timeout_seconds, 1, u64::MAX, least_1),
+            ("first_run_timeout_seconds", self.first_run_timeout_seconds, 1, u64::MAX, least_1),
+            ("stale_after_seconds", self.stale_after_seconds, 1, u64::MAX, least_1),
+            ("poll_seconds", self.poll_seconds, 1, 600, "1 to 600"),
+            ("parallel_tables", self.parallel_tables as u64, 1, 64, "1 to 64"),
+        ];
+        for (setting, value, min, max, range) in numbers {
+            if !(min..=max).contains(&value) {
+                return Err(ConfigError::Range { path: path.to_owned(), setting, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    /// How often to look while waiting.
+    pub fn poll(&self) -> Duration {
+        Duration::from_secs(self.poll_seconds)
+    }
+
+    /// The JSON Schema of the file.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Config).to_value()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse("runbook.toml", text.to_owned()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults() {
+        assert_eq!(Config::parse("runbook.toml", String::new()).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        let text = error("poll_second = 3");
+        assert!(
+            text.starts_with("runbook.toml is wrong: unknown field `poll_second`, expected one of "),
+            "{text}"
+        );
+        let text = error("[aws]\nsecret_access_key = \"x\"");
+        assert!(text.contains("unknown field `secret_access_key`"), "{text}");
+    }
+
+    #[test]
+    fn wrong_types_and_ranges_are_named() {
+        assert_eq!(
+            error("poll_seconds = 0"),
+            "runbook.toml is wrong: poll_seconds is 0, but must be 1 to 600"
+        );
+        assert!(error("poll_seconds = \"5\"").contains("invalid type: string"));
+    }
+
+    #[test]
+    fn a_file_that_was_asked_for_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Config::load(None, folder.path()).unwrap(), Config::default());
+        let missing = folder.path().join("x.toml");
+        let error = Config::load(Some(&missing), folder.path()).unwrap_err();
+        assert!(error.to_string().contains("x.toml cannot be read: "), "{error}");
+    }
+
+    #[test]
+    fn the_schema_refuses_unknown_keys_too() {
+        let schema = Config::schema();
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(schema["properties"]["poll_seconds"]["maximum"], 600);
+    }
+}

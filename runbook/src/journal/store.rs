@@ -1,0 +1,276 @@
+//! The journal in Databend.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use miette::Diagnostic;
+use pipeline::sql::journal as sql;
+use warehouse::{Row, Warehouse, WarehouseError, code};
+
+use super::{Event, EventKind, IllegalEvent, Log, RunId, StepKey, StepName, StepState};
+
+/// How often a row is looked for whose INSERT got no answer, and how long between.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// The journal of one run.
+pub struct Journal {
+    warehouse: Warehouse,
+    run: RunId,
+    actor: String,
+    next_seq: AtomicI64,
+    log: Mutex<Log>,
+}
+
+/// A row that a transaction writes itself: its SQL, and how to find it.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The INSERT.
+    pub sql: String,
+    seq: i64,
+    key: StepKey,
+    detail: serde_json::Value,
+}
+
+/// A journal that cannot be read or written.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+pub enum JournalError {
+    /// Databend failed.
+    #[error("the journal (table databend_cdc.journal) could not be {action}: {cause}")]
+    #[diagnostic(help("what was done is done; run the same command again, it goes on from there"))]
+    Warehouse {
+        /// read or written.
+        action: &'static str,
+        /// Why.
+        cause: WarehouseError,
+    },
+    /// The rows contradict one another.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "somebody changed the table databend_cdc.journal by hand, or two runs worked at the same time; delete the rows of this step from it and run again: what exists is inspected anew"
+    ))]
+    Illegal(#[from] IllegalEvent),
+    /// A row says something that this version does not know.
+    #[error(
+        "the journal (table databend_cdc.journal) holds a row that this runbook does not understand: {what}"
+    )]
+    #[diagnostic(help("a newer runbook wrote it: use that one"))]
+    Unknown {
+        /// The value.
+        what: String,
+    },
+}
+
+impl Journal {
+    /// Makes the tables of journal and lease where they are missing.
+    pub async fn create_tables(warehouse: &Warehouse) -> Result<(), JournalError> {
+        for statement in sql::create() {
+            warehouse
+                .execute_idempotent(&statement)
+                .await
+                .map_err(|cause| JournalError::Warehouse { action: "made", cause })?;
+        }
+        Ok(())
+    }
+
+    /// Reads what earlier runs wrote about these pipelines. Nothing is written; a journal that is not there is empty.
+    pub async fn read(
+        warehouse: &Warehouse,
+        pipelines: &[String],
+        run: RunId,
+        actor: String,
+    ) -> Result<Self, JournalError> {
+        let rows = match warehouse.query(&sql::select(pipelines)).await {
+            Ok(rows) => rows,
+            Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => {
+                Vec::new()
+            }
+            Err(cause) => return Err(JournalError::Warehouse { action: "read", cause }),
+        };
+        let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            warehouse: warehouse.clone(),
+            run,
+            actor,
+            next_seq: AtomicI64::new(1),
+            log: Mutex::new(Log::replay(events)?),
+        })
+    }
+
+    /// The run that writes.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Where a step stands.
+    pub fn state(&self, key: &StepKey) -> StepState {
+        self.log().state(key)
+    }
+
+    /// The last row that says the step is done, if the last row says so.
+    pub fn done(&self, key: &StepKey) -> Option<Event> {
+        match self.state(key) {
+            StepState::Done { event } => Some(*event),
+            _ => None,
+        }
+    }
+
+    /// Writes that a step's effect is about to be brought about.
+    pub async fn intent(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        self.write(key, &[(EventKind::Intent, detail)]).await
+    }
+
+    /// Writes that a step's effect is there.
+    pub async fn finish(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        self.write(key, &[(EventKind::Done, detail)]).await
+    }
+
+    /// Writes that a step's effect could not be brought about. Only after an intent of this run: otherwise there is
+    /// nothing to tell.
+    pub async fn fail(&self, key: &StepKey, message: &str) -> Result<(), JournalError> {
+        if self.state(key) != (StepState::Intended { by: self.run }) {
+            return Ok(());
+        }
+        self.write(key, &[(EventKind::Failed, serde_json::json!({ "error": message }))]).await
+    }
+
+    /// Writes that a step was found done, or that something was observed: intent and done in one statement.
+    pub async fn observe(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        let mine = self.state(key) == (StepState::Intended { by: self.run });
+        let intent = (EventKind::Intent, serde_json::json!({}));
+        let done = (EventKind::Done, detail);
+        if mine { self.write(key, &[done]).await } else { self.write(key, &[intent, done]).await }
+    }
+
+    /// The row that a transaction writes beside its effect.
+    pub fn record(&self, key: &StepKey, detail: serde_json::Value) -> Result<Recorded, JournalError> {
+        self.log().check(key, self.run, EventKind::Done)?;
+        let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
+        let sql = self.insert(key, &[(seq, EventKind::Done, &detail)]);
+        Ok(Recorded { sql, seq, key: key.clone(), detail })
+    }
+
+    /// Whether a transaction's row has become visible. Asked also after a COMMIT that succeeded: a session that lost
+    /// its transaction without noticing commits nothing.
+    pub async fn is_recorded(&self, recorded: &Recorded) -> Result<bool, JournalError> {
+        if !self.exists(recorded.seq).await? {
+            return Ok(false);
+        }
+        self.note(&recorded.key, recorded.seq, EventKind::Done, recorded.detail.clone())?;
+        Ok(true)
+    }
+
+    async fn write(
+        &self,
+        key: &StepKey,
+        events: &[(EventKind, serde_json::Value)],
+    ) -> Result<(), JournalError> {
+        // What may not be written is refused before it is.
+        let mut trial = self.log().clone();
+        let mut rows = Vec::new();
+        for (kind, detail) in events {
+            let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
+            trial.apply(self.event(key, seq, *kind, detail.clone()))?;
+            rows.push((seq, *kind, detail));
+        }
+        let statement = self.insert(key, &rows);
+        let written = |cause| JournalError::Warehouse { action: "written", cause };
+        let mut looks = LOOKS;
+        loop {
+            match self.warehouse.execute(&statement).await {
+                Ok(_) => break,
+                Err(error) if error.is_outcome_unknown() && looks > 0 => {
+                    // All rows of a statement arrive together, so one of them answers for all.
+                    let first = rows.first().map_or(0, |(seq, ..)| *seq);
+                    if self.arrived(first).await? {
+                        break;
+                    }
+                    looks -= 1;
+                }
+                Err(cause) => return Err(written(cause)),
+            }
+        }
+        for (seq, kind, detail) in rows {
+            self.note(key, seq, kind, detail.clone())?;
+        }
+        Ok(())
+    }
+
+    async fn arrived(&self, seq: i64) -> Result<bool, JournalError> {
+        for _ in 0..LOOKS {
+            if self.exists(seq).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        Ok(false)
+    }
+
+    async fn exists(&self, seq: i64) -> Result<bool, JournalError> {
+        let read = |cause| JournalError::Warehouse { action: "read", cause };
+        let row =
+            self.warehouse.query_one(&sql::row_exists(&self.run.to_string(), seq)).await.map_err(read)?;
+        Ok(row.get::<u64>("n").map_err(read)? > 0)
+    }
+
+    fn note(
+        &self,
+        key: &StepKey,
+        seq: i64,
+        kind: EventKind,
+        detail: serde_json::Value,
+    ) -> Result<(), JournalError> {
+        Ok(self.log().apply(self.event(key, seq, kind, detail))?)
+    }
+
+    fn event(&self, key: &StepKey, seq: i64, event: EventKind, detail: serde_json::Value) -> Event {
+        let (run_id, actor) = (self.run, self.actor.clone());
+        Event { run_id, seq, key: key.clone(), event, at: Utc::now(), detail, actor }
+    }
+
+    fn insert(&self, key: &StepKey, rows: &[(i64, EventKind, &serde_json::Value)]) -> String {
+        let run_id = self.run.to_string();
+        let details: Vec<String> = rows.iter().map(|(.., detail)| detail.to_string()).collect();
+        let rows: Vec<_> = rows
+            .iter()
+            .zip(&details)
+            .map(|((seq, event, _), detail)| sql::JournalRow {
+                run_id: &run_id,
+                seq: *seq,
+                pipeline: &key.pipeline,
+                table: &key.table,
+                step: key.step.as_str(),
+                event: event.as_str(),
+                detail,
+                actor: &self.actor,
+            })
+            .collect();
+        sql::insert(&rows)
+    }
+
+    fn log(&self) -> std::sync::MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn event(row: &Row) -> Result<Event, JournalError> {
+    let read = |cause| JournalError::Warehouse { action: "read", cause };
+    let text = |column: &str| row.get::<String>(column).map_err(read);
+    let unknown = |what: String| JournalError::Unknown { what };
+    let (run_id, step, kind) = (text("run_id")?, text("step")?, text("event")?);
+    Ok(Event {
+        run_id: run_id.parse().map_err(|_| unknown(format!("run_id {run_id}")))?,
+        seq: row.get("seq").map_err(read)?,
+        key: StepKey {
+            pipeline: text("pipeline")?,
+            table: text("table_name")?,
+            step: StepName::parse(&step).ok_or_else(|| unknown(format!("step {step}")))?,
+        },
+        event: EventKind::parse(&kind).ok_or_else(|| unknown(format!("event {kind}")))?,
+        at: row.get("at").map_err(read)?,
+        detail: serde_json::from_str(&text("detail")?).unwrap_or_default(),
+        actor: text("actor")?,
+    })
+}

@@ -1,0 +1,77 @@
+//! Results, on stdout: tables for people, JSON for programs.
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::{Table, presets};
+
+use crate::talk::colour;
+
+/// How a verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done,
+    /// Some of it could not be done; what went wrong has been said.
+    Failed,
+    /// Findings, or work pending.
+    Findings,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Findings => 2,
+        }
+    }
+}
+
+/// Where results go.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Tables, or JSON.
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// An empty table.
+    pub fn table(self, header: &[&str]) -> Table {
+        let mut table = Table::new();
+        table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(header);
+        if !colour(std::io::stdout().is_terminal()) {
+            table.force_no_tty();
+        }
+        table
+    }
+
+    /// Prints a table, unless JSON was asked for.
+    pub fn print(self, table: &Table) {
+        if !self.json {
+            write_stdout(&table.to_string());
+        }
+    }
+
+    /// Prints text, unless JSON was asked for.
+    pub fn text(self, text: &str) {
+        if !self.json {
+            write_stdout(text);
+        }
+    }
+
+    /// Prints JSON.
+    pub fn json(self, value: &serde_json::Value) {
+        write_stdout(&format!("{value:#}"));
+    }
+}
+
+/// A reader that has gone away (`| head`) is no error.
+fn write_stdout(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    drop(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
+}

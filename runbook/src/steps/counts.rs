@@ -1,0 +1,133 @@
+//! Counting.
+
+use chrono::{DateTime, Utc};
+use pipeline::Pipeline;
+use pipeline::sql::TableName;
+use pipeline::sql::checks::Checked;
+use serde::Serialize;
+use warehouse::{Row, Warehouse, WarehouseError};
+
+/// What raw holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RawCounts {
+    /// All rows.
+    pub total: u64,
+    /// Rows of the full load.
+    pub full_load: u64,
+    /// Different keys among them.
+    pub full_load_keys: u64,
+    /// Rows without a key, which no merge can place.
+    pub unmergeable: u64,
+    /// When the newest change was committed at the source, by DMS's time.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// What ODS holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OdsCounts {
+    /// All rows.
+    pub total: u64,
+    /// Those marked as deleted.
+    pub deleted: u64,
+    /// Different keys.
+    pub keys: u64,
+}
+
+/// What the stream has not given up yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// Rows.
+    pub total: u64,
+    /// When the oldest of them was committed at the source, by DMS's time.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Databend's clock.
+    pub now: DateTime<Utc>,
+}
+
+/// The questions about a pipeline's tables.
+pub(crate) struct Questions {
+    raw: TableName,
+    ods: TableName,
+    stream: TableName,
+    pipeline: Pipeline,
+}
+
+impl Questions {
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        Self {
+            raw: pipeline.raw(),
+            ods: pipeline.ods(),
+            stream: pipeline.stream(),
+            pipeline: pipeline.clone(),
+        }
+    }
+
+    /// The SQL of the questions.
+    pub(crate) fn sql(&self) -> Checked<'_> {
+        Checked {
+            raw: &self.raw,
+            ods: &self.ods,
+            stream: &self.stream,
+            primary_key: &self.pipeline.primary_key,
+            change_seq_column: Some(self.pipeline.change_seq_column.as_str()).filter(|name| !name.is_empty()),
+            timestamp_column: &self.pipeline.timestamp_column,
+        }
+    }
+}
+
+impl RawCounts {
+    /// Reads the answer to [`Checked::raw_counts`].
+    pub(crate) fn read(row: &Row) -> Result<Self, WarehouseError> {
+        Ok(Self {
+            total: row.get("total")?,
+            full_load: row.get("full_load")?,
+            full_load_keys: row.get_or_default("full_load_keys")?,
+            unmergeable: row.get("unmergeable")?,
+            newest: row.get_or_default("newest")?,
+        })
+    }
+
+    /// Counts raw.
+    pub async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
+        Self::read(&warehouse.query_one(&Questions::new(pipeline).sql().raw_counts()).await?)
+    }
+}
+
+impl OdsCounts {
+    /// Reads the answer to [`Checked::ods_counts`].
+    pub(crate) fn read(row: &Row) -> Result<Self, WarehouseError> {
+        Ok(Self { total: row.get("total")?, deleted: row.get("deleted")?, keys: row.get("keys")? })
+    }
+
+    /// Counts ODS.
+    pub async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
+        Self::read(&warehouse.query_one(&Questions::new(pipeline).sql().ods_counts()).await?)
+    }
+
+    /// Rows that stand beside another one of the same key.
+    pub fn doubled(self) -> u64 {
+        self.total.saturating_sub(self.keys)
+    }
+}
+
+impl Backlog {
+    /// Counts what the stream has not given up, without consuming it.
+    pub async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
+        let row = warehouse.query_one(&Questions::new(pipeline).sql().backlog()).await?;
+        Ok(Self { total: row.get("total")?, oldest: row.get("oldest")?, now: row.get("server_now")? })
+    }
+}
+
+/// How many keys of raw ODS lacks.
+pub(crate) async fn missing_keys(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<u64, WarehouseError> {
+    warehouse.query_one(&Questions::new(pipeline).sql().missing_keys()).await?.get("n")
+}
+
+/// A few keys that stand twice, for a message.
+pub(crate) async fn doubled_keys(
+    warehouse: &Warehouse,
+    pipeline: &Pipeline,
+) -> Result<Vec<String>, WarehouseError> {
+    let rows = warehouse.query(&Questions::new(pipeline).sql().doubled_keys(5)).await?;
+    rows.iter().map(|row| row.get_or_default("key")).collect()
+}

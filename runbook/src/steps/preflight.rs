@@ -1,0 +1,70 @@
+//! What must exist before anything is begun.
+
+use pipeline::Pipeline;
+use warehouse::catalog::Snapshot;
+
+use super::StepError;
+use crate::manifest::{Chain, ChainTable};
+
+const APPLY: &str = "run `terraform apply`: it makes what is missing and mends what was changed by hand";
+
+/// What is wrong with a chain's tasks; nothing runs without them.
+pub fn chain_problems(snapshot: &Snapshot, chain: &Chain) -> Vec<StepError> {
+    let tasks = chain.tasks();
+    tasks
+        .root_first()
+        .iter()
+        .filter(|task| snapshot.task(task).is_none())
+        .map(|task| StepError::finding(format!("task {task} of {} is not in Databend", chain.address), APPLY))
+        .collect()
+}
+
+/// What is wrong with what one table needs.
+pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError> {
+    let mut problems = Vec::new();
+    let mut missing = |what: String| {
+        problems
+            .push(StepError::finding(format!("{what} of {} is not in Databend", pipeline.source()), APPLY));
+    };
+    if snapshot.stage(&pipeline.stage).is_none() {
+        missing(format!("stage {}", pipeline.stage));
+    }
+    for (what, table) in [("raw table", pipeline.raw()), ("ODS table", pipeline.ods())] {
+        if snapshot.table(&table).is_none() {
+            missing(format!("{what} {}", table.plain()));
+        }
+    }
+    let stream = pipeline.stream();
+    match snapshot.stream(&stream) {
+        None => missing(format!("stream {}", stream.plain())),
+        Some(info) => {
+            if let Some(reason) = &info.invalid_reason {
+                problems.push(StepError::finding(
+                    format!("stream {} of {} can no longer be read: {reason}", stream.plain(), pipeline.source()),
+                    "its raw table was replaced, or it was not read for longer than the table keeps its history. Run \
+                     `terraform apply`: it makes the stream again; this command then merges all of raw",
+                ));
+            } else if !info.table_name.is_empty() && !info.is_on(&pipeline.raw()) {
+                problems.push(StepError::finding(
+                    format!(
+                        "stream {} is on {}, not on {}",
+                        stream.plain(),
+                        info.table_name,
+                        pipeline.raw().plain()
+                    ),
+                    APPLY,
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// The tasks that would work on a table while it is being filled.
+pub fn running_tasks(snapshot: &Snapshot, chain: &Chain, table: &ChainTable) -> Vec<String> {
+    [&chain.load_task, &table.merge_task]
+        .into_iter()
+        .filter(|task| snapshot.task(task).is_some_and(warehouse::catalog::TaskInfo::is_running))
+        .cloned()
+        .collect()
+}

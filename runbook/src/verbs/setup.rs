@@ -1,0 +1,102 @@
+//! What every verb begins with: settings, the pipeline, Databend, DMS.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use warehouse::{Warehouse, WarehouseError};
+
+use crate::cli::Global;
+use crate::config::{Config, ConfigError};
+use crate::dms::{AwsDms, Dms};
+use crate::manifest::{Manifest, ManifestError};
+use crate::talk::Talk;
+
+/// What every verb has.
+pub struct Setup {
+    /// The command line.
+    pub global: Global,
+    /// Settings.
+    pub config: Config,
+    /// The pipeline, or the part of it that was asked for.
+    pub manifest: Manifest,
+    /// Databend.
+    pub warehouse: Warehouse,
+    /// Where the talk goes.
+    pub talk: Talk,
+}
+
+/// A verb that cannot begin.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum SetupError {
+    /// runbook.toml.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Config(#[from] ConfigError),
+    /// The Terraform state.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Manifest(#[from] ManifestError),
+    /// No DSN.
+    #[error("DATABEND_DSN is not set, so it is unknown which Databend to work on")]
+    #[diagnostic(help(
+        "export DATABEND_DSN='databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME', the same that the provider uses"
+    ))]
+    NoDsn,
+    /// Databend.
+    #[error(transparent)]
+    Warehouse(#[from] WarehouseError),
+    /// A chain without a DMS task.
+    #[error("{address} has no dms_task_arn, so it is unknown which DMS task feeds it")]
+    #[diagnostic(help(
+        "set dms_task_arn = aws_dms_replication_task.NAME.replication_task_arn in {address} and run `terraform apply`"
+    ))]
+    NoDmsTask {
+        /// The chain.
+        address: String,
+    },
+}
+
+impl Setup {
+    /// Reads settings and state, and connects to Databend.
+    pub async fn new(global: Global, talk: Talk) -> Result<Self, SetupError> {
+        let folder = match &global.manifest {
+            // Beside a manifest file there is no Terraform folder; settings lie where one works.
+            Some(_) => Path::new("."),
+            None => global.dir.as_path(),
+        };
+        let config = Config::load(global.config.as_deref(), folder)?;
+        let manifest =
+            Manifest::load(&global.dir, global.manifest.as_deref()).await?.select(&global.tables)?;
+        let dsn = global.dsn.clone().filter(|dsn| !dsn.trim().is_empty()).ok_or(SetupError::NoDsn)?;
+        let warehouse = Warehouse::connect(&dsn).await?;
+        Ok(Self { global, config, manifest, warehouse, talk })
+    }
+
+    /// A DMS client per DMS task: chains may be fed from several regions.
+    pub async fn dms(&self) -> Result<BTreeMap<String, Arc<dyn Dms>>, SetupError> {
+        let mut clients: BTreeMap<String, Arc<dyn Dms>> = BTreeMap::new();
+        for chain in &self.manifest.chains {
+            let arn = chain
+                .dms_task_arn
+                .as_ref()
+                .ok_or_else(|| SetupError::NoDmsTask { address: chain.address.clone() })?;
+            if !clients.contains_key(arn) {
+                clients.insert(arn.clone(), Arc::new(AwsDms::connect(&self.config.aws, arn).await));
+            }
+        }
+        Ok(clients)
+    }
+}
+
+/// Who runs this: user@host, and the process.
+pub(super) fn actor() -> String {
+    let user =
+        std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_else(|| "unknown".into());
+    format!("{user}@{} (process {})", host.trim(), std::process::id())
+}

@@ -1,0 +1,149 @@
+//! Looking.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use pipeline::Pipeline;
+use pipeline::sql::catalog::list_files;
+use warehouse::catalog::Snapshot;
+use warehouse::history::{RunState, TaskRun};
+use warehouse::{Row, Warehouse, WarehouseError};
+
+use super::model::{ChainStatus, Counts, TableStatus, TaskStatus};
+use crate::dms::{Dms, View, look};
+use crate::journal::{Journal, StepName};
+use crate::manifest::{Chain, ChainTable};
+use crate::steps::{Backlog, OdsCounts, RawCounts, Site, StepError, table_problems};
+use crate::verbs::Setup;
+
+const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+/// Runs per task that are looked at.
+const RUNS_PER_TASK: u32 = 20;
+
+pub(super) async fn chain(
+    setup: &Setup,
+    chain: &Chain,
+    dms: Option<&Arc<dyn Dms>>,
+    journal: &Journal,
+    snapshot: &Snapshot,
+) -> Result<ChainStatus, StepError> {
+    let seen = match (dms, &chain.dms_task_arn) {
+        (Some(dms), Some(arn)) => Some(look(dms.as_ref(), arn).await),
+        _ => None,
+    };
+    let (view, dms_error) = match seen {
+        Some(Ok(view)) => (Some(view), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, None),
+    };
+    let mut tables = Vec::new();
+    for table in chain.selected() {
+        tables.push(self::table(&setup.warehouse, chain, table, view.as_ref(), journal, snapshot).await?);
+    }
+    Ok(ChainStatus {
+        chain: chain.name.clone(),
+        dms: view.map(|view| view.task),
+        dms_error,
+        tasks: tasks(&setup.warehouse, chain, snapshot).await?,
+        tables,
+    })
+}
+
+async fn tasks(
+    warehouse: &Warehouse,
+    chain: &Chain,
+    snapshot: &Snapshot,
+) -> Result<Vec<TaskStatus>, StepError> {
+    let names = chain.tasks().root_first();
+    let existing: Vec<_> = names.iter().filter(|task| snapshot.task(task).is_some()).collect();
+    let limit = RUNS_PER_TASK * u32::try_from(existing.len().max(1)).unwrap_or(u32::MAX).min(500);
+    let runs = warehouse.task_runs(&existing, limit).await?;
+    let status = |task: &String| {
+        let ended =
+            |run: &&TaskRun| run.name == *task && matches!(run.state, RunState::Succeeded | RunState::Failed);
+        let last = runs.iter().find(ended);
+        let success = runs.iter().filter(ended).find(|run| run.state == RunState::Succeeded);
+        TaskStatus {
+            task: task.clone(),
+            state: snapshot.task(task).map(|info| info.state.clone()),
+            last_success: success.and_then(|run| run.completed_at),
+            last_error: last
+                .filter(|run| run.state == RunState::Failed)
+                .map(|run| run.error.clone().unwrap_or_else(|| "Databend gives no reason".to_owned())),
+        }
+    };
+    Ok(names.iter().map(status).collect())
+}
+
+async fn table(
+    warehouse: &Warehouse,
+    chain: &Chain,
+    table: &ChainTable,
+    view: Option<&View>,
+    journal: &Journal,
+    snapshot: &Snapshot,
+) -> Result<TableStatus, StepError> {
+    let pipeline = &table.pipeline;
+    let site = Site::new(&chain.name, "", table.clone());
+    let problems: Vec<String> = table_problems(snapshot, pipeline).iter().map(ToString::to_string).collect();
+    let counts = if problems.is_empty() { Some(counts(warehouse, pipeline).await?) } else { None };
+    Ok(TableStatus {
+        source: pipeline.source(),
+        raw: pipeline.raw().plain(),
+        ods: pipeline.ods().plain(),
+        cut_over_at: journal.done(&site.key(StepName::CompareOds)).map(|event| event.at),
+        problems,
+        dms: view.and_then(|view| view.table(&pipeline.source_schema, &pipeline.source_table)).cloned(),
+        counts,
+    })
+}
+
+async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, WarehouseError> {
+    let files = list_files(&pipeline.stage, &pipeline.path);
+    let (raw_rows, ods_rows, backlog, files) = tokio::try_join!(
+        RawCounts::count(warehouse, pipeline),
+        OdsCounts::count(warehouse, pipeline),
+        Backlog::count(warehouse, pipeline),
+        warehouse.query(&files),
+    )?;
+    let age = |at: DateTime<Utc>| (backlog.now - at).num_seconds().max(0);
+    Ok(Counts {
+        files_waiting: files.len() as u64,
+        files_wait_seconds: files.iter().filter_map(last_modified).map(age).max(),
+        raw_rows,
+        ods_rows,
+        doubled: ods_rows.doubled(),
+        backlog_rows: backlog.total,
+        backlog_seconds: backlog.oldest.map(age),
+        retention_seconds: i64::from(pipeline.raw_retention_days) * SECONDS_PER_DAY,
+        newest_change: raw_rows.newest,
+    })
+}
+
+/// When a file was written. Databend prints `2026-01-02 03:04:05.000 +0000`.
+fn last_modified(row: &Row) -> Option<DateTime<Utc>> {
+    if let Ok(at) = row.get::<DateTime<Utc>>("last_modified") {
+        return Some(at);
+    }
+    parse_time(&row.get::<String>("last_modified").ok()?)
+}
+
+fn parse_time(text: &str) -> Option<DateTime<Utc>> {
+    ["%Y-%m-%d %H:%M:%S%.f %z", "%Y-%m-%d %H:%M:%S%.f%#z"]
+        .iter()
+        .find_map(|format| DateTime::parse_from_str(text.trim(), format).ok())
+        .map(|at| at.to_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_files_are_read_as_databend_prints_them() {
+        let at = parse_time("2026-01-02 03:04:05.000 +0000").unwrap();
+        assert_eq!(at.to_rfc3339(), "2026-01-02T03:04:05+00:00");
+        assert_eq!(parse_time("2026-01-02 05:04:05 +0200"), Some(at));
+        assert_eq!(parse_time("yesterday"), None);
+    }
+}

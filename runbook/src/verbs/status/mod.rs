@@ -1,0 +1,39 @@
+//! `status`: where every table stands, and what is wrong.
+
+mod gather;
+mod judge;
+mod model;
+mod show;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Setup;
+use super::setup::actor;
+use crate::dms::{AwsDms, Dms};
+use crate::journal::{Journal, RunId};
+use crate::output::Exit;
+use crate::steps::StepError;
+
+/// Looks at everything and says what it found. Changes nothing.
+pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
+    let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
+    let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
+    let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
+    let mut clients: BTreeMap<&str, Arc<dyn Dms>> = BTreeMap::new();
+    let mut chains = Vec::new();
+    for chain in &setup.manifest.chains {
+        if let Some(arn) = chain.dms_task_arn.as_deref()
+            && !clients.contains_key(arn)
+        {
+            clients.insert(arn, Arc::new(AwsDms::connect(&setup.config.aws, arn).await));
+        }
+        let dms = chain.dms_task_arn.as_deref().and_then(|arn| clients.get(arn));
+        chains.push(gather::chain(setup, chain, dms, &journal, &snapshot).await?);
+    }
+    let findings = judge::findings(&chains, &setup.config);
+    show::show(setup, &chains, &findings);
+    Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
+}

@@ -1,0 +1,73 @@
+//! Showing it.
+
+use chrono::{DateTime, Utc};
+
+use super::judge::duration;
+use super::model::{ChainStatus, Counts, Finding, TableStatus};
+use crate::output::Output;
+use crate::verbs::Setup;
+
+pub(super) fn show(setup: &Setup, chains: &[ChainStatus], findings: &[Finding]) {
+    let output = Output::new(setup.global.json);
+    if setup.global.json {
+        output.json(&serde_json::json!({ "chains": chains, "findings": findings }));
+        return;
+    }
+    let mut tables = output.table(&[
+        "table", "cut over", "DMS", "files", "raw rows", "waiting", "ODS rows", "deleted", "doubled",
+        "no key", "newest",
+    ]);
+    for table in chains.iter().flat_map(|chain| &chain.tables) {
+        tables.add_row(row(table));
+    }
+    output.print(&tables);
+    let mut tasks = output.table(&["chain", "DMS task", "task", "state", "last success", "last error"]);
+    for chain in chains {
+        for task in &chain.tasks {
+            tasks.add_row([
+                chain.chain.clone(),
+                chain.dms.as_ref().map_or_else(|| "?".to_owned(), |dms| dms.status.clone()),
+                task.task.clone(),
+                task.state.as_ref().map_or_else(|| "missing".to_owned(), ToString::to_string),
+                time(task.last_success),
+                task.last_error.clone().unwrap_or_default(),
+            ]);
+        }
+    }
+    output.print(&tasks);
+    if findings.is_empty() {
+        output.text("nothing to look after");
+    }
+    for finding in findings {
+        output.text(&format!("{}: {}\n  help: {}", finding.about, finding.message, finding.help));
+    }
+}
+
+fn row(table: &TableStatus) -> Vec<String> {
+    let count =
+        |f: fn(&Counts) -> u64| table.counts.as_ref().map_or_else(|| "?".to_owned(), |c| f(c).to_string());
+    let waiting = |rows: u64, age: Option<i64>| match age {
+        Some(age) if rows > 0 => format!("{rows} ({})", duration(age)),
+        _ => rows.to_string(),
+    };
+    vec![
+        table.source.clone(),
+        table.cut_over_at.map_or_else(|| "no".to_owned(), |_| "yes".to_owned()),
+        table.dms.as_ref().map_or_else(|| "?".to_owned(), |dms| dms.state.clone()),
+        table
+            .counts
+            .as_ref()
+            .map_or_else(|| "?".to_owned(), |c| waiting(c.files_waiting, c.files_wait_seconds)),
+        count(|c| c.raw_rows.total),
+        table.counts.as_ref().map_or_else(|| "?".to_owned(), |c| waiting(c.backlog_rows, c.backlog_seconds)),
+        count(|c| c.ods_rows.total),
+        count(|c| c.ods_rows.deleted),
+        count(|c| c.doubled),
+        count(|c| c.raw_rows.unmergeable),
+        time(table.counts.as_ref().and_then(|c| c.newest_change)),
+    ]
+}
+
+fn time(at: Option<DateTime<Utc>>) -> String {
+    at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+}

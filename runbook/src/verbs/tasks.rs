@@ -1,0 +1,66 @@
+//! `suspend` and `resume`.
+
+use comfy_table::Table;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use warehouse::chain::{self, Change};
+
+use super::Setup;
+use crate::output::{Exit, Output};
+use crate::steps::{StepError, chain_problems};
+
+#[derive(Serialize)]
+struct ChainChanges {
+    chain: String,
+    tasks: Vec<Change>,
+}
+
+/// Suspends every task of the chains, parents first.
+pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
+    let mut all = Vec::new();
+    for chain in &setup.manifest.chains {
+        let tasks = chain::suspend(&setup.warehouse, &chain.tasks().root_first()).await?;
+        setup.talk.line(&format!(
+            "{}: suspended, parents first; a run that is under way ends by itself",
+            chain.name
+        ));
+        all.push(ChainChanges { chain: chain.name.clone(), tasks });
+    }
+    print(setup, &all, "suspended");
+    Ok(Exit::Done)
+}
+
+/// Resumes every task of the chains, children first.
+pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
+    let mut all = Vec::new();
+    let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
+    for chain in &setup.manifest.chains {
+        if let Some(problem) = chain_problems(&snapshot, chain).into_iter().next() {
+            return Err(problem);
+        }
+        let tasks = chain::resume(&setup.warehouse, &chain.tasks().children_first(), cancel).await?;
+        if cancel.is_cancelled() {
+            return Err(StepError::Interrupted);
+        }
+        setup.talk.line(&format!("{}: resumed, children first", chain.name));
+        all.push(ChainChanges { chain: chain.name.clone(), tasks });
+    }
+    print(setup, &all, "started");
+    Ok(Exit::Done)
+}
+
+fn print(setup: &Setup, all: &[ChainChanges], state: &str) {
+    let output = Output::new(setup.global.json);
+    if setup.global.json {
+        output.json(&serde_json::json!({ "chains": all }));
+        return;
+    }
+    let mut table: Table = output.table(&["chain", "task", "state"]);
+    for chain in all {
+        for task in &chain.tasks {
+            let already = if task.changed { "" } else { " already" };
+            table.add_row([chain.chain.clone(), task.task.clone(), format!("{state}{already}")]);
+        }
+    }
+    output.print(&table);
+}
