@@ -79,11 +79,15 @@ pub(super) fn problems(config: &Value) -> Diagnostics {
     }
     let ways = ["role_arn", "connection_name", "access_key_id_wo"];
     let unknown = ways.iter().any(|way| config.get(way).is_unknown());
-    let set = ways.iter().filter(|way| !config.get(way).is_null()).count();
+    let set =
+        ways.iter().map(|way| config.get(way)).filter(|way| !way.is_null() && !way.is_unknown()).count();
     if set > 1 || (set == 0 && !unknown) {
         found.push(authentication());
     }
-    let half = |one: &str, other: &str| !config.get(one).is_null() && config.get(other).is_null();
+    let half = |one: &str, other: &str| {
+        let one = config.get(one);
+        !one.is_null() && !one.is_unknown() && config.get(other).is_null()
+    };
     for (one, other) in
         [("access_key_id_wo", "secret_access_key_wo"), ("secret_access_key_wo", "access_key_id_wo")]
     {
@@ -128,6 +132,12 @@ mod tests {
         assert_eq!(paths(&[("role_arn", "?"), ("external_id", "x")]), Vec::<String>::new());
         assert_eq!(paths(&[("connection_name", "c")]), Vec::<String>::new());
         assert_eq!(paths(&[("access_key_id_wo", "a"), ("secret_access_key_wo", "?")]), Vec::<String>::new());
+        // What is unknown may turn out null.
+        assert_eq!(
+            paths(&[("role_arn", "?"), ("access_key_id_wo", "?"), ("external_id", "?")]),
+            Vec::<String>::new()
+        );
+        assert_eq!(paths(&[("access_key_id_wo", "?")]), Vec::<String>::new());
     }
 
     #[test]
