@@ -45,6 +45,28 @@ impl Runbook {
         })
     }
 
+    /// The same with its output shown as it comes, for the demo.
+    pub async fn show(&self, code: i32, arguments: &[&str]) -> Result<(), Error> {
+        let mut command = self.command();
+        command.env_remove("NO_COLOR").args(arguments).stdin(std::process::Stdio::null());
+        let program = program::shown(&command);
+        let failed = |source| Error::Start { program: program.clone(), source };
+        let status = command.spawn().map_err(failed)?.wait().await.map_err(failed)?;
+        if status.code() == Some(code) {
+            return Ok(());
+        }
+        let output = Output {
+            code: status.code().unwrap_or(-1),
+            stdout: String::new(),
+            stderr: "(shown above)".into(),
+        };
+        Err(Error::ExitCode {
+            program: program::shown(&command),
+            expected: code.to_string(),
+            output: Box::new(output),
+        })
+    }
+
     /// For tests that need the process itself, to kill it for instance: `--dir`, `--no-input` and `--yes` are set.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);

@@ -45,7 +45,7 @@ fn show(
 ) -> Result<(), Error> {
     let mut demo = Command::new(binaries.path("demo")?);
     demo.current_dir(&workspace.root).envs(variables(sandbox, binaries)?);
-    demo.arg("--orders").arg(arguments.orders.to_string());
+    demo.arg("--while-stdin-open").arg("--orders").arg(arguments.orders.to_string());
     let status = process::status_while_we_live(&mut demo)?;
     if status.success() {
         return Ok(());
