@@ -49,20 +49,28 @@ class Executor:
 
     def run(self, session: Session, sql: str) -> Outcome:
         """Runs a statement to its end. Errors are DatabendError; inside a transaction they fail it."""
-        with session.lock, transactions.failing(session):
+        with session.lock:
             try:
-                statement = self._parser.parse(sql)
-            except SqlNotUnderstood:
-                # The engine's parser words the error as a server does; should it understand the text, all the better.
-                transactions.require_usable(session)
-                return Outcome(session.engine.run(sql))
-            transactions.prepare(session, statement)
-            return self._dispatch(session, sql, statement)
+                with transactions.failing(session):
+                    return self._run(session, sql)
+            finally:
+                self._streams.settle(session)
+
+    def _run(self, session: Session, sql: str) -> Outcome:
+        try:
+            statement = self._parser.parse(sql)
+        except SqlNotUnderstood:
+            # The engine's parser words the error as a server does; should it understand the text, all the better.
+            transactions.require_usable(session)
+            return Outcome(session.engine.run(sql))
+        transactions.prepare(session, statement)
+        return self._dispatch(session, sql, statement)
 
     def abandon(self, session: Session) -> None:
         """Ends a session that nobody will use again; an open transaction does not survive it."""
         with session.lock:
             transactions.rollback(session)
+            self._streams.settle(session)
 
     def condition(self, session: Session, expression: str) -> bool:
         """The value of a task's WHEN; STREAM_STATUS stands there as a scalar (facts/databend.md, Tasks)."""
@@ -149,7 +157,7 @@ class Executor:
             stream = self._stream(session, site)
             if stream is not None:
                 if stream.id not in readings:
-                    readings[stream.id] = stream_reading.bind(session.engine, self._streams, stream)
+                    readings[stream.id] = stream_reading.bind(session, self._streams, stream, fresh=statement["kind"] != "query")
                 edits.append((site["start"], site["end"], _as(readings[stream.id].subquery(), site)))
         return stream_reading.splice(sql, edits), list(readings.values())
 
@@ -161,7 +169,7 @@ class Executor:
         }
         for reading in readings:
             if writes or (statement["kind"] == "query" and reading.stream.id in asked):
-                self._streams.move(session.engine, reading.stream, reading.seen, reading.version)
+                self._streams.move(session, reading.stream, reading.seen, reading.version)
 
     def _without_runtime_filter(self, session: Session, sql: str) -> pa.Table:
         """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (facts, MERGE and INSERT)."""
@@ -177,12 +185,12 @@ class Executor:
     def _stream_status(self, session: Session, arguments: list[str | None]) -> bool:
         name = arguments[0] if len(arguments) == 1 else None
         database, _, stream = (name or "").rpartition(".")
-        return self._streams.has_data(session.engine, self._streams.get(database or session.database, stream))
+        return self._streams.has_data(session, self._streams.get(database or session.database, stream))
 
     def _described(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
         """A stream has the columns of its base table."""
         stream = self._streams.find(statement["database"] or session.database, statement["name"])
-        return sql if stream is None else f"DESCRIBE {self._streams.base(session.engine, stream).quoted}"
+        return sql if stream is None else f"DESCRIBE {self._streams.base(session, stream).quoted}"
 
     # What only the cloud has
 
@@ -217,8 +225,7 @@ class Executor:
         return catalog.without_hidden(database, name)
 
     def _all_streams(self, session: Session) -> str:
-        rows = [self._streams.describe(session.engine, stream) for stream in self._streams.all()]
-        return self._tables["streams"].subquery(rows)
+        return self._tables["streams"].subquery(self._streams.rows(session))
 
     def _all_tasks(self) -> str:
         return self._tables["tasks"].subquery([task.row() for task in self._tasks.all()])

@@ -30,6 +30,8 @@ class Session:
         self.database = "default"
         self.settings: dict[str, str] = {}
         self.transaction = TransactionState.AUTO_COMMIT
+        self.moved_streams: set[int] = set()
+        """Streams whose offsets the open transaction moves."""
         self.last_used = time.monotonic()
         self._fresh = True
         self._database_is_missing = False

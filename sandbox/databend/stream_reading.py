@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.databend.engine import EngineSession, quote_text
+from sandbox.databend.engine import quote_text
+from sandbox.databend.session import Session
 from sandbox.databend.streams import Base, Snapshot, Stream, Streams
 
 
@@ -38,10 +39,10 @@ class Reading:
         return f"(SELECT *, {columns} FROM {self.base.quoted} WHERE FALSE)"
 
 
-def bind(session: EngineSession, streams: Streams, stream: Stream) -> Reading:
+def bind(session: Session, streams: Streams, stream: Stream, *, fresh: bool) -> Reading:
     """Binds a stream to the versions that this session sees now."""
     base = streams.base(session, stream)
-    return Reading(stream, base, streams.offset(session, stream), streams.version(session, base))
+    return Reading(stream, base, streams.offset(session, stream, fresh=fresh), streams.version(session, base))
 
 
 def splice(sql: str, edits: list[tuple[int, int, str]]) -> str:

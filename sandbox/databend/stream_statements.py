@@ -101,7 +101,7 @@ def _offset(session: Session, streams: Streams, base: Base, at: dict[str, Any] |
     if at is None:
         return _now(session, streams, base)
     if at["type"] == "stream":
-        return streams.offset(session.engine, streams.get(at["database"] or session.database, at["name"]))
+        return streams.offset(session, streams.get(at["database"] or session.database, at["name"]))
     if at["type"] == "snapshot":
         condition = f"snapshot_id = {quote_text(at['id'])}"
     elif at["type"] == "timestamp":
@@ -124,7 +124,7 @@ def _offset(session: Session, streams: Streams, base: Base, at: dict[str, Any] |
 
 def _now(session: Session, streams: Streams, base: Base) -> Snapshot:
     """The table as it is, as a snapshot that changes can be counted from."""
-    version = streams.version(session.engine, base)
+    version = streams.version(session, base)
     if not version.id:
         return version
     try:
@@ -139,7 +139,7 @@ def _now(session: Session, streams: Streams, base: Base) -> Snapshot:
             f"WHERE database = {quote_text(base.database)} AND name = {quote_text(base.table)}"
         )[0]["comment"]
         session.engine.run(f"ALTER TABLE {base.quoted} COMMENT = {quote_text(comment)}")
-        version = streams.version(session.engine, base)
+        version = streams.version(session, _base(session, base.database, base.table)[0])
         _require_tracked_since(session, base, version)
     return version
 

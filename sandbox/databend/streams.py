@@ -9,6 +9,7 @@ goes back with it. One table per stream, since two writers of one table would ge
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,10 @@ from typing import Any
 from sandbox.databend.catalog import HIDDEN_DATABASE, microseconds
 from sandbox.databend.engine import EngineSession, quote_name, quote_text
 from sandbox.databend.errors import CONFLICT, ILLEGAL_STREAM, UNKNOWN_STREAM, DatabendError
+from sandbox.databend.session import Session, TransactionState
 from sandbox.databend.store import Store
+
+_SNAPSHOT = re.compile(r"SNAPSHOT_LOCATION='([^']*/h?([0-9a-f]{32})_v\d+\.mpk)'")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,12 @@ class Base:
     def is_tracked(self) -> bool:
         return "CHANGE_TRACKING='true'" in self.options
 
+    @property
+    def committed(self) -> Snapshot:
+        """The newest version that everybody sees."""
+        match = _SNAPSHOT.search(self.options)
+        return Snapshot(match[2], match[1]) if match else Snapshot()
+
 
 class Streams:
     """All streams. Their offsets are read and moved through the session that asks, inside its transaction."""
@@ -80,6 +90,8 @@ class Streams:
         self._data = engine_folder / "data"
         self._lock = threading.RLock()
         self._by_name: dict[tuple[str, str], Stream] = {}
+        self._offsets: dict[int, Snapshot] = {}
+        self._moves: dict[int, int] = {}
         system.run(f"CREATE DATABASE IF NOT EXISTS {HIDDEN_DATABASE}")
         for row in store.rows("SELECT * FROM streams"):
             self._by_name[row["database"], row["name"]] = Stream(**dict(row))
@@ -134,55 +146,90 @@ class Streams:
             f"INSERT INTO {stream.offset_table} VALUES ({quote_text(offset.id)}, {quote_text(offset.location)}, now())"
         )
 
-    def offset(self, session: EngineSession, stream: Stream) -> Snapshot:
-        rows = session.rows(f"SELECT snapshot, location FROM {stream.offset_table}")
+    def offset(self, session: Session, stream: Stream, *, fresh: bool = False) -> Snapshot:
+        """The offset as the session sees it. Reading it costs a table scan, so what is committed is remembered."""
+        if fresh or session.transaction is TransactionState.ACTIVE:
+            return self._read_offset(session, stream)
+        with self._lock:
+            known, moves = self._offsets.get(stream.id), self._moves.get(stream.id, 0)
+        if known is None:
+            known = self._read_offset(session, stream)
+            with self._lock:
+                # Not if somebody moved it in the meantime: then this may be the old one.
+                if self._moves.get(stream.id, 0) == moves:
+                    self._offsets[stream.id] = known
+        return known
+
+    def _read_offset(self, session: Session, stream: Stream) -> Snapshot:
+        rows = session.engine.rows(f"SELECT snapshot, location FROM {stream.offset_table}")
         return Snapshot(rows[0]["snapshot"], rows[0]["location"]) if rows else Snapshot()
 
-    def move(self, session: EngineSession, stream: Stream, seen: Snapshot, to: Snapshot) -> None:
+    def move(self, session: Session, stream: Stream, seen: Snapshot, to: Snapshot) -> None:
         """Moves an offset inside the session's transaction; whoever read the same rows first has won."""
         if seen == to:
             return
-        changed = session.rows(
+        session.moved_streams.add(stream.id)
+        changed = session.engine.rows(
             f"UPDATE {stream.offset_table} SET snapshot = {quote_text(to.id)}, location = {quote_text(to.location)}, "
             f"moved = now() WHERE snapshot = {quote_text(seen.id)}"
         )
         if not changed or next(iter(changed[0].values())) != 1:
             raise DatabendError(CONFLICT, f"Unresolvable conflict detected for stream {stream.label}")
 
+    def settle(self, session: Session) -> None:
+        """The session's transaction is over, one way or the other: what was remembered may be wrong now."""
+        if session.transaction is not TransactionState.ACTIVE and session.moved_streams:
+            with self._lock:
+                for stream_id in session.moved_streams:
+                    self._moves[stream_id] = self._moves.get(stream_id, 0) + 1
+                    self._offsets.pop(stream_id, None)
+            session.moved_streams.clear()
+
     # Base tables
 
-    def base(self, session: EngineSession, stream: Stream) -> Base:
-        """The base table, wherever it has been renamed to; an error when it is gone or another one took its name.
+    def base(self, session: Session, stream: Stream) -> Base:
+        """The base table, wherever it has been renamed to; an error when it is gone or another one took its name."""
+        return self._base(stream, self._bases(session, f"table_id = {stream.table_id}"))
 
-        Source of the texts: Databend's stream_table.rs.
-        """
-        rows = session.rows(f"SELECT database, name, table_option FROM system.tables WHERE table_id = {stream.table_id}")
-        if not rows:
+    def _bases(self, session: Session, condition: str) -> dict[int, Base]:
+        rows = session.engine.rows(f"SELECT table_id, database, name, table_option FROM system.tables WHERE {condition}")
+        return {row["table_id"]: Base(row["database"], row["name"], row["table_option"]) for row in rows}
+
+    def _base(self, stream: Stream, bases: dict[int, Base]) -> Base:
+        """Source of the texts: Databend's stream_table.rs."""
+        base = bases.get(stream.table_id)
+        if base is None:
             database, table = stream.table_label.split(".", 1)
             raise DatabendError(
                 ILLEGAL_STREAM, f"Base table '{database}'.'{table}' dropped, cannot read from stream {stream.label}"
             )
-        base = Base(rows[0]["database"], rows[0]["name"], rows[0]["table_option"])
         if not base.is_tracked:
             raise DatabendError(
                 ILLEGAL_STREAM, f"Change tracking is not enabled on table '{base.database}'.'{base.table}'"
             )
         return base
 
-    def version(self, session: EngineSession, base: Base) -> Snapshot:
+    def version(self, session: Session, base: Base) -> Snapshot:
         """The base table's version as this session sees it, its own transaction included."""
-        rows = session.rows(
+        if session.transaction is not TransactionState.ACTIVE:
+            return base.committed
+        rows = session.engine.rows(
             "SELECT snapshot_id, snapshot_location FROM fuse_snapshot("
             f"{quote_text(base.database)}, {quote_text(base.table)}) LIMIT 1"
         )
         return Snapshot(rows[0]["snapshot_id"], rows[0]["snapshot_location"]) if rows else Snapshot()
 
-    def has_data(self, session: EngineSession, stream: Stream) -> bool:
+    def has_data(self, session: Session, stream: Stream) -> bool:
         """"The table's version has changed": also true after ALTER or DELETE, with no row to read (facts, Streams)."""
-        return self.version(session, self.base(session, stream)) != self.offset(session, stream)
+        return self.version(session, self.base(session, stream)).id != self.offset(session, stream).id
 
-    def describe(self, session: EngineSession, stream: Stream) -> dict[str, Any]:
-        """A row of system.streams."""
+    def rows(self, session: Session) -> list[dict[str, Any]]:
+        """Rows of system.streams: few statements, however many streams there are."""
+        streams = self.all()
+        bases = self._bases(session, "TRUE") if streams else {}
+        return [self._row(session, stream, bases) for stream in streams]
+
+    def _row(self, session: Session, stream: Stream, bases: dict[int, Base]) -> dict[str, Any]:
         offset = self.offset(session, stream)
         row: dict[str, Any] = {
             "catalog": "default",
@@ -202,11 +249,11 @@ class Streams:
             "owner": "account_admin",
         }
         try:
-            base = self.base(session, stream)
+            base = self._base(stream, bases)
         except DatabendError as error:
             return {**row, "invalid_reason": error.message}
         row["table_name"] = f"{base.database}.{base.table}"
         if offset.location and not (self._data / offset.location).exists():
             # What a stream left unread for longer than the table's retention comes to (facts, Streams).
             return {**row, "invalid_reason": f"NotFound: snapshot {offset.location} of the stream's offset is gone"}
-        return {**row, "has_data": self.version(session, base) != offset}
+        return {**row, "has_data": self.version(session, base).id != offset.id}
