@@ -13,8 +13,8 @@ pub(crate) const STAGE: &str = "demo_dms";
 
 /// A copy of the example, ready for `init`.
 pub(crate) fn prepare(sandbox: &Sandbox) -> Result<TerraformDir, Error> {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/complete");
-    let mut terraform = TerraformDir::from_example(sandbox, &example)?;
+    // xtask runs us in the repository's root.
+    let mut terraform = TerraformDir::from_example(sandbox, Path::new("examples/complete"))?;
     let mysql = sandbox.mysql_parts()?;
     let variables = [
         ("name", NAME.to_owned()),
