@@ -47,7 +47,11 @@ def _serve(data: Path, port: int, parser_path: Path) -> int:
         signal.signal(number, lambda *_: stopped.set())
     # facts/databend.md: it cannot be switched off without a licence, and fails quietly offline.
     logging.info("the embedded Databend engine reports anonymous telemetry by itself")
-    service = Service(data, port, parser_path)
+    try:
+        service = Service(data, port, parser_path)
+    except BaseException as error:  # the engine's panics are no Exceptions
+        meta_ports.start_again_if_port_was_taken(data, error)
+        raise
     print(json.dumps({"ready": True, "port": service.port}), flush=True)
     stopped.wait()
     service.stop()

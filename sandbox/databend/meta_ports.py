@@ -16,6 +16,8 @@ STORES = 6
 _FOLDER = "MetaStoreProvider-created-{}"
 _ORDER = "stores"
 _VARIABLE = "SANDBOX_META_PORTS"
+_TRIES = "SANDBOX_META_TRIES"
+_MOST_TRIES = 5
 
 
 class PersistenceError(RuntimeError):
@@ -33,9 +35,20 @@ def restart_with_fixed_ports(data: Path) -> None:
     ports = _free_ports(STORES)
     _rename_folders(data / "engine" / "meta", ports)
     environment = os.environ | {_VARIABLE: ",".join(map(str, ports))}
-    preloaded = environment.get("LD_PRELOAD")
-    environment["LD_PRELOAD"] = f"{library}:{preloaded}" if preloaded else str(library)
+    others = [each for each in environment.get("LD_PRELOAD", "").split(":") if Path(each).name not in ("", library.name)]
+    environment["LD_PRELOAD"] = ":".join([str(library), *others])
+    sys.stderr.flush()
     os.execve(sys.executable, [sys.executable, "-m", "sandbox.databend", *sys.argv[1:]], environment)
+
+
+def start_again_if_port_was_taken(data: Path, error: BaseException) -> None:
+    """A port that was free a moment ago may belong to another program by now: then it is tried with others."""
+    tries = int(os.environ.get(_TRIES, "1"))
+    if "AddrInUse" not in str(error) or tries >= _MOST_TRIES:
+        return
+    del os.environ[_VARIABLE]
+    os.environ[_TRIES] = str(tries + 1)
+    restart_with_fixed_ports(data)
 
 
 def check_after_start(data: Path) -> None:

@@ -28,13 +28,14 @@ class DatabendError(Exception):
 class Server:
     """``python -m sandbox.databend`` on a data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
         parser = os.environ.get("DATABEND_CDC_PARSER_BIN", str(ROOT / "target/debug/sandbox-parser"))
         self._log = open(data.with_suffix(".log"), "ab")  # noqa: SIM115  as long as the server
         self._process = subprocess.Popen(
             [sys.executable, "-m", "sandbox.databend", "--data", str(data), "--port", "0", "--parser", parser],
             cwd=ROOT,
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

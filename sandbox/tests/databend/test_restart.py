@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_several_restarts_in_a_row(data: Path) -> None:
         client.run(f"INSERT INTO t VALUES ({number})")
         assert client.value("SELECT count(*) FROM t") == str(number + 1)
         server.stop(signal.SIGKILL)
+
+
+def test_a_port_taken_at_the_last_moment_is_replaced_by_another(data: Path) -> None:
+    server = Server(data)
+    Client(server.port).run("CREATE TABLE t (id INT)")
+    server.stop()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        # As if the program had chosen its ports just before the other one took one of them.
+        stores = data / "engine" / "meta" / "stores"
+        ports = [*map(str, range(20101, 20106)), str(taken.getsockname()[1])]
+        for old, new in zip(stores.read_text().split(), ports, strict=True):
+            (stores.parent / f"MetaStoreProvider-created-{old}").rename(stores.parent / f"MetaStoreProvider-created-{new}")
+        stores.write_text("\n".join(ports))
+        server = Server(data, SANDBOX_META_PORTS=",".join(ports), LD_PRELOAD=str(data / "meta_ports.so"))
+        try:
+            assert Client(server.port).value("SELECT count(*) FROM t") == "0"
+        finally:
+            server.stop()
 
 
 def test_a_run_that_was_cut_off_is_cancelled(data: Path) -> None:
