@@ -78,7 +78,7 @@ pub enum ConfigError {
         message: String,
         /// The text.
         #[source_code]
-        text: NamedSource<String>,
+        text: std::sync::Arc<NamedSource<String>>,
         /// Where.
         #[label("here")]
         span: Option<SourceSpan>,
@@ -103,7 +103,7 @@ impl Config {
     pub fn load(asked: Option<&Path>, folder: &Path) -> Result<Self, ConfigError> {
         let path: PathBuf = asked.map_or_else(|| folder.join(FILE_NAME), Path::to_path_buf);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&path.display().to_string(), text),
+            Ok(text) => Self::parse(&path.display().to_string(), &text),
             Err(cause) if asked.is_none() && cause.kind() == std::io::ErrorKind::NotFound => {
                 Ok(Self::default())
             }
@@ -111,12 +111,12 @@ impl Config {
         }
     }
 
-    fn parse(path: &str, text: String) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Parse {
+    fn parse(path: &str, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Parse {
             path: path.to_owned(),
             message: error.message().to_owned(),
             span: error.span().map(Into::into),
-            text: NamedSource::new(path, text.clone()),
+            text: std::sync::Arc::new(NamedSource::new(path, text.to_owned())),
         })?;
         config.check(path)?;
         Ok(config)
@@ -155,12 +155,12 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> String {
-        Config::parse("runbook.toml", text.to_owned()).unwrap_err().to_string()
+        Config::parse("runbook.toml", text).unwrap_err().to_string()
     }
 
     #[test]
     fn an_empty_file_is_all_defaults() {
-        assert_eq!(Config::parse("runbook.toml", String::new()).unwrap(), Config::default());
+        assert_eq!(Config::parse("runbook.toml", "").unwrap(), Config::default());
     }
 
     #[test]

@@ -155,17 +155,13 @@ pub enum ManifestError {
 impl Manifest {
     /// Learns the pipeline from a file, or from the Terraform folder.
     pub async fn load(dir: &Path, file: Option<&Path>) -> Result<Self, ManifestError> {
-        match file {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|cause| ManifestError::Read { path: path.to_owned(), cause })?;
-                Self::parse(&text, &path.display().to_string())
-            }
-            None => {
-                let text = terraform::show(dir).await?;
-                Self::parse(&text, &format!("the Terraform state of {}", dir.display()))
-            }
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|cause| ManifestError::Read { path: path.to_owned(), cause })?;
+            return Self::parse(&text, &path.display().to_string());
         }
+        let text = terraform::show(dir).await?;
+        Self::parse(&text, &format!("the Terraform state of {}", dir.display()))
     }
 
     /// Reads the output of `terraform show -json`.

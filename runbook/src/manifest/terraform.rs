@@ -10,7 +10,9 @@ use super::ManifestError;
 /// The output of `terraform show -json` in a folder.
 pub(super) async fn show(dir: &Path) -> Result<String, ManifestError> {
     let entries = std::fs::read_dir(dir).map_err(|_| ManifestError::NoFolder { dir: dir.to_owned() })?;
-    let is_configuration = |name: &str| name.ends_with(".tf") || name.ends_with(".tf.json");
+    // Terraform itself compares these endings letter by letter.
+    let endings = [".tf", ".tf.json"];
+    let is_configuration = |name: &str| endings.iter().any(|ending| name.ends_with(ending));
     if !entries.flatten().any(|entry| entry.file_name().to_str().is_some_and(is_configuration)) {
         return Err(ManifestError::NotTerraform { dir: dir.to_owned() });
     }

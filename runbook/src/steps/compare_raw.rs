@@ -54,7 +54,7 @@ impl Step for CompareRaw {
             )
         })?;
         if counts.unmergeable > 0 {
-            summary.push_str(&format!("; {} rows have no key and cannot be merged", counts.unmergeable));
+            summary = format!("{summary}; {} rows have no key and cannot be merged", counts.unmergeable);
         }
         let detail = json!({ "dms_full_load_rows": dms, "raw": counts });
         Ok(Effect { summary, detail, recorded: false })

@@ -12,7 +12,7 @@ use crate::journal::{StepKey, StepName};
 use crate::talk::Bar;
 
 /// How long DMS may take to list a table after it has begun to run.
-const MUST_BE_LISTED_WITHIN: Duration = Duration::from_secs(10 * 60);
+const MUST_BE_LISTED_WITHIN: Duration = Duration::from_mins(10);
 
 /// Waits for DMS to finish the full load of a table.
 pub struct FullLoad {

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{Action, Context, Effect, Found, Step, StepError};
-use crate::dms::{DmsError, StartKind, TaskView};
+use crate::dms::{Dms, DmsError, StartKind, TaskView};
 use crate::journal::{StepKey, StepName};
 use crate::talk::Bar;
 
 /// How long a task may take to settle or to start; AWS's own waiter takes 15 minutes.
-const TIMEOUT: Duration = Duration::from_secs(15 * 60);
+const TIMEOUT: Duration = Duration::from_mins(15);
 
 /// Starts the DMS task of a chain, or finds it running.
 pub struct StartDms {
@@ -105,16 +105,38 @@ impl Step for StartDms {
     }
 
     async fn execute(&self, context: &Context, bar: &Bar) -> Result<Effect, StepError> {
+        let look_every = context.config.poll().min(Duration::from_secs(5));
+        let started = self.until_running(context.dms.as_ref(), bar, || context.pause(look_every)).await?;
+        let how = started.map_or("found running", StartKind::as_str);
+        Ok(Effect {
+            summary: format!("the DMS task runs ({how})"),
+            detail: json!({ "how": how }),
+            recorded: false,
+        })
+    }
+}
+
+impl StartDms {
+    /// Starts the task if it has to be, and waits until it runs. How it was started, if it was.
+    async fn until_running<F>(
+        &self,
+        dms: &dyn Dms,
+        bar: &Bar,
+        pause: impl Fn() -> F + Send + Sync,
+    ) -> Result<Option<StartKind>, StepError>
+    where
+        F: Future<Output = Result<(), StepError>> + Send,
+    {
         let began = Instant::now();
         let mut started = None;
         loop {
-            let task = context.dms.task(&self.arn).await?;
+            let task = dms.task(&self.arn).await?;
             match self.judge(&task) {
-                Status::Runs if task.status == "running" => break,
+                Status::Runs if task.status == "running" => return Ok(started),
                 // A start that was taken shows after a moment; a second one would be refused.
                 Status::Start(how) if started.is_none() => {
                     bar.say(&format!("starting the DMS task ({})", how.as_str()));
-                    match context.dms.start(&self.arn, how).await {
+                    match dms.start(&self.arn, how).await {
                         Ok(()) => started = Some(how),
                         // Somebody else, or an earlier try of ours whose answer was lost, was faster: look again.
                         Err(DmsError::InvalidState { .. } | DmsError::NoAnswer { .. }) => {}
@@ -135,20 +157,16 @@ impl Step for StartDms {
                     "look at the task in the DMS console, then run this again",
                 ));
             }
-            context.pause(context.config.poll().min(Duration::from_secs(5))).await?;
+            pause().await?;
         }
-        let how = started.map_or("found running", StartKind::as_str);
-        Ok(Effect {
-            summary: format!("the DMS task runs ({how})"),
-            detail: json!({ "how": how }),
-            recorded: false,
-        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dms::fake::FakeDms;
+    use crate::talk::Talk;
 
     fn task(status: &str, ever_started: bool, stop_reason: Option<&str>) -> TaskView {
         TaskView {
@@ -189,5 +207,26 @@ mod tests {
             judge(&task("stopped", true, Some("FULL_LOAD_ONLY_FINISHED"))),
             "DMS task arn:x only does full loads (migration type full-load), and has finished"
         );
+    }
+
+    async fn bring_up(dms: &FakeDms) -> Result<Option<StartKind>, StepError> {
+        let step = StartDms { chain: "shop".into(), arn: "arn:x".into() };
+        step.until_running(dms, &Talk::plain().bar("shop"), || async { Ok(()) }).await
+    }
+
+    #[tokio::test]
+    async fn a_start_whose_answer_is_lost_is_looked_for_and_not_repeated() {
+        let dms = FakeDms::new("ready");
+        let lost = DmsError::NoAnswer { call: "StartReplicationTask", detail: "reset".into() };
+        dms.start_errors.lock().unwrap().push(lost);
+        assert_eq!(bring_up(&dms).await.unwrap(), None);
+        assert_eq!(*dms.starts.lock().unwrap(), [StartKind::StartReplication]);
+    }
+
+    #[tokio::test]
+    async fn a_running_task_is_not_started() {
+        let dms = FakeDms::new("running");
+        bring_up(&dms).await.unwrap();
+        assert!(dms.starts.lock().unwrap().is_empty());
     }
 }

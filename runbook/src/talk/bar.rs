@@ -14,7 +14,7 @@ const LINE_EVERY: Duration = Duration::from_secs(15);
 pub struct Bar {
     talk: Talk,
     about: String,
-    bar: Option<ProgressBar>,
+    drawn: Option<ProgressBar>,
     said: Mutex<Option<(String, Instant)>>,
 }
 
@@ -29,12 +29,12 @@ impl Bar {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { talk, about: about.to_owned(), bar, said: Mutex::default() }
+        Self { talk, about: about.to_owned(), drawn: bar, said: Mutex::default() }
     }
 
     /// A new step, or a fact that is worth keeping.
     pub fn say(&self, text: &str) {
-        match &self.bar {
+        match &self.drawn {
             Some(bar) => bar.set_message(text.to_owned()),
             None => self.line_unless_said(text),
         }
@@ -42,7 +42,7 @@ impl Bar {
 
     /// How far it is within a step. Said now and then where there is no bar.
     pub fn progress(&self, text: &str) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.drawn {
             bar.set_message(text.to_owned());
             return;
         }
@@ -59,7 +59,7 @@ impl Bar {
 
     /// The end, with its last words.
     pub fn end(&self, text: &str) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.drawn {
             bar.finish_and_clear();
         }
         self.keep(text);

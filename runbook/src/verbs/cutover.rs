@@ -237,14 +237,14 @@ impl ChainWork {
             .map(|table| {
                 let work = TableWork {
                     chain: self.chain.clone(),
+                    bar: self.talk.bar(&table.pipeline.source()),
                     site: Site::new(&self.chain.name, &self.arn, table),
                     watch: watch.clone(),
                     context: self.context.clone(),
                     snapshot: snapshot.clone(),
                     limit: limit.clone(),
-                    bar: self.talk.bar(&format!("{}", self.chain.name)),
                 };
-                tokio::spawn(work.run(self.talk.clone()))
+                tokio::spawn(work.run())
             })
             .collect();
         let mut outcomes = Vec::new();
@@ -261,13 +261,11 @@ impl ChainWork {
     fn ready(&self, outcomes: &[TableOutcome]) -> Vec<ChainTable> {
         let ok = |table: &ChainTable| {
             let source = table.pipeline.source();
-            match outcomes.iter().find(|outcome| outcome.source == source) {
-                Some(outcome) => outcome.ok,
-                None => {
-                    let site = Site::new(&self.chain.name, &self.arn, table.clone());
-                    self.context.journal.done(&site.key(StepName::CompareOds)).is_some()
-                }
+            if let Some(outcome) = outcomes.iter().find(|outcome| outcome.source == source) {
+                return outcome.ok;
             }
+            let site = Site::new(&self.chain.name, &self.arn, table.clone());
+            self.context.journal.done(&site.key(StepName::CompareOds)).is_some()
         };
         self.chain.tables.iter().filter(|table| ok(table)).cloned().collect()
     }
@@ -284,9 +282,8 @@ struct TableWork {
 }
 
 impl TableWork {
-    async fn run(mut self, talk: Talk) -> TableOutcome {
+    async fn run(self) -> TableOutcome {
         let pipeline = self.site.pipeline().clone();
-        self.bar = talk.bar(&pipeline.source());
         let mut outcome = TableOutcome {
             source: pipeline.source(),
             ods: pipeline.ods().plain(),

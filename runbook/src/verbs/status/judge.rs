@@ -41,7 +41,7 @@ fn chain_findings(chain: &ChainStatus, all: &mut Vec<Finding>) {
     for task in &chain.tasks {
         match &task.state {
             None => {
-                add(all, about, format!("task {} is not in Databend", task.task), "run `terraform apply`")
+                add(all, about, format!("task {} is not in Databend", task.task), "run `terraform apply`");
             }
             Some(TaskState::Started) => {}
             Some(state) if cut_over => {
