@@ -97,10 +97,11 @@ class Runner:
             self._store.put("task", arn, task)
 
     def gone(self, arn: str, worker: "Worker", code: int) -> None:
-        """A worker has ended."""
+        """A worker has ended. Its last event may have been followed by a new start already."""
         with self._store.lock:
-            if self._workers.get(arn) is worker:
-                del self._workers[arn]
+            if self._workers.get(arn) is not worker:
+                return
+            del self._workers[arn]
             task = self._store.get("task", arn)
             if self.closing or task is None:
                 return

@@ -69,7 +69,7 @@ class Roles:
         if role is None:
             return []
         documents = list(role.policies.values())
-        documents += [m.document for m in role.managed_policies.values()]
+        documents += [v.document for m in role.managed_policies.values() for v in m.versions if v.is_default]
         return [policy.parse(d) for d in documents]
 
     def s3_target_problem(self, role: str, bucket: str, folder: str) -> str | None:

@@ -152,6 +152,7 @@ class ChangeCapture:
         if not done:
             return
         files = self._flush(list(self._buffers))
+        self._report_counts(force=True)
         self._flush_requests = [r for r in self._flush_requests if r not in done]
         for number, _ in done:
             self._control.emit("flushed", id=number, files=files)
@@ -159,7 +160,9 @@ class ChangeCapture:
     def _reload(self, keys: list[Key]) -> None:
         """ReloadTables: changes wait meanwhile; the timestamp stays that of the task's start (facts section 2 c)."""
         self._flush([k for k in keys if k in self._buffers])
+        # Before the first row is read, so that no change from here on is passed over.
         self._suspended -= set(keys)
+        self._stream.look_again()
         self._full_load.run(keys, reload=True)
 
     # -- items

@@ -118,6 +118,11 @@ class BinlogStream:
         except queue.Empty:
             return None
 
+    def look_again(self) -> None:
+        """Asks `table_of` anew for every table, also for those that could not be read."""
+        self._suspended.clear()
+        self._decoders.clear()
+
     def stop(self) -> None:
         self._stopping.set()
         connection = self._connection
@@ -239,9 +244,12 @@ class BinlogStream:
         self._position = end
 
     def _decoder(self, table_map: events.TableMap) -> RowDecoder | None:
-        if table_map.table_id not in self._decoders:
-            self._decoders[table_map.table_id] = self._new_decoder(table_map)
-        return self._decoders[table_map.table_id]
+        try:
+            return self._decoders[table_map.table_id]
+        except KeyError:
+            # Kept in a variable: another thread may call look_again meanwhile.
+            decoder = self._decoders[table_map.table_id] = self._new_decoder(table_map)
+            return decoder
 
     def _new_decoder(self, table_map: events.TableMap) -> RowDecoder | None:
         key = (table_map.schema, table_map.table)
