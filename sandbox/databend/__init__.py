@@ -2,16 +2,17 @@
 
 Layout, from the door inwards:
 
-- ``__main__``: command line, start and stop
-- ``http_server``: connections, routes, faults
-- ``protocol``: queries by id, pages, the answer documents
+- ``__main__``, ``service``: command line, start and stop; the parts put together
+- ``http_server``: connections, routes; ``faults``: what may happen to a request on demand
+- ``protocol``: queries by id, pages, the answer documents; ``session``: what a client's session is
 - ``executor``: one statement of one session; decides what the engine gets to see
 - ``transactions``: BEGIN, COMMIT, ROLLBACK and the Fail state
-- ``streams``, ``stream_reading``: what a stream is; a stream's rows in the place of its name
-- ``tasks``, ``task_graph``, ``scheduler``, ``history``: what a task is; when tasks run; what became of it
+- ``streams``: what a stream is; ``stream_statements``: CREATE STREAM and its like; ``stream_reading``: a stream's rows in the
+  place of its name
+- ``tasks``: what a task is and the statements that change it; ``scheduler``: when tasks run; ``history``: what became of it
 - ``catalog``: system.tasks, system.streams and their like as something the engine can select from
 - ``engine``, ``meta_ports``: the embedded engine, and how its catalog survives a restart
-- ``encoding``: results as the text that the driver reads
+- ``encoding``: results as the text that the driver reads; ``errors``: codes and texts
 - ``parser``: the co-process with Databend's own SQL parser (sandbox/parser)
 - ``store``: what the sandbox itself must remember
 """

@@ -127,7 +127,8 @@ class Protocol:
                 except DatabendError as error:
                     query.error = error
                 except Exception as error:
-                    _LOG.exception("statement failed inside the sandbox: %s", query.sql[:200])
+                    # Not the statement itself: it may hold a stage's keys.
+                    _LOG.exception("query %s failed inside the sandbox", query.id)
                     query.error = DatabendError(INTERNAL, f"{type(error).__name__}: {error}")
                 query.state, query.time_zone = session.document(), session.time_zone
                 session.last_used = time.monotonic()

@@ -30,7 +30,7 @@ class Scheduler:
         self._executor: Executor | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._busy: dict[str, threading.Lock] = {}
+        self._busy: dict[str, threading.RLock] = {}
         self._running: set[str] = set()
 
     def start(self, executor: Executor) -> None:
@@ -86,9 +86,7 @@ class Scheduler:
 
     def _run_graph(self, name: str, scheduled_us: int) -> None:
         """Runs a task, then every started task whose parents have all succeeded in this very run."""
-        with self._lock:
-            busy = self._busy.setdefault(name, threading.Lock())
-        with busy:
+        with self._alone(name):
             run_id = str(uuid.uuid4())
             succeeded: set[str] = set()
             tried: set[str] = set()
@@ -111,7 +109,16 @@ class Scheduler:
                     and child.name not in waiting
                 ]
 
+    def _alone(self, name: str) -> threading.RLock:
+        """Held while a task runs: no task runs twice at once, whoever has asked for it."""
+        with self._lock:
+            return self._busy.setdefault(name, threading.RLock())
+
     def _run_task(self, task: Task, run_id: str, scheduled_us: int) -> bool:
+        with self._alone(task.name):
+            return self._run_alone(task, run_id, scheduled_us)
+
+    def _run_alone(self, task: Task, run_id: str, scheduled_us: int) -> bool:
         """Runs one task; True when it succeeded. A WHEN that does not hold is no run at all."""
         assert self._executor is not None
         session = Session(self._engine.session())

@@ -4,6 +4,8 @@
 
 #![allow(clippy::expect_used)] // helpers of tests are not seen as tests
 
+use std::io::{Read, Write};
+
 use databend_driver::{Client, Connection, NumberValue, Value};
 use tokio_stream::StreamExt;
 
@@ -128,6 +130,34 @@ async fn errors_carry_databends_codes() {
     assert_eq!(code(&connection, "SELECT * FROM no_such_table").await, 1025);
     assert_eq!(code(&connection, "SELEC 1").await, 1005);
     assert_eq!(code(&connection, "EXECUTE TASK no_such_task").await, 2611);
+}
+
+/// Adds a rule for faults at the server's own address.
+fn fault(rule: &str) {
+    let dsn = std::env::var("DATABEND_DSN").expect("DATABEND_DSN is set");
+    let address =
+        dsn.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("the DSN has an address");
+    let mut connection = std::net::TcpStream::connect(address).expect("the sandbox listens");
+    let length = rule.len();
+    write!(connection, "POST /_sandbox/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{rule}")
+        .expect("the rule is sent");
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).expect("the rule is answered");
+    assert_eq!(&answer, b"HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_and_nothing_runs_twice() {
+    let dsn = std::env::var("DATABEND_DSN").unwrap() + "&retry_delay_secs=1";
+    let connection = Client::new(dsn).get_conn().await.unwrap();
+    run(&connection, "CREATE OR REPLACE TABLE driver_retry (id INT)").await;
+    fault(r#"{"match": "^INSERT INTO driver_retry VALUES", "action": "drop_after", "count": 1}"#);
+    assert_eq!(run(&connection, "INSERT INTO driver_retry VALUES (1)").await, 1);
+    assert_eq!(text(&connection, "SELECT count(*) FROM driver_retry").await, "1");
+    fault(r#"{"match": "^INSERT INTO driver_retry SELECT", "action": "throttle", "count": 1}"#);
+    assert_eq!(run(&connection, "INSERT INTO driver_retry SELECT 2").await, 1);
+    assert_eq!(text(&connection, "SELECT count(*) FROM driver_retry").await, "2");
+    run(&connection, "DROP TABLE driver_retry").await;
 }
 
 #[tokio::test]
