@@ -33,7 +33,7 @@ impl Provider for Databend {
                     "Where Databend is: `databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME`; `sslmode=disable` for plain http. Default: the environment variable `{DSN_VARIABLE}`."
                 )),
                 Attribute::number("max_concurrency").optional().describe(format!(
-                    "Statements under way at the same time, at most. Default: {MAX_CONCURRENCY}. No environment variable."
+                    "Statements under way at the same time, at most. Default: {MAX_CONCURRENCY}."
                 )),
             ],
         )

@@ -5,6 +5,7 @@
 //! - [`commands`]: one file per command
 //! - what they need on the machine, one file each: [`python`] and [`venv`], [`mariadb`], [`terraform`]
 //! - [`binaries`]: builds our own programs and says where they lie
+//! - [`reference`]: renders the reference pages
 //! - [`junit`]: reads the reports of test runs
 //! - [`sandbox`]: the supervisor of `sandbox/`, started, found and stopped; [`run_dir`]: a sandbox for one run only
 //! - [`process`] and [`interrupt`]: no child outlives us; [`workspace`]: where things lie; [`say`]: what the user reads
@@ -17,6 +18,7 @@ mod junit;
 mod mariadb;
 mod process;
 mod python;
+mod reference;
 mod run_dir;
 mod sandbox;
 mod say;
@@ -45,6 +47,8 @@ enum Command {
     Demo(commands::demo::Arguments),
     /// All tests, unit to end to end, with whatever they need set up
     Test(commands::test::Arguments),
+    /// The reference pages in docs/, from the provider's own schema and examples/
+    Docs(commands::docs::Arguments),
     /// AWS, `MySQL` and Databend on this machine, to try things on
     Sandbox(commands::sandbox::Arguments),
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = interrupt::listen().and_then(|()| match arguments.command {
         Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Docs(arguments) => commands::docs::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
     });

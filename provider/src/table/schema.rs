@@ -10,33 +10,33 @@ pub(super) fn schema() -> Schema {
         "One replicated table: the raw table that keeps every change, the stream on it, and the ODS table with the latest state.",
         vec![
             Attribute::string("id").computed().describe("`<raw database>.<raw table>,<ods database>.<ods table>`, which is also the import id."),
-            Attribute::string("stage").required().describe("Name of the stage with the DMS files. No default, no environment variable."),
+            Attribute::string("stage").required().describe("Name of the stage with the DMS files."),
             Attribute::nested_single(
                 "source",
                 vec![
-                    Attribute::string("schema").required().describe("MySQL schema. No default, no environment variable."),
-                    Attribute::string("table").required().describe("MySQL table. No default, no environment variable."),
+                    Attribute::string("schema").required().describe("MySQL schema."),
+                    Attribute::string("table").required().describe("MySQL table."),
                 ],
             )
             .required()
             .describe("The table at the source."),
-            Attribute::string("path").optional_computed().describe("Folder of the table's files under the stage, with a trailing slash. Default: `<schema>/<table>/`, where DMS puts them. No environment variable."),
+            Attribute::string("path").optional_computed().describe("Folder of the table's files under the stage, with a trailing slash. Default: `<schema>/<table>/`, where DMS puts them."),
             Attribute::nested_list(
                 "columns",
                 vec![
-                    Attribute::string("name").required().describe("Name at the source, letter by letter. No default, no environment variable."),
-                    Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`. No default, no environment variable."),
+                    Attribute::string("name").required().describe("Name at the source, letter by letter."),
+                    Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`."),
                 ],
             )
             .required()
             .describe("The source's columns. Columns are added in place, and types widened; a column that has data does not go."),
-            Attribute::list("primary_key", Type::String).required().describe("Names of the columns that identify a row. No default, no environment variable."),
+            Attribute::list("primary_key", Type::String).required().describe("Names of the columns that identify a row."),
             Attribute::nested_single(
                 "raw",
                 vec![
-                    Attribute::string("database").required().describe("Database; made if it is missing. No default, no environment variable."),
-                    Attribute::string("table").optional_computed().describe("Table. Default: `source.table`. No environment variable."),
-                    Attribute::number("retention_days").optional_computed().describe("Days that changes are kept, 1 to 90. Default: 15. No environment variable."),
+                    Attribute::string("database").required().describe("Database; made if it is missing."),
+                    Attribute::string("table").optional_computed().describe("Table. Default: `source.table`."),
+                    Attribute::number("retention_days").optional_computed().describe("Days that changes are kept, 1 to 90. Default: 15."),
                 ],
             )
             .required()
@@ -44,17 +44,17 @@ pub(super) fn schema() -> Schema {
             Attribute::nested_single(
                 "ods",
                 vec![
-                    Attribute::string("database").required().describe("Database; made if it is missing. No default, no environment variable."),
-                    Attribute::string("table").optional_computed().describe("Table. Default: `source.table`. No environment variable."),
-                    Attribute::list("cluster_by", Type::String).optional().describe("Columns of the cluster key. Default: none. No environment variable."),
+                    Attribute::string("database").required().describe("Database; made if it is missing."),
+                    Attribute::string("table").optional_computed().describe("Table. Default: `source.table`."),
+                    Attribute::list("cluster_by", Type::String).optional().describe("Columns of the cluster key. Default: none."),
                 ],
             )
             .required()
             .describe("The table with the latest state of each row. Rows that are gone at the source stay with `is_deleted = true`."),
-            Attribute::string("timestamp_column").optional_computed().describe("Column of the DMS time: `timestamp_column_name` of the DMS S3 endpoint. Default: `_dms_ingestion_timestamp`. No environment variable."),
-            Attribute::string("change_seq_column").optional_computed().describe("Column of the DMS change sequence, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; changes are then ordered by time, and several changes of a row in one transaction tie. Default: `_dms_change_seq`. No environment variable."),
-            Attribute::string("before_image_prefix").optional_computed().describe("Prefix of the key's before-image columns, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; a changed key then leaves its old row behind. Default: `_dms_before_`. No environment variable."),
-            Attribute::bool("deletion_protection").optional_computed().describe("Whether destroying and replacing are refused. Default: `true`. No environment variable."),
+            Attribute::string("timestamp_column").optional_computed().describe("Column of the DMS time: `timestamp_column_name` of the DMS S3 endpoint. Default: `_dms_ingestion_timestamp`."),
+            Attribute::string("change_seq_column").optional_computed().describe("Column of the DMS change sequence, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; changes are then ordered by time, and several changes of a row in one transaction tie. Default: `_dms_change_seq`."),
+            Attribute::string("before_image_prefix").optional_computed().describe("Prefix of the key's before-image columns, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; a changed key then leaves its old row behind. Default: `_dms_before_`."),
+            Attribute::bool("deletion_protection").optional_computed().describe("Whether destroying and replacing are refused. Default: `true`."),
             Attribute::string("raw_table").computed().describe("`<database>.<table>` of the raw table; null while it lacks something that apply mends."),
             Attribute::string("ods_table").computed().describe("`<database>.<table>` of the ODS table; null while it lacks something that apply mends."),
             Attribute::string("stream").computed().describe("`<database>.<stream>` of the stream on raw; null while it is missing or invalid."),

@@ -1,0 +1,1 @@
+terraform import databend_cdc_stage.dms dms

@@ -1,0 +1,1 @@
+terraform import databend_cdc_task_chain.orders shop_orders
