@@ -7,6 +7,7 @@
 //! - [`TerraformDir`]: a Terraform configuration in a folder of its own
 //! - [`Runbook`]: the `runbook`, its exit code and its JSON
 //! - [`Mysql`], [`Databend`]: the two ends of the pipeline
+//! - [`Tap`]: what a program says to Databend
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
 //! - [`wait`]: until something is so; [`names`]: names that no other test uses
@@ -38,6 +39,7 @@ pub mod names;
 mod program;
 mod runbook;
 mod sandbox;
+mod tap;
 mod terraform;
 pub mod wait;
 
@@ -48,4 +50,5 @@ pub use mysql::{Mysql, Text};
 pub use program::Output;
 pub use runbook::Runbook;
 pub use sandbox::{MysqlParts, Sandbox};
-pub use terraform::{Plan, TerraformDir};
+pub use tap::Tap;
+pub use terraform::{Plan, TerraformDir, unwrapped};

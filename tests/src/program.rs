@@ -3,9 +3,13 @@
 use std::fmt;
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
 use crate::Error;
+
+/// How many lines of stdout an error shows.
+const SHOWN_LINES: usize = 30;
 
 /// How a program ended and what it printed.
 #[derive(Debug, Clone)]
@@ -30,19 +34,52 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--- stdout\n{}\n--- stderr\n{}", self.stdout.trim_end(), self.stderr.trim_end())
+        // What went wrong stands at the end; a plan before it can be very long.
+        let lines: Vec<&str> = self.stdout.lines().collect();
+        let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+        write!(f, "--- stdout\n{last}\n--- stderr\n{}", self.stderr.trim_end())
     }
 }
 
 /// Runs it to its end. When the caller is dropped, so is the program.
 pub(crate) async fn output(command: &mut Command) -> Result<Output, Error> {
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = command.output().await.map_err(|source| Error::Start { program: shown(command), source })?;
-    Ok(Output {
+    let output = command.output().await;
+    output.map(read).map_err(|source| Error::Start { program: shown(command), source })
+}
+
+fn read(output: std::process::Output) -> Output {
+    Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    }
+}
+
+/// Like [`output`], for a program that gets what Ctrl-C sends once `when` is over, and every program that it started
+/// with it.
+pub(crate) async fn interrupted(
+    command: &mut Command,
+    when: impl Future<Output = ()>,
+) -> Result<Output, Error> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.process_group(0).spawn();
+    let failed = |source| Error::Start { program: shown(command), source };
+    let child = child.map_err(failed)?;
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let ended = async {
+        when.await;
+        if let Some(group) = group {
+            // It may have ended by itself: then its output says so.
+            let _ = kill_process_group(group, Signal::INT);
+        }
+        std::future::pending::<()>().await;
+    };
+    let output = tokio::select! {
+        output = child.wait_with_output() => output,
+        () = ended => unreachable!("it waits for ever"),
+    };
+    output.map(read).map_err(failed)
 }
 
 /// Like [`output`], for a program that must end with `expected`.

@@ -109,6 +109,13 @@ impl TerraformDir {
         Ok(unwrapped(&program::expect(command.args(arguments), 1).await?.stderr))
     }
 
+    /// `terraform apply`, interrupted as by Ctrl-C once `when` is over: the signal goes to Terraform and to the
+    /// providers, as a terminal sends it.
+    pub async fn apply_interrupted(&self, when: impl Future<Output = ()>) -> Result<Output, Error> {
+        let mut command = self.command(&["apply", "-auto-approve", "-input=false", "-no-color"]);
+        program::interrupted(&mut command, when).await
+    }
+
     /// `terraform plan`, which must fail: its message, as [`Self::apply_fails`] returns it.
     pub async fn plan_fails(&self, arguments: &[&str]) -> Result<String, Error> {
         let mut command = self.command(&["plan", "-input=false", "-no-color"]);
@@ -142,6 +149,13 @@ impl TerraformDir {
             .ok_or_else(|| Error::Form { what: "the state".into(), reason: format!("it has no {address}") })
     }
 
+    /// What `terraform plan` would do: `terraform show -json` of the plan.
+    pub async fn planned(&self) -> Result<Value, Error> {
+        let mut plan = self.command(&["plan", "-input=false", "-no-color", "-out=plan"]);
+        program::expect(&mut plan, 0).await?;
+        program::expect(&mut self.command(&["show", "-json", "plan"]), 0).await?.json()
+    }
+
     /// `terraform output -json NAME`.
     pub async fn output(&self, name: &str) -> Result<Value, Error> {
         program::expect(&mut self.command(&["output", "-json", name]), 0).await?.json()
@@ -167,7 +181,7 @@ impl TerraformDir {
 }
 
 /// Terraform's message without its frame and its line breaks.
-fn unwrapped(text: &str) -> String {
+pub fn unwrapped(text: &str) -> String {
     text.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect::<Vec<_>>().join(" ")
 }
 

@@ -23,7 +23,6 @@ pub(crate) fn prepare(sandbox: &Sandbox) -> Result<TerraformDir, Error> {
         ("mysql_username", mysql.user),
         ("mysql_password", mysql.password),
         ("cdc_max_batch_interval", DMS_SECONDS.to_string()),
-        ("create_dms_service_roles", "true".into()),
         ("bucket_force_destroy", "true".into()),
         ("s3_use_path_style", "true".into()),
         ("s3_endpoint_url", sandbox.aws_endpoint_url.clone()),
