@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::Error;
@@ -91,6 +92,45 @@ pub(crate) async fn expect(command: &mut Command, expected: i32) -> Result<Outpu
     Err(Error::ExitCode { program: shown(command), expected: expected.to_string(), output: Box::new(output) })
 }
 
+/// Like [`expect`], with each line of stdout told as it comes.
+pub(crate) async fn watched(
+    command: &mut Command,
+    expected: i32,
+    line_comes: impl Fn(&str),
+) -> Result<Output, Error> {
+    let program = shown(command);
+    let failed = |source| Error::Start { program: program.clone(), source };
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(failed)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let listen = async {
+        let mut heard = String::new();
+        if let Some(stdout) = stdout {
+            let mut lines = BufReader::new(stdout).lines();
+            while let Some(line) = lines.next_line().await? {
+                line_comes(&line);
+                heard.push_str(&line);
+                heard.push('\n');
+            }
+        }
+        Ok(heard)
+    };
+    let complaints = async {
+        let mut heard = String::new();
+        if let Some(mut stderr) = stderr {
+            stderr.read_to_string(&mut heard).await?;
+        }
+        Ok(heard)
+    };
+    let (stdout, stderr) = tokio::try_join!(listen, complaints).map_err(failed)?;
+    let status = child.wait().await.map_err(failed)?;
+    let output = Output { code: status.code().unwrap_or(-1), stdout, stderr };
+    if output.code == expected {
+        return Ok(output);
+    }
+    Err(Error::ExitCode { program, expected: expected.to_string(), output: Box::new(output) })
+}
+
 pub(crate) fn shown(command: &Command) -> String {
     let command = command.as_std();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -99,7 +139,19 @@ pub(crate) fn shown(command: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+
+    #[tokio::test]
+    async fn lines_are_told_and_kept() {
+        let told = RefCell::new(Vec::new());
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo noise >&2; echo two"]);
+        let output = watched(&mut command, 0, |line| told.borrow_mut().push(line.to_owned())).await.unwrap();
+        assert_eq!(told.into_inner(), ["one", "two"]);
+        assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("one\ntwo\n", "noise\n"));
+    }
 
     #[tokio::test]
     async fn an_unexpected_end_shows_all_that_was_printed() {

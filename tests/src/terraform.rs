@@ -102,6 +102,12 @@ impl TerraformDir {
         program::expect(command.args(arguments), 0).await
     }
 
+    /// `terraform apply` or `terraform destroy`, which must succeed, with each line told as it comes.
+    pub async fn watched(&self, verb: &str, line_comes: impl Fn(&str)) -> Result<Output, Error> {
+        let mut command = self.command(&[verb, "-auto-approve", "-input=false", "-no-color"]);
+        program::watched(&mut command, 0, line_comes).await
+    }
+
     /// `terraform apply`, which must fail: what it printed on stderr, with line breaks as single spaces, since
     /// Terraform wraps its messages, and without the frame around them.
     pub async fn apply_fails(&self, arguments: &[&str]) -> Result<String, Error> {

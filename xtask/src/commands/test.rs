@@ -72,7 +72,7 @@ fn suites(
     Ok(suites)
 }
 
-/// What the tests find the sandbox and our programs by; tests/src/env.rs and sandbox/tests/conftest.py read it.
+/// What the tests find the sandbox and our programs by; tests/src/sandbox.rs and sandbox/tests read them.
 pub(crate) fn variables(sandbox: &Sandbox, binaries: &Binaries) -> Result<Vec<(String, String)>, Error> {
     let mut variables = sandbox.variables.clone();
     let ours = [

@@ -76,7 +76,7 @@ async fn demo(arguments: &Arguments) -> Result<bool, Error> {
         show::step(2, "terraform apply: AWS resources and ours in one configuration (examples/complete)");
     let terraform = declare::prepare(&sandbox)?;
     terraform.init().await?;
-    let applied = terraform.apply(&[]).await?;
+    let applied = terraform.watched("apply", show::terraform).await?;
     step.done(declare::summary(&applied));
 
     let step = show::step(3, "terraform plan: is anything left to do?");
@@ -101,9 +101,9 @@ async fn demo(arguments: &Arguments) -> Result<bool, Error> {
     let lags = tracker.finish().await?;
     step.done(&found);
 
-    let step = show::step(7, "terraform destroy");
+    let step = show::step(7, "terraform destroy (AWS's provider waits long between its looks at DMS)");
     runbook.show(0, &["suspend"]).await?;
-    let destroyed = terraform.destroy(&[]).await?;
+    let destroyed = terraform.watched("destroy", show::terraform).await?;
     step.done(declare::summary(&destroyed));
 
     report(arguments.orders, &changes, &lags, &found);

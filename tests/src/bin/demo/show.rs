@@ -26,6 +26,16 @@ impl Step {
     }
 }
 
+/// Of what Terraform prints, the resources that are ready or gone, and those that take long.
+pub(crate) fn terraform(line: &str) {
+    let ready = line.contains(": Creation complete after") || line.contains(": Destruction complete after");
+    let slow = line.contains(": Still ") && line.contains("0s elapsed]");
+    if ready || slow {
+        let (what, _id) = line.split_once(" [id=").unwrap_or((line, ""));
+        eprintln!("      {what}");
+    }
+}
+
 /// An empty table whose first column is text and whose others are numbers.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
