@@ -10,6 +10,9 @@ use serde::Deserialize;
 /// The name of the file, beside the Terraform configuration.
 pub const FILE_NAME: &str = "runbook.toml";
 
+/// The first pause between two looks; each next one is twice as long, up to `poll_seconds`.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
 /// Settings of the runbook.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -139,9 +142,10 @@ impl Config {
         Ok(())
     }
 
-    /// How often to look while waiting.
-    pub fn poll(&self) -> Duration {
-        Duration::from_secs(self.poll_seconds)
+    /// How often to look while waiting: often at first, since what is waited for is often there soon.
+    pub fn pauses(&self) -> impl Iterator<Item = Duration> + Send + Sync + use<> {
+        let longest = Duration::from_secs(self.poll_seconds);
+        std::iter::successors(Some(FIRST_PAUSE.min(longest)), move |pause| Some((*pause * 2).min(longest)))
     }
 
     /// The JSON Schema of the file.
@@ -190,6 +194,12 @@ mod tests {
         let missing = folder.path().join("x.toml");
         let error = Config::load(Some(&missing), folder.path()).unwrap_err();
         assert!(error.to_string().contains("x.toml cannot be read: "), "{error}");
+    }
+
+    #[test]
+    fn looks_become_rarer() {
+        let seconds: Vec<_> = Config::default().pauses().take(6).map(|pause| pause.as_millis()).collect();
+        assert_eq!(seconds, [500, 1000, 2000, 4000, 5000, 5000]);
     }
 
     #[test]

@@ -31,8 +31,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to look at a task every `poll`.
-    pub fn start(dms: Arc<dyn Dms>, arn: String, poll: Duration) -> Self {
+    /// Starts to look at a task, with these pauses between.
+    pub fn start(
+        dms: Arc<dyn Dms>,
+        arn: String,
+        mut pauses: impl Iterator<Item = Duration> + Send + 'static,
+    ) -> Self {
         let (sender, latest) = watch::channel(None);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -42,9 +46,10 @@ impl Watch {
                 if sender.send(Some(view)).is_err() {
                     return;
                 }
+                let Some(pause) = pauses.next() else { return };
                 tokio::select! {
                     () = stopped.cancelled() => return,
-                    () = tokio::time::sleep(poll) => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
         });

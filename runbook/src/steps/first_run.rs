@@ -77,7 +77,7 @@ impl Step for FirstRun {
         }
         let began = Instant::now();
         let timeout = Duration::from_secs(context.config.first_run_timeout_seconds);
-        loop {
+        for pause in context.config.pauses() {
             let waiting = match self.standing(context, since).await? {
                 Standing::Green => break,
                 Standing::Waiting(waiting) => waiting,
@@ -93,7 +93,7 @@ impl Step for FirstRun {
                 tasks.join(", "),
                 error.unwrap_or_default()
             ));
-            context.pause(context.config.poll()).await?;
+            context.pause(pause).await?;
         }
         for (_, pipeline) in &self.merges {
             let ods = OdsCounts::count(&context.warehouse, pipeline).await?;

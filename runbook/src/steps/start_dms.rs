@@ -105,8 +105,10 @@ impl Step for StartDms {
     }
 
     async fn execute(&self, context: &Context, bar: &Bar) -> Result<Effect, StepError> {
-        let look_every = context.config.poll().min(Duration::from_secs(5));
-        let started = self.until_running(context.dms.as_ref(), bar, || context.pause(look_every)).await?;
+        let mut pauses = context.config.pauses();
+        let started = self
+            .until_running(context.dms.as_ref(), bar, || context.pause(pauses.next().unwrap_or_default()))
+            .await?;
         let how = started.map_or("found running", StartKind::as_str);
         Ok(Effect {
             summary: format!("the DMS task runs ({how})"),
@@ -122,7 +124,7 @@ impl StartDms {
         &self,
         dms: &dyn Dms,
         bar: &Bar,
-        pause: impl Fn() -> F + Send + Sync,
+        mut pause: impl FnMut() -> F + Send,
     ) -> Result<Option<StartKind>, StepError>
     where
         F: Future<Output = Result<(), StepError>> + Send,

@@ -229,7 +229,7 @@ impl ChainWork {
     async fn tables(&self, snapshot: &Arc<Snapshot>) -> Vec<TableOutcome> {
         let limit = Arc::new(Semaphore::new(self.context.config.parallel_tables));
         let watch =
-            Arc::new(Watch::start(self.context.dms.clone(), self.arn.clone(), self.context.config.poll()));
+            Arc::new(Watch::start(self.context.dms.clone(), self.arn.clone(), self.context.config.pauses()));
         let works: Vec<_> = self
             .chain
             .selected()

@@ -106,6 +106,7 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         Backlog::count(warehouse, pipeline),
         warehouse.query(&files),
     )?;
+    let (lossy, lossy_columns) = lossy(warehouse, pipeline).await?;
     let age = |at: DateTime<Utc>| (backlog.now - at).num_seconds().max(0);
     Ok(Counts {
         files_waiting: files.len() as u64,
@@ -113,11 +114,22 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         raw_rows,
         ods_rows,
         doubled: ods_rows.doubled(),
+        lossy,
+        lossy_columns,
         backlog_rows: backlog.total,
         backlog_seconds: backlog.oldest.map(age),
         retention_seconds: i64::from(pipeline.raw_retention_days) * SECONDS_PER_DAY,
         newest_change: raw_rows.newest,
     })
+}
+
+/// How many values do not fit their type in ODS, and in which columns.
+async fn lossy(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<(u64, String), WarehouseError> {
+    if pipeline.lossy_sql.is_empty() {
+        return Ok((0, String::new()));
+    }
+    let row = warehouse.query_one(&pipeline.lossy_sql).await?;
+    Ok((row.get("n")?, row.get_or_default("columns")?))
 }
 
 /// When a file was written. Databend prints `2026-01-02 03:04:05.000 +0000`.
