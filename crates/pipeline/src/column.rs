@@ -101,7 +101,7 @@ impl Column {
     }
 
     /// The expression that turns `raw`, the raw column as SQL, into the ODS column. A value that does not fit becomes NULL instead of
-    /// stopping every other row; `runbook status` counts such values.
+    /// stopping every other row; [`crate::sql::lossy`] counts such values for `runbook status`.
     pub fn cast_raw(&self, raw: &str) -> String {
         match &self.ty {
             MysqlType::Json => format!("TRY_PARSE_JSON({raw})"),

@@ -46,6 +46,8 @@ pub struct Pipeline {
     pub merge_sql: String,
     /// MERGE of every change that raw keeps: after a column was added.
     pub merge_all_sql: String,
+    /// Count of values that do not fit their ODS type; empty if none can: `runbook status`.
+    pub lossy_sql: String,
     /// Removal of old rows from raw: the clean-up task.
     pub cleanup_sql: String,
 }
@@ -72,6 +74,7 @@ impl Pipeline {
             initial_insert_sql: sql::initial_insert(table),
             merge_sql: sql::merge(table),
             merge_all_sql: sql::merge_all(table),
+            lossy_sql: sql::lossy(table),
             cleanup_sql: sql::cleanup(table),
         }
     }

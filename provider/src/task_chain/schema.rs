@@ -21,6 +21,7 @@ pub(crate) fn pipeline_type() -> Type {
         "initial_insert_sql",
         "merge_sql",
         "merge_all_sql",
+        "lossy_sql",
         "cleanup_sql",
     ];
     let others = [("primary_key", Type::list(Type::String)), ("raw_retention_days", Type::Number)];
@@ -63,7 +64,7 @@ mod tests {
 
     /// Field names of [`Pipeline`], sorted, by way of its serialization.
     fn schemars_fields() -> Vec<String> {
-        let empty = r#"{"source_schema":"","source_table":"","stage":"","path":"","raw_database":"","raw_table":"","stream":"","ods_database":"","ods_table":"","primary_key":[],"timestamp_column":"","change_seq_column":"","raw_retention_days":1,"load_sql":"","full_load_sql":"","initial_insert_sql":"","merge_sql":"","merge_all_sql":"","cleanup_sql":""}"#;
+        let empty = r#"{"source_schema":"","source_table":"","stage":"","path":"","raw_database":"","raw_table":"","stream":"","ods_database":"","ods_table":"","primary_key":[],"timestamp_column":"","change_seq_column":"","raw_retention_days":1,"load_sql":"","full_load_sql":"","initial_insert_sql":"","merge_sql":"","merge_all_sql":"","lossy_sql":"","cleanup_sql":""}"#;
         let pipeline: Pipeline = serde_json::from_str(empty).unwrap();
         let value = serde_json::to_value(&pipeline).unwrap();
         let mut fields: Vec<String> = value.as_object().unwrap().keys().cloned().collect();

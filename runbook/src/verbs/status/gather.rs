@@ -9,7 +9,7 @@ use warehouse::catalog::Snapshot;
 use warehouse::history::{RunState, TaskRun};
 use warehouse::{Row, Warehouse, WarehouseError};
 
-use super::model::{ChainStatus, Counts, TableStatus, TaskStatus};
+use super::model::{ChainStatus, Counts, TableStatus, TaskStatus, Unfit};
 use crate::dms::{Dms, View, look};
 use crate::journal::{Journal, StepName};
 use crate::manifest::{Chain, ChainTable};
@@ -100,10 +100,11 @@ async fn table(
 
 async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, WarehouseError> {
     let files = list_files(&pipeline.stage, &pipeline.path);
-    let (raw_rows, ods_rows, backlog, files) = tokio::try_join!(
+    let (raw_rows, ods_rows, backlog, unfit, files) = tokio::try_join!(
         RawCounts::count(warehouse, pipeline),
         OdsCounts::count(warehouse, pipeline),
         Backlog::count(warehouse, pipeline),
+        unfit(warehouse, pipeline),
         warehouse.query(&files),
     )?;
     let (lossy, lossy_columns) = lossy(warehouse, pipeline).await?;
@@ -113,6 +114,7 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         files_wait_seconds: files.iter().filter_map(last_modified).map(age).max(),
         raw_rows,
         ods_rows,
+        unfit,
         doubled: ods_rows.doubled(),
         lossy,
         lossy_columns,
@@ -130,6 +132,14 @@ async fn lossy(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<(u64, Strin
     }
     let row = warehouse.query_one(&pipeline.lossy_sql).await?;
     Ok((row.get("n")?, row.get_or_default("columns")?))
+}
+
+async fn unfit(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Unfit, WarehouseError> {
+    if pipeline.lossy_sql.is_empty() {
+        return Ok(Unfit::default());
+    }
+    let row = warehouse.query_one(&pipeline.lossy_sql).await?;
+    Ok(Unfit { values: row.get("n")?, columns: row.get_or_default("columns")? })
 }
 
 /// When a file was written. Databend prints `2026-01-02 03:04:05.000 +0000`.

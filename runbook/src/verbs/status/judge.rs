@@ -2,7 +2,7 @@
 
 use warehouse::catalog::TaskState;
 
-use super::model::{ChainStatus, Counts, Finding, TableStatus};
+use super::model::{ChainStatus, Counts, Finding, TableStatus, Unfit};
 use crate::config::Config;
 use crate::dms::TableProgress;
 
@@ -121,6 +121,18 @@ fn count_findings(table: &TableStatus, counts: &Counts, config: &Config, all: &m
             "compare the types in `columns` with the source, widen them and run `terraform apply`",
         );
     }
+    if counts.unfit.values > 0 {
+        let Unfit { values, columns } = &counts.unfit;
+        add(
+            all,
+            about,
+            format!(
+                "{values} values of {} do not fit their column of {} and are NULL there: {columns}",
+                table.raw, table.ods
+            ),
+            "declare these columns with the types that the source has, and run `terraform apply`",
+        );
+    }
     if let Some(age) = counts.backlog_seconds.filter(|age| table.cut_over_at.is_some() && *age > stale_after)
     {
         add(
@@ -209,6 +221,7 @@ mod tests {
                         newest: None,
                     },
                     ods_rows: OdsCounts { total: 2, deleted: 0, keys: 2 },
+                    unfit: Unfit::default(),
                     doubled: 0,
                     lossy: 0,
                     lossy_columns: String::new(),
@@ -253,6 +266,12 @@ mod tests {
             with_counts(|c| (c.lossy, c.lossy_columns) = (4, "amount".into())),
             [
                 "shop.orders: 4 values of raw.orders do not fit their type in ods.orders and are NULL there, in amount"
+            ]
+        );
+        assert_eq!(
+            with_counts(|c| c.unfit = Unfit { values: 4, columns: "amount".into() }),
+            [
+                "shop.orders: 4 values of raw.orders do not fit their column of ods.orders and are NULL there: amount"
             ]
         );
         assert_eq!(

@@ -53,6 +53,8 @@ pub(super) struct Counts {
     pub(super) files_wait_seconds: Option<i64>,
     pub(super) raw_rows: RawCounts,
     pub(super) ods_rows: OdsCounts,
+    /// Values of raw that do not fit their ODS column and are NULL there.
+    pub(super) unfit: Unfit,
     /// Rows of ODS beside another one of the same key.
     pub(super) doubled: u64,
     /// Values of raw that do not fit their type in ODS and are NULL there.
@@ -66,6 +68,14 @@ pub(super) struct Counts {
     pub(super) retention_seconds: i64,
     /// Commit time of the newest change in raw.
     pub(super) newest_change: Option<DateTime<Utc>>,
+}
+
+/// Values that raw has and ODS cannot hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Unfit {
+    pub(super) values: u64,
+    /// Their columns, joined by commas.
+    pub(super) columns: String,
 }
 
 /// Something that somebody should look at.
