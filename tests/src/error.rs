@@ -70,9 +70,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The sandbox's admin address did not do as told.
-    #[error("sandbox admin, {request}: {reason}")]
-    Admin {
+    /// An address of the sandbox did not do as told.
+    #[error("{request}: {reason}")]
+    Http {
         /// What was asked.
         request: String,
         /// What came of it.

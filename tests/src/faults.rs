@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
+use crate::http::{self, Request};
 use crate::{Error, Sandbox};
 
 /// Who shall fail.
@@ -28,12 +27,11 @@ pub struct Faults {
 impl Faults {
     /// The rules of `service`.
     pub fn of(sandbox: &Sandbox, service: Service) -> Self {
-        let address = sandbox.admin_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let name = match service {
             Service::Databend => "databend",
             Service::Aws => "aws",
         };
-        Self { address, path: format!("/{name}/faults") }
+        Self { address: sandbox.admin_url.trim_end_matches('/').to_owned(), path: format!("/{name}/faults") }
     }
 
     /// The next `count` times that `pattern` matches: `refuse`, `error`, `throttle`, `drop_before` or `drop_after`.
@@ -65,30 +63,14 @@ impl Faults {
         self.request("POST", &rule.to_string()).await.map(drop)
     }
 
-    /// One request on one connection: all that is needed here of HTTP.
     async fn request(&self, method: &str, body: &str) -> Result<String, Error> {
-        let io = |error: std::io::Error| self.failed(method, error.to_string());
-        let mut stream = TcpStream::connect(&self.address).await.map_err(io)?;
-        let request = format!(
-            "{method} {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n{body}",
-            self.path,
-            self.address,
-            body.len(),
-        );
-        stream.write_all(request.as_bytes()).await.map_err(io)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.map_err(io)?;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split(' ').nth(1).unwrap_or_default();
-        if status.starts_with('2') {
-            Ok(body.to_owned())
-        } else {
-            Err(self.failed(method, format!("{status} {body}")))
-        }
+        let headers = [("Content-Type", "application/json")];
+        let request = Request { method, path: &self.path, headers: &headers, body: body.as_bytes() };
+        let answer = http::send(&self.address, &request).await?;
+        String::from_utf8(answer).map_err(|error| self.failed(method, error.to_string()))
     }
 
     fn failed(&self, method: &str, reason: String) -> Error {
-        Error::Admin { request: format!("{method} http://{}{}", self.address, self.path), reason }
+        Error::Http { request: format!("{method} {}{}", self.address, self.path), reason }
     }
 }

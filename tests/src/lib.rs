@@ -7,7 +7,8 @@
 //! - [`TerraformDir`]: a Terraform configuration in a folder of its own
 //! - [`Runbook`]: the `runbook`, its exit code and its JSON
 //! - [`Mysql`], [`Databend`]: the two ends of the pipeline
-//! - [`Tap`]: what a program says to Databend
+//! - [`Aws`], [`DmsTask`]: a bucket and a DMS task of the test's own, without Terraform
+//! - [`Tap`]: what a program says to Databend; [`Wire`]: cuts or holds its connection at a chosen request
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
 //! - [`wait`]: until something is so; [`names`]: names that no other test uses
@@ -30,10 +31,13 @@
 //! # }
 //! ```
 
+mod aws;
 pub mod compare;
 mod databend;
+mod dms;
 mod error;
 mod faults;
+mod http;
 mod mysql;
 pub mod names;
 mod program;
@@ -42,8 +46,11 @@ mod sandbox;
 mod tap;
 mod terraform;
 pub mod wait;
+mod wire;
 
+pub use aws::Aws;
 pub use databend::Databend;
+pub use dms::DmsTask;
 pub use error::Error;
 pub use faults::{Faults, Service};
 pub use mysql::{Mysql, Text};
@@ -52,3 +59,4 @@ pub use runbook::Runbook;
 pub use sandbox::{MysqlParts, Sandbox};
 pub use tap::Tap;
 pub use terraform::{Plan, TerraformDir, unwrapped};
+pub use wire::{Act, Chosen, Met, Wire};

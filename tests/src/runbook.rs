@@ -22,6 +22,12 @@ impl Runbook {
         Self { program: sandbox.runbook.clone(), dir: terraform_dir.into(), variables: sandbox.variables() }
     }
 
+    /// Sets an environment variable for all later runs.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, value.into()));
+    }
+
     /// A verb with its arguments, however it ends, as a user at a terminal would see it.
     pub async fn run(&self, arguments: &[&str]) -> Result<Output, Error> {
         program::output(self.command().args(arguments)).await

@@ -1,0 +1,320 @@
+//! A way from a program to Databend or AWS on which a test can cut the connection or hold it, at one chosen request,
+//! before or after that was done. What passes here is the test's own, so tests that run at the same time do not meet.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::{Error, Sandbox};
+
+/// How long the chosen request may take to come.
+const COMES_WITHIN: Duration = Duration::from_secs(60);
+
+/// What happens at the chosen request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The connection is cut, and nothing was done.
+    CutBefore,
+    /// It is done, then the connection is cut without an answer.
+    CutAfter,
+    /// It waits, not done, until it is released or the program is gone.
+    HoldBefore,
+    /// It is done; the answer waits until it is released or the program is gone.
+    HoldAfter,
+}
+
+/// The way. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Wire {
+    /// `host:port` of this side.
+    address: String,
+    rules: Rules,
+    accepting: JoinHandle<()>,
+}
+
+type Rules = Arc<Mutex<Vec<Rule>>>;
+
+struct Rule {
+    matches: Box<dyn Fn(&str) -> bool + Send>,
+    act: Act,
+    met: oneshot::Sender<oneshot::Sender<()>>,
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule").field("act", &self.act).finish_non_exhaustive()
+    }
+}
+
+/// A request that was chosen and may come.
+#[derive(Debug)]
+pub struct Chosen(oneshot::Receiver<oneshot::Sender<()>>);
+
+/// The chosen request has come. What is held stays held until this is released.
+#[derive(Debug)]
+pub struct Met(oneshot::Sender<()>);
+
+impl Wire {
+    /// To the sandbox's Databend, and the DSN that leads through here.
+    pub async fn to_databend(sandbox: &Sandbox) -> Result<(Self, String), Error> {
+        let dsn = &sandbox.databend_dsn;
+        let target = dsn
+            .split_once('@')
+            .and_then(|(_, rest)| rest.split(['/', '?']).next())
+            .ok_or(Error::Dsn { variable: "DATABEND_DSN", reason: "it names no host and port".into() })?;
+        let wire = Self::to(target).await?;
+        let dsn = dsn.replacen(target, &wire.address, 1);
+        Ok((wire, dsn))
+    }
+
+    /// To the sandbox's AWS, and the endpoint URL that leads through here.
+    pub async fn to_aws(sandbox: &Sandbox) -> Result<(Self, String), Error> {
+        let wire = Self::to(sandbox.aws_endpoint_url.trim_start_matches("http://")).await?;
+        let url = format!("http://{}", wire.address);
+        Ok((wire, url))
+    }
+
+    async fn to(target: &str) -> Result<Self, Error> {
+        let io = |error: std::io::Error| Error::Form { what: "the wire".into(), reason: error.to_string() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(io)?;
+        let address = listener.local_addr().map_err(io)?.to_string();
+        let (target, rules) = (target.to_owned(), Rules::default());
+        let kept = rules.clone();
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (target, rules) = (target.clone(), kept.clone());
+                // An end of the connection on either side is an end on both.
+                tokio::spawn(async move { pass_on(client, &target, &rules).await.map(drop) });
+            }
+        });
+        Ok(Self { address, rules, accepting })
+    }
+
+    /// Chooses the next request that `matches`: its SQL text, or the name of the AWS action.
+    pub fn on(&self, matches: impl Fn(&str) -> bool + Send + 'static, act: Act) -> Chosen {
+        let (met, chosen) = oneshot::channel();
+        let rule = Rule { matches: Box::new(matches), act, met };
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+        Chosen(chosen)
+    }
+
+    /// Forgets all that were chosen and have not come.
+    pub fn clear(&self) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Chosen {
+    /// Waits until the request has come, and has been done if it is held or cut after.
+    pub async fn met(self) -> Result<Met, Error> {
+        let late = |seen: &str| Error::Late {
+            what: "the chosen request comes".into(),
+            seen: seen.into(),
+            limit: COMES_WITHIN,
+        };
+        match tokio::time::timeout(COMES_WITHIN, self.0).await {
+            Ok(Ok(release)) => Ok(Met(release)),
+            Ok(Err(_)) => Err(late("the wire has ended")),
+            Err(_) => Err(late("others only")),
+        }
+    }
+
+    /// Whether it has come.
+    pub fn has_come(&mut self) -> bool {
+        self.0.try_recv().is_ok()
+    }
+}
+
+impl Met {
+    /// Lets it go on.
+    pub fn release(self) {
+        // Fails when the program has gone away, which is an end too.
+        let _ = self.0.send(());
+    }
+}
+
+/// Serves one connection of the program, one request after the other.
+async fn pass_on(mut client: TcpStream, target: &str, rules: &Rules) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(target).await?;
+    let (mut from_client, mut from_server) = (Vec::new(), Vec::new());
+    while let Some(request) = message(&mut client, &mut from_client).await? {
+        let rule = taken(rules, &subject(&request));
+        let act = rule.as_ref().map(|rule| rule.act);
+        if matches!(act, Some(Act::CutBefore | Act::HoldBefore)) {
+            meet(rule, &mut client, act == Some(Act::HoldBefore)).await?;
+            if act == Some(Act::CutBefore) {
+                return Ok(());
+            }
+            server.write_all(&request).await?;
+            let Some(answer) = message(&mut server, &mut from_server).await? else { return Ok(()) };
+            client.write_all(&answer).await?;
+            continue;
+        }
+        server.write_all(&request).await?;
+        let Some(answer) = message(&mut server, &mut from_server).await? else { return Ok(()) };
+        meet(rule, &mut client, act == Some(Act::HoldAfter)).await?;
+        if act == Some(Act::CutAfter) {
+            return Ok(());
+        }
+        client.write_all(&answer).await?;
+    }
+    Ok(())
+}
+
+/// Tells the test, and holds the connection until the test or the program ends that.
+async fn meet(rule: Option<Rule>, client: &mut TcpStream, hold: bool) -> std::io::Result<()> {
+    let Some(rule) = rule else { return Ok(()) };
+    let (release, released) = oneshot::channel();
+    // Fails when the test does not want to know.
+    let _ = rule.met.send(release);
+    if !hold {
+        return Ok(());
+    }
+    let gone = async {
+        // Readable without a byte: closed by the other side.
+        while client.peek(&mut [0]).await.is_ok_and(|n| n > 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        std::io::Error::from(std::io::ErrorKind::ConnectionAborted)
+    };
+    let released = async {
+        if released.await.is_err() {
+            // Nobody can release it any more.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        error = gone => Err(error),
+        () = released => Ok(()),
+    }
+}
+
+fn taken(rules: &Rules, subject: &str) -> Option<Rule> {
+    let mut rules = rules.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = rules.iter().position(|rule| (rule.matches)(subject))?;
+    Some(rules.remove(found))
+}
+
+/// The SQL text, or the AWS action, or else the first line.
+fn subject(request: &[u8]) -> String {
+    let end = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(request.len());
+    let head = String::from_utf8_lossy(&request[..end]);
+    if head.starts_with("POST /v1/query ") {
+        let document: Value = serde_json::from_slice(&request[end + 4..]).unwrap_or_default();
+        return document["sql"].as_str().unwrap_or_default().to_owned();
+    }
+    if let Some(target) = header(&head, "x-amz-target") {
+        return target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    head.lines().next().unwrap_or_default().to_owned()
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// The next whole HTTP message; `None` at the end. Bodies have a length here, or end with the connection.
+async fn message(stream: &mut TcpStream, unread: &mut Vec<u8>) -> std::io::Result<Option<Vec<u8>>> {
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let mut whole = None;
+        if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&unread[..end]);
+            let length = header(&head, "content-length").and_then(|value| value.parse::<usize>().ok());
+            let is_request = !head.starts_with("HTTP/");
+            let is_bodiless = head.split(' ').nth(1) == Some("204");
+            whole = length.or((is_request || is_bodiless).then_some(0)).map(|length| end + 4 + length);
+        }
+        if let Some(whole) = whole.filter(|whole| unread.len() >= *whole) {
+            return Ok(Some(unread.drain(..whole).collect()));
+        }
+        match stream.read(&mut chunk).await? {
+            0 if unread.is_empty() => return Ok(None),
+            0 => return Ok(Some(std::mem::take(unread))),
+            n => unread.extend_from_slice(&chunk[..n]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that answers every request with its number, and what it was asked.
+    async fn numbers() -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let kept = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let kept = kept.clone();
+                tokio::spawn(async move {
+                    let mut unread = Vec::new();
+                    while let Ok(Some(request)) = message(&mut stream, &mut unread).await {
+                        let n = {
+                            let mut kept = kept.lock().unwrap();
+                            kept.push(subject(&request));
+                            kept.len()
+                        };
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{n}");
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        (address, asked)
+    }
+
+    async fn ask(address: &str, sql: &str) -> Option<String> {
+        let body = serde_json::json!({ "sql": sql }).to_string();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("POST /v1/query HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = message(&mut stream, &mut Vec::new()).await.ok()??;
+        Some(String::from_utf8_lossy(&answer).rsplit("\r\n").next().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_chosen_request_is_cut_before_or_after_it_is_done() {
+        let (target, asked) = numbers().await;
+        let wire = Wire::to(&target).await.unwrap();
+        assert_eq!(ask(&wire.address, "SELECT 1").await.as_deref(), Some("1"));
+        let chosen = wire.on(|sql| sql == "COMMIT", Act::CutBefore);
+        assert_eq!(ask(&wire.address, "COMMIT").await, None);
+        chosen.met().await.unwrap();
+        let chosen = wire.on(|sql| sql == "COMMIT", Act::CutAfter);
+        assert_eq!(ask(&wire.address, "COMMIT").await, None);
+        chosen.met().await.unwrap();
+        assert_eq!(ask(&wire.address, "COMMIT").await.as_deref(), Some("3"));
+        assert_eq!(*asked.lock().unwrap(), ["SELECT 1", "COMMIT", "COMMIT"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_held_goes_on_when_it_is_released() {
+        let (target, asked) = numbers().await;
+        let wire = Wire::to(&target).await.unwrap();
+        for (act, done) in [(Act::HoldBefore, 0), (Act::HoldAfter, 2)] {
+            let chosen = wire.on(|_| true, act);
+            let address = wire.address.clone();
+            let answer = tokio::spawn(async move { ask(&address, "X").await });
+            let met = chosen.met().await.unwrap();
+            assert_eq!(asked.lock().unwrap().len(), done);
+            met.release();
+            assert!(answer.await.unwrap().is_some());
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The whole pipeline: a real `MySQL`-protocol server, the sandbox's DMS and S3, the real Databend engine, declared by
+//! real Terraform and cut over by the `runbook`.
+//!
+//! One file per subject; [`world`] is what all of them begin with.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
+
+mod cutover;
+mod table;
+mod world;

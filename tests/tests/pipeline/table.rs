@@ -1,0 +1,74 @@
+//! A source table, and how Terraform declares it.
+
+/// A table of the source.
+#[derive(Debug, Clone)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// Name and `MySQL` type.
+    columns: Vec<(String, String)>,
+    key: Vec<String>,
+}
+
+impl Table {
+    /// A table with these columns; those of `key` are its primary key.
+    pub(crate) fn new(name: &str, columns: &[(&str, &str)], key: &[&str]) -> Self {
+        Self {
+            name: name.into(),
+            columns: columns.iter().map(|(name, kind)| ((*name).into(), (*kind).into())).collect(),
+            key: key.iter().map(|name| (*name).into()).collect(),
+        }
+    }
+
+    /// The table that most tests use.
+    pub(crate) fn orders() -> Self {
+        let columns = [
+            ("order_id", "bigint"),
+            ("status", "varchar(20)"),
+            ("amount", "decimal(12,2)"),
+            ("note", "text"),
+        ];
+        Self::new("orders", &columns, &["order_id"])
+    }
+
+    /// `CREATE TABLE` at the source.
+    pub(crate) fn ddl(&self, schema: &str) -> String {
+        let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+        let columns = self.columns.iter().map(|(name, kind)| {
+            let not_null = if self.key.contains(name) { " NOT NULL" } else { " NULL" };
+            format!("{} {kind}{not_null}", quoted(name))
+        });
+        let key: Vec<_> = self.key.iter().map(|name| quoted(name)).collect();
+        format!(
+            "CREATE TABLE {}.{} ({}, PRIMARY KEY ({}))",
+            quoted(schema),
+            quoted(&self.name),
+            columns.collect::<Vec<_>>().join(", "),
+            key.join(", ")
+        )
+    }
+
+    /// The resource `databend_cdc_table.t<number>`.
+    pub(crate) fn resource(&self, number: usize, schema: &str) -> String {
+        let columns = self
+            .columns
+            .iter()
+            .map(|(name, kind)| format!("    {{ name = {}, type = {} }},\n", text(name), text(kind)));
+        let key: Vec<_> = self.key.iter().map(|name| text(name)).collect();
+        format!(
+            "resource \"databend_cdc_table\" \"t{number}\" {{\n  stage = databend_cdc_stage.dms.name\n  \
+             source = {{ schema = {}, table = {} }}\n  columns = [\n{}  ]\n  primary_key = [{}]\n  \
+             raw = {{ database = \"{schema}_raw\" }}\n  ods = {{ database = \"{schema}_ods\" }}\n  \
+             deletion_protection = false\n}}\n",
+            text(schema),
+            text(&self.name),
+            columns.collect::<String>(),
+            key.join(", ")
+        )
+    }
+}
+
+/// A string as Terraform's language writes it.
+fn text(value: &str) -> String {
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", escaped.replace("${", "$${").replace("%{", "%%{"))
+}
