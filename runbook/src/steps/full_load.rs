@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{Action, Context, Effect, Found, Site, Step, StepError};
-use crate::dms::{TableProgress, TableView, View, Watch};
+use crate::dms::{TableProgress, TableView, TaskView, View, Watch};
 use crate::journal::{StepKey, StepName};
 use crate::talk::Bar;
 
-/// How long DMS may take to list a table after it has begun to run.
+/// How long DMS may take to list a table while it runs: shortly, if it says that the full load is over (which it also
+/// says of an earlier one, for a moment after a start).
 const MUST_BE_LISTED_WITHIN: Duration = Duration::from_mins(10);
+const MUST_BE_LISTED_AFTER_THE_FULL_LOAD_WITHIN: Duration = Duration::from_mins(1);
 
 /// Waits for DMS to finish the full load of a table.
 pub struct FullLoad {
@@ -72,7 +74,6 @@ impl FullLoad {
                 table.full_load_rows,
                 view.task.full_load_percent
             ))),
-            None if view.task.full_load_finished.is_some() => Err(self.not_listed()),
             None => Ok(Progress::Unlisted),
         }
     }
@@ -161,13 +162,20 @@ impl Step for FullLoad {
                 }
                 Progress::Loading(text) => bar.progress(&format!("full load: {text}")),
                 Progress::Unlisted
-                    if view.task.status == "running" && began.elapsed() > MUST_BE_LISTED_WITHIN =>
+                    if view.task.status == "running" && began.elapsed() > may_take(&view.task) =>
                 {
                     return Err(self.not_listed());
                 }
                 Progress::Unlisted => bar.progress("full load: DMS does not list the table yet"),
             }
         }
+    }
+}
+
+fn may_take(task: &TaskView) -> Duration {
+    match task.full_load_finished {
+        Some(_) => MUST_BE_LISTED_AFTER_THE_FULL_LOAD_WITHIN,
+        None => MUST_BE_LISTED_WITHIN,
     }
 }
 
