@@ -46,10 +46,10 @@ impl fmt::Display for Output {
 pub(crate) async fn output(command: &mut Command) -> Result<Output, Error> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await;
-    output.map(read).map_err(|source| Error::Start { program: shown(command), source })
+    output.map(|output| read(&output)).map_err(|source| Error::Start { program: shown(command), source })
 }
 
-fn read(output: std::process::Output) -> Output {
+fn read(output: &std::process::Output) -> Output {
     Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -80,7 +80,7 @@ pub(crate) async fn interrupted(
         output = child.wait_with_output() => output,
         () = ended => unreachable!("it waits for ever"),
     };
-    output.map(read).map_err(failed)
+    output.map(|output| read(&output)).map_err(failed)
 }
 
 /// Like [`output`], for a program that must end with `expected`.
