@@ -26,14 +26,21 @@ impl Step {
     }
 }
 
-/// Of what Terraform prints, the resources that are ready or gone, and those that take long.
+/// Of what Terraform prints, the resources that are ready or gone, and every half minute those that take long.
 pub(crate) fn terraform(line: &str) {
-    let ready = line.contains(": Creation complete after") || line.contains(": Destruction complete after");
-    let slow = line.contains(": Still ") && line.contains("0s elapsed]");
-    if ready || slow {
-        let (what, _id) = line.split_once(" [id=").unwrap_or((line, ""));
-        eprintln!("      {what}");
+    if let Some(progress) = progress(line) {
+        eprintln!("      {progress}");
     }
+}
+
+fn progress(line: &str) -> Option<String> {
+    if line.contains(": Creation complete after") || line.contains(": Destruction complete after") {
+        return Some(line.split_once(" [id=").map_or(line, |(what, _id)| what).to_owned());
+    }
+    let (what, details) = line.split_once("... [")?;
+    let elapsed = details.rsplit(", ").next()?.strip_suffix(" elapsed]")?;
+    let half_minute = elapsed.ends_with("m0s") || elapsed.ends_with("30s");
+    half_minute.then(|| format!("{what}... {elapsed}"))
 }
 
 /// An empty table whose first column is text and whose others are numbers.
@@ -52,5 +59,31 @@ pub(crate) fn verdict(found: &Comparison) -> String {
         format!("ods.orders equals shop.orders: {} rows, every value of every row.", found.source_rows)
     } else {
         format!("ods.orders DIFFERS from shop.orders: {found}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_terraform_s_lines_only_those_that_tell_something_new() {
+        let told = [
+            (
+                "aws_vpc.dms[0]: Creation complete after 10s [id=vpc-1]",
+                Some("aws_vpc.dms[0]: Creation complete after 10s"),
+            ),
+            (
+                "aws_vpc.dms[0]: Still creating... [30s elapsed]",
+                Some("aws_vpc.dms[0]: Still creating... 30s"),
+            ),
+            ("a.b: Still destroying... [id=demo, 1m0s elapsed]", Some("a.b: Still destroying... 1m0s")),
+            ("a.b: Still destroying... [id=demo, 1m10s elapsed]", None),
+            ("aws_vpc.dms[0]: Creating...", None),
+            ("  + name = \"x\"", None),
+        ];
+        for (line, expected) in told {
+            assert_eq!(progress(line).as_deref(), expected, "{line}");
+        }
     }
 }
