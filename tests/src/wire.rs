@@ -1,5 +1,5 @@
 //! A way from a program to Databend or AWS on which a test can cut the connection or hold it, at one chosen request,
-//! before or after that was done. What passes here is the test's own, so tests that run at the same time do not meet.
+//! before or after that was done, and hear what is asked. What passes here is the test's own, so tests that run at the same time do not meet.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,10 +35,13 @@ pub struct Wire {
     /// `host:port` of this side.
     address: String,
     rules: Rules,
+    passed: Passed,
     accepting: JoinHandle<()>,
 }
 
 type Rules = Arc<Mutex<Vec<Rule>>>;
+/// What was asked, in order.
+type Passed = Arc<Mutex<Vec<String>>>;
 
 struct Rule {
     matches: Box<dyn Fn(&str) -> bool + Send>,
@@ -84,16 +87,16 @@ impl Wire {
         let io = |error: std::io::Error| Error::Form { what: "the wire".into(), reason: error.to_string() };
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(io)?;
         let address = listener.local_addr().map_err(io)?.to_string();
-        let (target, rules) = (target.to_owned(), Rules::default());
-        let kept = rules.clone();
+        let (target, rules, passed) = (target.to_owned(), Rules::default(), Passed::default());
+        let kept = (rules.clone(), passed.clone());
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (target, rules) = (target.clone(), kept.clone());
+                let (target, (rules, passed)) = (target.clone(), kept.clone());
                 // An end of the connection on either side is an end on both.
-                tokio::spawn(async move { pass_on(client, &target, &rules).await.map(drop) });
+                tokio::spawn(async move { pass_on(client, &target, &rules, &passed).await.map(drop) });
             }
         });
-        Ok(Self { address, rules, accepting })
+        Ok(Self { address, rules, passed, accepting })
     }
 
     /// Chooses the next request that `matches`: its SQL text, or the name of the AWS action.
@@ -102,6 +105,11 @@ impl Wire {
         let rule = Rule { matches: Box::new(matches), act, met };
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
         Chosen(chosen)
+    }
+
+    /// What was asked since the last call, in order: SQL texts and names of AWS actions.
+    pub fn take_passed(&self) -> Vec<String> {
+        std::mem::take(&mut *self.passed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Forgets all that were chosen and have not come.
@@ -146,11 +154,18 @@ impl Met {
 }
 
 /// Serves one connection of the program, one request after the other.
-async fn pass_on(mut client: TcpStream, target: &str, rules: &Rules) -> std::io::Result<()> {
+async fn pass_on(
+    mut client: TcpStream,
+    target: &str,
+    rules: &Rules,
+    passed: &Passed,
+) -> std::io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
     let (mut from_client, mut from_server) = (Vec::new(), Vec::new());
     while let Some(request) = message(&mut client, &mut from_client).await? {
-        let rule = taken(rules, &subject(&request));
+        let subject = subject(&request);
+        let rule = taken(rules, &subject);
+        passed.lock().unwrap_or_else(PoisonError::into_inner).push(subject);
         let act = rule.as_ref().map(|rule| rule.act);
         if matches!(act, Some(Act::CutBefore | Act::HoldBefore)) {
             meet(rule, &mut client, act == Some(Act::HoldBefore)).await?;
@@ -301,6 +316,8 @@ mod tests {
         chosen.met().await.unwrap();
         assert_eq!(ask(&wire.address, "COMMIT").await.as_deref(), Some("3"));
         assert_eq!(*asked.lock().unwrap(), ["SELECT 1", "COMMIT", "COMMIT"]);
+        assert_eq!(wire.take_passed(), ["SELECT 1", "COMMIT", "COMMIT", "COMMIT"]);
+        assert_eq!(wire.take_passed(), Vec::<String>::new());
     }
 
     #[tokio::test]
