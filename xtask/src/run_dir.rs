@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::sandbox;
+use crate::say;
 use crate::workspace::Workspace;
 
 /// A folder that is ours as long as this value lives.
@@ -38,13 +39,18 @@ impl RunDir {
         &self.path
     }
 
-    /// Removes the folder.
-    pub(crate) fn remove(self) -> Result<(), Error> {
-        fs::remove_dir_all(&self.path).map_err(Error::file("remove", &self.path))
+    /// Ends the run. After a failure the logs stay; the next run removes them.
+    pub(crate) fn close<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        if matches!(outcome, Ok(_) | Err(Error::Interrupted)) {
+            fs::remove_dir_all(&self.path).map_err(Error::file("remove", &self.path))?;
+        } else {
+            say::note(format_args!("the sandbox's logs are in {}", self.keep_logs()?.display()));
+        }
+        outcome
     }
 
-    /// Removes all but the logs, and says where these are.
-    pub(crate) fn keep_logs(self) -> Result<PathBuf, Error> {
+    /// Removes all but the logs.
+    fn keep_logs(&self) -> Result<PathBuf, Error> {
         let logs = self.path.join("logs");
         for entry in fs::read_dir(&self.path).map_err(Error::file("read", &self.path))?.flatten() {
             let path = entry.path();
@@ -102,7 +108,7 @@ mod tests {
         assert!(other.exists());
         let path = ours.path().to_owned();
         assert!(path.exists());
-        ours.remove().unwrap();
+        ours.close(Ok(())).unwrap();
         assert!(!path.exists());
     }
 
@@ -114,8 +120,9 @@ mod tests {
         fs::create_dir_all(path.join("logs")).unwrap();
         fs::write(path.join("logs/aws.log"), "why").unwrap();
         fs::create_dir_all(path.join("mariadb/data")).unwrap();
-        let logs = run.keep_logs().unwrap();
-        assert_eq!(fs::read_to_string(logs.join("aws.log")).unwrap(), "why");
+        let failed = run.close(Err::<(), _>(Error::Tests("the tests failed".into())));
+        assert_eq!(failed.unwrap_err().to_string(), "the tests failed");
+        assert_eq!(fs::read_to_string(path.join("logs/aws.log")).unwrap(), "why");
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     }
 }

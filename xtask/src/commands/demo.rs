@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: a sandbox for one run, and in it the program `demo` of tests/, which shows the pipeline.
 
+use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
@@ -10,7 +11,6 @@ use crate::error::Error;
 use crate::process;
 use crate::run_dir::RunDir;
 use crate::sandbox::{self, Life, Sandbox};
-use crate::say;
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -25,16 +25,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     sandbox::check_machine()?;
     let binaries = Binaries::build(&workspace, Scope::Demo)?;
     let dir = RunDir::new(&workspace, "demo")?;
-    let sandbox = Sandbox::start(&workspace, &binaries, dir.path(), Life::WithUs)?;
-    let shown = show(&workspace, arguments, &sandbox, &binaries);
+    let outcome = in_sandbox(&workspace, arguments, &binaries, dir.path());
+    dir.close(outcome)
+}
+
+fn in_sandbox(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    binaries: &Binaries,
+    dir: &Path,
+) -> Result<(), Error> {
+    let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs)?;
+    let shown = show(workspace, arguments, &sandbox, binaries);
     let stopped = sandbox.stop();
-    let outcome = shown.and(stopped);
-    if outcome.is_ok() {
-        dir.remove()?;
-    } else {
-        say::note(format_args!("the sandbox's logs are in {}", dir.keep_logs()?.display()));
-    }
-    outcome
+    shown.and(stopped)
 }
 
 fn show(

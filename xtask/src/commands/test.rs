@@ -44,22 +44,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     sandbox::check_machine()?;
     let binaries = Binaries::build(&workspace, Scope::ProgramsAndTests)?;
     let dir = RunDir::new(&workspace, "test")?;
-    let sandbox = Sandbox::start(&workspace, &binaries, dir.path(), Life::WithUs)?;
-    let suites = suites(&workspace, arguments, &variables(&sandbox, &binaries)?);
+    let outcome = in_sandbox(&workspace, arguments, &binaries, dir.path());
+    dir.close(outcome)
+}
+
+fn in_sandbox(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    binaries: &Binaries,
+    dir: &Path,
+) -> Result<(), Error> {
+    let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs)?;
+    let suites =
+        variables(&sandbox, binaries).and_then(|variables| suites(workspace, arguments, &variables, dir));
     let stopped = sandbox.stop();
-    let outcome = suites.and_then(|suites| stopped.and_then(|()| report(&suites)));
-    if outcome.is_ok() {
-        dir.remove()?;
-    } else {
-        say::note(format_args!("the sandbox's logs are in {}", dir.keep_logs()?.display()));
-    }
-    outcome
+    let reported = report(&suites?);
+    reported.and(stopped)
 }
 
 fn suites(
     workspace: &Workspace,
     arguments: &Arguments,
     variables: &[(String, String)],
+    dir: &Path,
 ) -> Result<Vec<Suite>, Error> {
     let narrowed = !arguments.rest.is_empty();
     let mut suites = Vec::new();
@@ -67,7 +74,7 @@ fn suites(
         suites.push(rust_suite(workspace, arguments, variables)?);
     }
     if arguments.python || !narrowed {
-        suites.push(python_suite(workspace, arguments, variables)?);
+        suites.push(python_suite(workspace, arguments, variables, dir)?);
     }
     Ok(suites)
 }
@@ -161,11 +168,11 @@ fn python_suite(
     workspace: &Workspace,
     arguments: &Arguments,
     variables: &[(String, String)],
+    dir: &Path,
 ) -> Result<Suite, Error> {
     say::step("Python tests");
     let begin = Instant::now();
-    let report = workspace.target.join("pytest.xml");
-    forget(&report)?;
+    let report = dir.join("pytest.xml");
     let python =
         variables.iter().find(|(name, _)| name == "DATABEND_CDC_PYTHON").map(|(_, value)| value.as_str());
     let mut command = Command::new(python.unwrap_or("python3"));
