@@ -24,7 +24,7 @@ class Admin:
     def __init__(self, faults: Faults, dms: DmsService, moto: MotoService, mysql_port: int | None) -> None:
         self._faults, self._dms, self._moto, self._mysql_port = faults, dms, moto, mysql_port
         self._calls: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
-            ("GET", "health"): lambda _: {"status": "ok", "services": ["s3", "iam", "sts", "ec2", "dms"], "mysql_port": self._mysql_port},
+            ("GET", "health"): lambda _: {"ready": True, "services": ["s3", "iam", "sts", "ec2", "dms"], "mysql_port": self._mysql_port},
             ("GET", "faults"): lambda _: {"faults": self._faults.list()},
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,

@@ -17,10 +17,14 @@ class BadRule(ValueError):
 class Rule:
     match: str
     action: str
-    #: How many requests it still hits; None is without end.
-    count: int | None = None
+    #: How many requests it meets; -1: until cleared.
+    count: int = 1
     probability: float = 1.0
+    #: Waited before the action.
     delay_ms: int = 0
+    #: Of `error` and `throttle`: what the client sees as the error's code.
+    code: str = ""
+    message: str = "A fault was asked for."
     #: How many it has hit.
     hits: int = 0
     pattern: re.Pattern[str] = field(init=False, repr=False)
@@ -31,7 +35,7 @@ class Rule:
         if not 0 <= self.probability <= 1:
             raise BadRule("probability must be between 0 and 1")
         try:
-            self.pattern = re.compile(self.match)
+            self.pattern = re.compile(self.match, re.IGNORECASE)
         except re.error as error:
             raise BadRule(f"match {self.match!r} is not a regular expression: {error}") from error
 
@@ -49,7 +53,7 @@ class Faults:
     def add(self, raw: Any) -> Rule:
         if not isinstance(raw, dict):
             raise BadRule('a rule is an object: {"match": "...", "action": "..."}')
-        known = {"match", "action", "count", "probability", "delay_ms"}
+        known = {"match", "action", "count", "probability", "delay_ms", "code", "message"}
         if unknown := set(raw) - known:
             raise BadRule(f"unknown field {sorted(unknown)[0]!r}; known are {', '.join(sorted(known))}")
         if not isinstance(raw.get("match"), str) or not isinstance(raw.get("action"), str):
@@ -72,7 +76,7 @@ class Faults:
         subject, name = f"{action} {path}", action.partition(":")[2]
         with self._lock:
             for rule in self._rules:
-                if rule.count is not None and rule.hits >= rule.count:
+                if 0 <= rule.count <= rule.hits:
                     continue
                 if not (rule.pattern.search(subject) or rule.pattern.search(name)):
                     continue

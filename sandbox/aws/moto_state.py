@@ -42,7 +42,7 @@ class MotoService:
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._journal_path = data / "s3.journal"
         self._app = DomainDispatcherApplication(create_backend_app)
-        # moto is not made for threads; reading needs no lock, writing and snapshots exclude each other.
+        # moto is not made for threads: one request at a time, and no snapshot in the middle of one.
         self._lock = threading.RLock()
         for service in SERVICES:
             self._load(service)
@@ -54,11 +54,9 @@ class MotoService:
 
     def handle(self, request: Request, action: str, body: bytes) -> Response:
         service, _, name = action.partition(":")
-        if name.startswith(READING) or service not in SERVICES:
-            return self._run(request.environ)
         with self._lock:
             response = self._run(request.environ)
-            if response.status_code < 300:
+            if service in SERVICES and not name.startswith(READING) and response.status_code < 300:
                 self._remember(request, action, service, body)
             return response
 

@@ -86,16 +86,15 @@ def _read_body(environ: dict[str, Any]) -> bytes:
 
 def _before(rule: Rule, action: str, environ: dict[str, Any]) -> Response | None:
     """What a fault does instead of the work, or before it."""
-    if rule.action == "delay":
-        time.sleep(rule.delay_ms / 1000)
-    elif rule.action in ("refuse", "drop_before"):
+    time.sleep(rule.delay_ms / 1000)
+    if rule.action in ("refuse", "drop_before"):
         _cut(environ)
     elif rule.action == "error":
-        return _failure(action, 500, "InternalError", "A fault was asked for.")
+        return _failure(action, 500, rule.code or "InternalError", rule.message)
     elif rule.action == "throttle":
         if action.startswith("s3:"):
-            return _failure(action, 503, "SlowDown", "Please reduce your request rate.")
-        return _failure(action, 400, "ThrottlingException", "Rate exceeded")
+            return _failure(action, 503, rule.code or "SlowDown", rule.message)
+        return _failure(action, 400, rule.code or "ThrottlingException", rule.message)
     return None
 
 

@@ -90,7 +90,9 @@ class Actions:
         bucket, folder = settings["BucketName"], (settings.get("BucketFolder") or "").strip("/")
         problem = self._head_bucket(bucket)
         if problem is None:
-            problem = self._context.roles.s3_target_problem(settings["ServiceAccessRoleArn"], bucket, folder)
+            problem = self._context.roles.s3_target_problem(
+                settings["ServiceAccessRoleArn"], bucket, folder, settings.get("CannedAclForObjects")
+            )
         return problem and f"Test Endpoint failed: Application-Status: 1020912, Application-Message: {problem}"
 
 

@@ -58,10 +58,14 @@ def select(documents: list[Document], request: Document, filters: Filters, what:
         field = filters.get(condition["Name"])
         if field is None:
             raise invalid_value(f"Filter: {condition['Name']} is not valid. Valid filters: {', '.join(sorted(filters))}.")
-        documents = [d for d in documents if field(d) in condition["Values"]]
+        documents = [d for d in documents if _any_of(field(d), condition["Values"])]
     if given and not documents:
         raise not_found(f"No {what} found matching filter.")
     return documents
+
+
+def _any_of(value: Any, wanted: list[str]) -> bool:
+    return any(v in wanted for v in value) if isinstance(value, tuple) else value in wanted
 
 
 def page(items: list[Any], request: Document, *, largest: int = 100) -> tuple[list[Any], dict[str, str]]:

@@ -17,7 +17,7 @@ FILTERS = {
     "replication-task-arn": lambda d: d["ReplicationTaskArn"],
     "replication-task-id": lambda d: d["ReplicationTaskIdentifier"],
     "migration-type": lambda d: d["MigrationType"],
-    "endpoint-arn": lambda d: d["SourceEndpointArn"],
+    "endpoint-arn": lambda d: (d["SourceEndpointArn"], d["TargetEndpointArn"]),
     "replication-instance-arn": lambda d: d["ReplicationInstanceArn"],
 }
 RESTING = {"ready", "stopped", "failed"}

@@ -72,13 +72,14 @@ class Roles:
         documents += [v.document for m in role.managed_policies.values() for v in m.versions if v.is_default]
         return [policy.parse(d) for d in documents]
 
-    def s3_target_problem(self, role: str, bucket: str, folder: str) -> str | None:
+    def s3_target_problem(self, role: str, bucket: str, folder: str, acl: str | None = None) -> str | None:
         """None, or which permission DMS lacks to write below the folder."""
         if not self.trusts(role, "dms.amazonaws.com"):
             return f"The role {role} does not exist or does not trust dms.amazonaws.com."
         policies = self.policies(role)
         objects = f"arn:aws:s3:::{bucket}/{folder + '/' if folder else ''}probe"
-        wanted = [(a, objects) for a in OBJECT_ACTIONS] + [(a, f"arn:aws:s3:::{bucket}") for a in BUCKET_ACTIONS]
+        actions = OBJECT_ACTIONS if (acl or "none").lower() == "none" else (*OBJECT_ACTIONS, "s3:PutObjectAcl")
+        wanted = [(a, objects) for a in actions] + [(a, f"arn:aws:s3:::{bucket}") for a in BUCKET_ACTIONS]
         for action, resource in wanted:
             if policy.decide(policies, action, resource, {}) != policy.ALLOWED:
                 return f"Access Denied: {role} is not allowed {action} on {resource}."

@@ -1,8 +1,10 @@
 """`python -m sandbox.aws.worker`: runs one replication task; see control.py for the protocol."""
 
+import fcntl
 import logging
 import signal
 import sys
+from pathlib import Path
 
 from .control import Control
 from .settings import Job
@@ -16,7 +18,10 @@ def main() -> None:
     control = Control()
     raw = control.read_job()
     control.listen()
-    Task(Job.from_json(raw), control).run()
+    # After a SIGKILL of the API process, the worker before this one may not have ended yet.
+    with (Path(raw["directory"]) / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        Task(Job.from_json(raw), control).run()
 
 
 if __name__ == "__main__":

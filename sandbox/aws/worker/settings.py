@@ -120,6 +120,7 @@ class TaskSettings:
     handle_altered: bool
     fail_on_truncation: bool
     table_error_stops_task: bool
+    fail_without_tables: bool
 
     @staticmethod
     def from_api(raw: dict[str, Any]) -> "TaskSettings":
@@ -140,6 +141,7 @@ class TaskSettings:
             handle_altered=ddl["HandleSourceTableAltered"],
             fail_on_truncation=errors["ApplyErrorFailOnTruncationDdl"],
             table_error_stops_task=errors["TableErrorPolicy"] == "STOP_TASK",
+            fail_without_tables=errors["FailOnNoTablesCaptured"],
         )
 
 

@@ -98,6 +98,11 @@ class Task:
                 state = "Before load" if job.migration_type != "cdc" else "Table completed"
                 checkpoint.table(key).state = state
                 self._control.emit("table", schema=key[0], table=key[1], state=state, rows=0)
+        if not checkpoint.tables and job.task.fail_without_tables:
+            raise TaskFailed(
+                "No tables were found at task initialization. Either the selected table(s) or schemas(s) no longer exist "
+                "or no match was found for the table selection pattern(s)."
+            )
         checkpoint.save(self._path)
         self._control.emit("checkpoint", position=checkpoint.position, number=0)
         return checkpoint

@@ -46,14 +46,14 @@ def test_error_and_throttle_are_answers_of_the_service(lab: Lab) -> None:
     s3.put_object(Bucket=lab.bucket, Key="y", Body=b"")
     with pytest.raises(ClientError, match="SlowDown"):
         s3.put_object(Bucket=lab.bucket, Key="x", Body=b"")
-    _once(lab, "iam:GetRole", "error")
-    with pytest.raises(ClientError, match="InternalError"):
+    _once(lab, "iam:GetRole", "error", code="ServiceFailure", message="Not today.")
+    with pytest.raises(ClientError, match=r"\(ServiceFailure\).*Not today"):
         iam.get_role(RoleName=lab.name)
     assert [r["hits"] for r in lab.service.admin("GET", "faults")["faults"]] == [1, 1, 1, 1]
 
 
 def test_retries_of_a_client_get_over_a_fault(lab: Lab) -> None:
-    lab.service.admin("POST", "faults", {"match": "PutObject", "action": "error", "count": 2})
+    lab.service.admin("POST", "faults", {"match": "putobject", "action": "error", "count": 2})
     lab.s3.put_object(Bucket=lab.bucket, Key="x", Body=b"1")
     assert lab.body("x") == b"1"
 
@@ -75,7 +75,7 @@ def test_delay(lab: Lab) -> None:
 
 
 def test_probability_zero_never_hits(lab: Lab) -> None:
-    lab.service.admin("POST", "faults", {"match": ".", "action": "error", "probability": 0})
+    lab.service.admin("POST", "faults", {"match": ".", "action": "error", "probability": 0, "count": -1})
     lab.service.client("dms", attempts=1).describe_endpoints()
 
 

@@ -129,7 +129,7 @@ def test_changes_during_the_load_arrive_later_with_their_earlier_commit_time(lab
     lab.orders(3)
     lab.orders(3, table="aaa")
     # One table after the other; the upload of the first is slow.
-    lab.service.admin("POST", "faults", {"match": r"PutObject .*/aaa/LOAD", "action": "delay", "delay_ms": 3000})
+    lab.service.admin("POST", "faults", {"match": r"PutObject .*/aaa/LOAD", "action": "delay", "delay_ms": 3000, "count": -1})
     task = lab.task(settings={"FullLoadSettings": {"MaxFullLoadSubTasks": 1}}).start()
     wait_for("first table loading", lambda: task.table("aaa").get("TableState") == "Full load")
     assert task.describe()["ReplicationTaskStats"]["TablesQueued"] == 1

@@ -81,7 +81,7 @@ def test_nothing_is_lost_when_the_source_works_during_start_and_stop(lab: Lab) -
 
 def test_stop_after_cached_changes_applied(lab: Lab) -> None:
     lab.orders(2)
-    lab.service.admin("POST", "faults", {"match": "PutObject .*/LOAD", "action": "delay", "delay_ms": 2000})
+    lab.service.admin("POST", "faults", {"match": "PutObject .*/LOAD", "action": "delay", "delay_ms": 2000, "count": -1})
     task = lab.task(settings={"FullLoadSettings": {"StopTaskCachedChangesApplied": True}}).start()
     wait_for("load", lambda: task.table().get("TableState") == "Full load")
     lab.sql("UPDATE {s}.orders SET status = 'cached' WHERE id = 1")
@@ -97,7 +97,7 @@ def test_stop_after_cached_changes_applied(lab: Lab) -> None:
 
 def test_stop_with_cached_changes_not_applied_leaves_only_load_files(lab: Lab) -> None:
     lab.orders(2)
-    lab.service.admin("POST", "faults", {"match": "PutObject .*/LOAD", "action": "delay", "delay_ms": 2000})
+    lab.service.admin("POST", "faults", {"match": "PutObject .*/LOAD", "action": "delay", "delay_ms": 2000, "count": -1})
     task = lab.task(settings={"FullLoadSettings": {"StopTaskCachedChangesNotApplied": True}}).start()
     wait_for("load", lambda: task.table().get("TableState") == "Full load")
     lab.sql("DELETE FROM {s}.orders WHERE id = 1")
@@ -307,6 +307,47 @@ def test_drop_and_rename_are_not_captured(lab: Lab) -> None:
     task.flush()
     assert len(lab.load_files()) == 1
     assert task.table()["Ddls"] == 0
+
+
+def test_a_task_without_tables_fails(lab: Lab) -> None:
+    task = lab.task().start()
+    failed = wait_for("failed", lambda: (d := task.describe())["Status"] == "failed" and d)
+    assert "No tables were found" in failed["LastFailureMessage"]
+    quiet = lab.task(settings={"ErrorBehavior": {"FailOnNoTablesCaptured": False}}).start()
+    quiet.wait("running")
+    lab.orders(0)
+    lab.sql("INSERT INTO {s}.orders VALUES (1, 'x', 1)")
+    quiet.flush()
+    assert len(lab.changes()) == 1
+
+
+def test_binlog_files_rotate_and_may_be_gone(lab: Lab) -> None:
+    lab.orders(1)
+    task = lab.task().run()
+    lab.sql("UPDATE {s}.orders SET status = 'a'", "FLUSH BINARY LOGS", "UPDATE {s}.orders SET status = 'b'", "FLUSH BINARY LOGS")
+    task.flush()
+    assert [r["status"] for r in lab.changes()] == ["a", "b"]
+    task.stop()
+    connection = lab.source.connect()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SHOW MASTER STATUS")
+        cursor.execute("PURGE BINARY LOGS TO %s", (cursor.fetchone()[0],))
+    task.start("resume-processing")
+    failed = wait_for("failed", lambda: (d := task.describe())["Status"] == "failed" and d)
+    assert "Error reading binlog" in failed["LastFailureMessage"]
+
+
+def test_create_table_as_select_and_myisam(lab: Lab) -> None:
+    lab.orders(2)
+    task = lab.task().run()
+    lab.sql(
+        "CREATE TABLE {s}.copy (PRIMARY KEY (id)) AS SELECT id, status FROM {s}.orders",
+        "CREATE TABLE {s}.plain (id INT PRIMARY KEY) ENGINE = MyISAM",
+        "INSERT INTO {s}.plain VALUES (7)",
+    )
+    task.flush()
+    assert [(r["Op"], r["id"]) for r in lab.changes("copy")] == [("I", 1), ("I", 2)]
+    assert [r["id"] for r in lab.changes("plain")] == [7]
 
 
 def test_a_source_without_row_binlog_is_refused(lab: Lab) -> None:

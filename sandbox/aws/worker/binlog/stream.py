@@ -188,7 +188,7 @@ class BinlogStream:
         maps: dict[int, events.TableMap] = {}
         changes: list[Change] = []
         start: Position | None = None
-        standalone = False
+        began = False  # inside BEGIN … COMMIT, as opposed to a DDL on its own
         while not self._stopping.is_set():
             packet = self._connection._read_packet()
             data = packet.get_all_data()
@@ -213,22 +213,22 @@ class BinlogStream:
                     self._decode(decoder, kind, body, head.timestamp, changes)
             elif kind == events.MARIADB_GTID:
                 start = Position(file, head.end - head.size)
-                standalone = bool(body[12] & 1)
+                began = not body[12] & 1  # FL_STANDALONE
             elif kind in events.MYSQL_GTID:
-                start = Position(file, head.end - head.size)
+                start, began = Position(file, head.end - head.size), False
             elif kind == events.QUERY:
                 query = events.query(body)
                 word = query.sql.lstrip()[:9].upper()
                 if word.startswith("BEGIN"):
                     start = start or Position(file, head.end - head.size)
-                    standalone = False
+                    began = True
                 elif word.startswith(("COMMIT", "ROLLBACK")) and not word.startswith("ROLLBACK TO"):
                     committed = changes if word.startswith("COMMIT") else []
                     self._finish(start or end, end, head.timestamp, committed)
                     changes, start = [], None
                 elif not word.startswith("SAVEPOINT"):
                     self._ddl(query, start or Position(file, head.end - head.size), end, head.timestamp)
-                    if standalone or not changes:
+                    if not began:
                         self._position, start = end, None
             elif kind in (events.XID, events.XA_PREPARE):
                 self._finish(start or end, end, head.timestamp, changes)
@@ -238,6 +238,10 @@ class BinlogStream:
                     self._put(Progress(self._position))
             elif kind in events.UNREADABLE:
                 raise _Unreadable(f"The source's binlog has {events.UNREADABLE[kind]}, which AWS DMS does not capture.")
+            elif head.end and start is None:
+                # What a new file begins with, and MariaDB's own bookkeeping: nothing to do but pass it.
+                self._position = end
+                self._put(Progress(end))
 
     def _finish(self, start: Position, end: Position, time: int, changes: list[Change]) -> None:
         self._put(Transaction(start, end, time, changes) if changes else Progress(end))
