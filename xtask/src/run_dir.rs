@@ -41,17 +41,17 @@ impl RunDir {
 
     /// Ends the run. After a failure the logs stay; the next run removes them.
     pub(crate) fn close<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
-        if matches!(outcome, Ok(_) | Err(Error::Interrupted)) {
+        let logs = self.path.join("logs");
+        if matches!(outcome, Ok(_) | Err(Error::Interrupted)) || !logs.exists() {
             fs::remove_dir_all(&self.path).map_err(Error::file("remove", &self.path))?;
         } else {
-            say::note(format_args!("the sandbox's logs are in {}", self.keep_logs()?.display()));
+            self.keep_only(&logs)?;
+            say::note(format_args!("the sandbox's logs are in {}", logs.display()));
         }
         outcome
     }
 
-    /// Removes all but the logs.
-    fn keep_logs(&self) -> Result<PathBuf, Error> {
-        let logs = self.path.join("logs");
+    fn keep_only(&self, logs: &Path) -> Result<(), Error> {
         for entry in fs::read_dir(&self.path).map_err(Error::file("read", &self.path))?.flatten() {
             let path = entry.path();
             if path == logs {
@@ -60,7 +60,7 @@ impl RunDir {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(Error::file("remove", &path))?;
         }
-        Ok(logs)
+        Ok(())
     }
 }
 

@@ -33,14 +33,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let workspace = Workspace::find()?;
     let binaries = Binaries::build(&workspace, Scope::Programs)?;
     let dir = RunDir::new(&workspace, "docs")?;
-    let schema = schema(dir.path(), binaries.path("terraform-provider-databend")?)?;
-    let pages = reference::pages(&schema, &workspace.root.join("examples"))?;
-    if arguments.check {
-        check(&workspace.root, &pages)?;
-    } else {
-        write(&workspace.root, &pages)?;
-    }
-    dir.remove()
+    let schema =
+        binaries.path("terraform-provider-databend").and_then(|provider| schema(dir.path(), provider));
+    let pages = reference::pages(&dir.close(schema)?, &workspace.root.join("examples"))?;
+    if arguments.check { check(&workspace.root, &pages) } else { write(&workspace.root, &pages) }
 }
 
 /// `terraform providers schema -json`: what Terraform itself knows of the provider.
