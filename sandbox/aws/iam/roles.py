@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from moto.iam.exceptions import NotFoundException
 from moto.ec2.models import ec2_backends
+from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
 from . import policy
