@@ -131,7 +131,7 @@ impl WarehouseError {
         use databend_client::Error as Api;
         let statement = redact::name_of(sql);
         let unreachable =
-            |detail: &str| Self::Unreachable { address: address.to_owned(), detail: detail.to_owned() };
+            |detail: &str| Self::Unreachable { address: address.to_owned(), detail: cause(detail) };
         let unknown = |detail: &str| Self::OutcomeUnknown {
             statement: statement.clone(),
             detail: redact::message(sql, detail),
@@ -179,6 +179,11 @@ impl WarehouseError {
     }
 }
 
+/// The last link of the driver's chain of causes, which is the one that says something.
+fn cause(detail: &str) -> String {
+    detail.rsplit(" -> ").next().unwrap_or(detail).to_owned()
+}
+
 fn with_detail(message: &str, detail: Option<&str>) -> String {
     match detail {
         Some(detail) if !detail.is_empty() => format!("{message} ({detail})"),
@@ -208,7 +213,11 @@ mod tests {
                 .into(),
         ));
         assert!(error.is_surely_not_done(), "{error}");
-        assert!(error.to_string().starts_with("Databend at db:8000 cannot be reached: "), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "Databend at db:8000 cannot be reached: tcp connect error. Check that it runs, the host, port and sslmode of \
+             the DSN, and the network between"
+        );
     }
 
     #[test]

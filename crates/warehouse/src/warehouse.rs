@@ -55,9 +55,13 @@ impl Warehouse {
 
     /// Connects and logs in.
     pub async fn connect_with(dsn: &str, options: Options) -> Result<Self, WarehouseError> {
+        Self::open(Dsn::parse(dsn)?, options).await
+    }
+
+    async fn open(dsn: Dsn, options: Options) -> Result<Self, WarehouseError> {
         let warehouse = Self {
             inner: Arc::new(Inner {
-                dsn: Dsn::parse(dsn)?,
+                dsn,
                 idle: Mutex::new(Vec::new()),
                 permits: Arc::new(Semaphore::new(options.max_sessions.max(1))),
                 catalog: Catalog::default(),
@@ -66,6 +70,11 @@ impl Warehouse {
         let lent = retry(|| warehouse.lend(), WarehouseError::is_surely_not_done).await?;
         warehouse.give_back(lent);
         Ok(warehouse)
+    }
+
+    /// Another handle on the same Databend, with sessions of its own: what it does never waits for this one's.
+    pub async fn apart(&self, options: Options) -> Result<Self, WarehouseError> {
+        Self::open(self.inner.dsn.clone(), options).await
     }
 
     /// Where this Databend is, for messages.

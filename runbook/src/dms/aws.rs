@@ -6,7 +6,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_sdk_databasemigration::Client;
 use aws_sdk_databasemigration::config::Region;
-use aws_sdk_databasemigration::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_databasemigration::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_databasemigration::types::{
     Filter, ReplicationTask, StartReplicationTaskTypeValue, TableStatistics,
 };
@@ -131,7 +131,7 @@ fn sort<E>(call: &'static str, arn: &str, error: &SdkError<E>) -> DmsError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let everything = DisplayErrorContext(error).to_string();
+    let everything = causes(error);
     let Some(said) = error.as_service_error() else {
         // Missing credentials and regions show before anything is sent.
         let of_credentials =
@@ -159,6 +159,21 @@ where
         }
         _ => DmsError::Refused { call, detail },
     }
+}
+
+/// An error and what it comes from, one line each, without repetitions: the SDK's own form is for developers.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']).to_owned();
+        if !lines.iter().any(|said| said.contains(&line)) {
+            lines.push(line);
+        }
+        next = error.source();
+    }
+    lines.join(": ")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! An intent is written before each effect. After a kill, the intent says where to look; what is found there decides,
 //! never the journal alone. Where effect and record can be one transaction they are.
 
+mod identity;
 mod log;
 mod store;
 

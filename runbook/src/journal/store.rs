@@ -9,6 +9,7 @@ use miette::Diagnostic;
 use pipeline::sql::journal as sql;
 use warehouse::{Row, Warehouse, WarehouseError, code};
 
+use super::identity::Identities;
 use super::{Event, EventKind, IllegalEvent, Log, RunId, StepKey, StepName, StepState};
 
 /// How often a row is looked for whose INSERT got no answer, and how long between.
@@ -22,6 +23,7 @@ pub struct Journal {
     actor: String,
     next_seq: AtomicI64,
     log: Mutex<Log>,
+    identities: Mutex<Identities>,
 }
 
 /// A row that a transaction writes itself: its SQL, and how to find it.
@@ -96,6 +98,7 @@ impl Journal {
             actor,
             next_seq: AtomicI64::new(1),
             log: Mutex::new(Log::replay(events)?),
+            identities: Mutex::default(),
         })
     }
 
@@ -109,10 +112,16 @@ impl Journal {
         self.log().state(key)
     }
 
-    /// The last row that says the step is done, if the last row says so.
+    /// Says by which ids Databend knows a table's raw and ODS now. Rows about tables that had the same names and other
+    /// ids (before a `terraform destroy`, say) are history, and say nothing about these.
+    pub fn identify(&self, pipeline: &str, table: &str, ids: String) {
+        self.identities().set(pipeline, table, ids);
+    }
+
+    /// The last row that says the step is done, if the last row says so and is about the tables that exist now.
     pub fn done(&self, key: &StepKey) -> Option<Event> {
         match self.state(key) {
-            StepState::Done { event } => Some(*event),
+            StepState::Done { event } if self.identities().is_meant(&event) => Some(*event),
             _ => None,
         }
     }
@@ -147,6 +156,7 @@ impl Journal {
     /// The row that a transaction writes beside its effect.
     pub fn record(&self, key: &StepKey, detail: serde_json::Value) -> Result<Recorded, JournalError> {
         self.log().check(key, self.run, EventKind::Done)?;
+        let detail = self.identities().stamp(key, detail);
         let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
         let sql = self.insert(key, &[(seq, EventKind::Done, &detail)]);
         Ok(Recorded { sql, seq, key: key.clone(), detail })
@@ -168,9 +178,13 @@ impl Journal {
         events: &[(EventKind, serde_json::Value)],
     ) -> Result<(), JournalError> {
         // What may not be written is refused before it is.
+        let events: Vec<_> = events
+            .iter()
+            .map(|(kind, detail)| (*kind, self.identities().stamp(key, detail.clone())))
+            .collect();
         let mut trial = self.log().clone();
         let mut rows = Vec::new();
-        for (kind, detail) in events {
+        for (kind, detail) in &events {
             let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
             trial.apply(self.event(key, seq, *kind, detail.clone()))?;
             rows.push((seq, *kind, detail));
@@ -248,6 +262,10 @@ impl Journal {
             })
             .collect();
         sql::insert(&rows)
+    }
+
+    fn identities(&self) -> std::sync::MutexGuard<'_, Identities> {
+        self.identities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {

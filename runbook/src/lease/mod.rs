@@ -21,7 +21,7 @@ use miette::Diagnostic;
 use pipeline::sql::journal as sql;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use warehouse::{Row, Transaction, Warehouse, WarehouseError};
+use warehouse::{Options, Row, Transaction, Warehouse, WarehouseError};
 
 use crate::talk::Talk;
 pub(crate) use decide::LeaseRow;
@@ -96,8 +96,9 @@ impl Lease {
         let mut pipelines = pipelines.to_vec();
         pipelines.sort();
         let token = uuid::Uuid::new_v4().to_string();
-        let shared =
-            Arc::new(Shared { warehouse: warehouse.clone(), pipelines, token, rows: Mutex::new(()) });
+        // The heartbeat must never wait for a session that a long COPY has.
+        let warehouse = warehouse.apart(Options { max_sessions: 1 }).await.map_err(LeaseError::Warehouse)?;
+        let shared = Arc::new(Shared { warehouse, pipelines, token, rows: Mutex::new(()) });
         for pipeline in &shared.pipelines {
             if let Err(error) = shared.acquire_one(pipeline, holder, talk, cancel).await {
                 shared.give_back().await;

@@ -160,6 +160,8 @@ impl Manifest {
                 .map_err(|cause| ManifestError::Read { path: path.to_owned(), cause })?;
             return Self::parse(&text, &path.display().to_string());
         }
+        // Said in full, since "." tells nobody which folder it was.
+        let dir = &std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let text = terraform::show(dir).await?;
         Self::parse(&text, &format!("the Terraform state of {}", dir.display()))
     }

@@ -115,7 +115,11 @@ impl Step for FullLoad {
             // The poller looks at all tables at once.
             Some(_) => return Ok(Found::Needed),
         };
+        let broken = view
+            .table(&self.site.pipeline().source_schema, &self.site.pipeline().source_table)
+            .is_some_and(|table| table.progress() == TableProgress::Broken);
         Ok(match self.judge(&view) {
+            Err(error) if broken => return Err(error),
             Ok(Progress::Completed(table)) => {
                 let (summary, detail) = said(&table);
                 self.site.set_dms(Some(table));

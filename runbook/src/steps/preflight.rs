@@ -4,6 +4,7 @@ use pipeline::Pipeline;
 use warehouse::catalog::Snapshot;
 
 use super::StepError;
+use crate::journal::Journal;
 use crate::manifest::{Chain, ChainTable};
 
 const APPLY: &str = "run `terraform apply`: it makes what is missing and mends what was changed by hand";
@@ -58,6 +59,15 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
         }
     }
     problems
+}
+
+/// Tells the journal which tables it is about: what it says of others that had the same names does not count.
+pub fn identify(journal: &Journal, snapshot: &Snapshot, chain: &Chain) {
+    for table in &chain.tables {
+        let id = |name| snapshot.table(&name).map_or(0, |table| table.id);
+        let (raw, ods) = (id(table.pipeline.raw()), id(table.pipeline.ods()));
+        journal.identify(&chain.name, &table.pipeline.source(), format!("{raw}/{ods}"));
+    }
 }
 
 /// The tasks that would work on a table while it is being filled.

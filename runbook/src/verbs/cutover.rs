@@ -173,6 +173,7 @@ impl ChainWork {
         if let Some(problem) = steps::chain_problems(&snapshot, &self.chain).into_iter().next() {
             return Err(problem);
         }
+        steps::identify(&self.context.journal, &snapshot, &self.chain);
         let start = steps::StartDms { chain: self.chain.name.clone(), arn: self.arn.clone() };
         outcome.steps.push(steps::run(&start, &self.context, bar).await?);
 

@@ -10,6 +10,7 @@ use warehouse::catalog::Snapshot;
 use super::Setup;
 use super::cutover::CutoverError;
 use super::setup::actor;
+use crate::dms::DmsError;
 use crate::journal::{Journal, RunId, StepName};
 use crate::manifest::{Chain, ChainTable};
 use crate::output::{Exit, Output};
@@ -82,6 +83,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     async fn plan(mut self) -> Result<(), StepError> {
         let name = &self.chain.name;
+        steps::identify(&self.context.journal, self.snapshot, self.chain);
         for problem in steps::chain_problems(self.snapshot, self.chain) {
             self.blocked(String::new(), StepName::ResumeTasks, &problem);
         }
@@ -167,7 +169,7 @@ impl Planner<'_> {
                     return Ok(());
                 }
                 Ok(Found::Needed) => {}
-                Err(problem @ (StepError::Finding { .. } | StepError::Dms(_))) => {
+                Err(problem @ (StepError::Finding { .. } | StepError::Dms(DmsError::NotFound { .. }))) => {
                     self.blocked(key.table, key.step, &problem);
                     return Ok(());
                 }

@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use miette::Diagnostic;
-use warehouse::{Warehouse, WarehouseError};
+use warehouse::{Options, Warehouse, WarehouseError};
 
 use crate::cli::Global;
 use crate::config::{Config, ConfigError};
 use crate::dms::{AwsDms, Dms};
 use crate::manifest::{Manifest, ManifestError};
 use crate::talk::Talk;
+
+/// Sessions that the work on one table uses at the same time, at most.
+const SESSIONS_PER_TABLE: usize = 4;
 
 /// What every verb has.
 pub struct Setup {
@@ -70,7 +73,10 @@ impl Setup {
         let manifest =
             Manifest::load(&global.dir, global.manifest.as_deref()).await?.select(&global.tables)?;
         let dsn = global.dsn.clone().filter(|dsn| !dsn.trim().is_empty()).ok_or(SetupError::NoDsn)?;
-        let warehouse = Warehouse::connect(&dsn).await?;
+        // A table asks several questions at once, and the chain has its own.
+        let options =
+            Options { max_sessions: config.parallel_tables * SESSIONS_PER_TABLE + SESSIONS_PER_TABLE };
+        let warehouse = Warehouse::connect_with(&dsn, options).await?;
         Ok(Self { global, config, manifest, warehouse, talk })
     }
 

@@ -13,7 +13,7 @@ const SYSTEM_DATABASES: &str = "'system', 'information_schema'";
 /// Every table, view and stream, with the options as Databend prints them.
 pub fn tables() -> String {
     format!(
-        "SELECT database, name, engine, table_option, cluster_by, comment FROM system.tables \
+        "SELECT database, name, table_id, engine, table_option, cluster_by, comment FROM system.tables \
          WHERE catalog = 'default' AND database NOT IN ({SYSTEM_DATABASES})"
     )
 }

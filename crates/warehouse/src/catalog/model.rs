@@ -14,6 +14,8 @@ pub struct TableInfo {
     pub database: String,
     /// Table, letter by letter.
     pub name: String,
+    /// Its id: another table under the same name has another one.
+    pub id: u64,
     /// `FUSE`, `VIEW`, `STREAM` …
     pub engine: String,
     /// Table options, names in lower case, values as Databend prints them.

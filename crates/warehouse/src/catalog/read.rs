@@ -117,6 +117,7 @@ fn table(row: &Row, columns: Vec<ColumnInfo>) -> Result<TableInfo, WarehouseErro
     Ok(TableInfo {
         database: row.get("database")?,
         name: row.get("name")?,
+        id: row.get_or_default("table_id")?,
         engine: row.get_or_default("engine")?,
         options: options::parse(&row.get_or_default::<String>("table_option")?),
         cluster_by: row.get_or_default("cluster_by")?,

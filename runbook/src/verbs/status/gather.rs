@@ -13,7 +13,7 @@ use super::model::{ChainStatus, Counts, TableStatus, TaskStatus, Unfit};
 use crate::dms::{Dms, View, look};
 use crate::journal::{Journal, StepName};
 use crate::manifest::{Chain, ChainTable};
-use crate::steps::{Backlog, OdsCounts, RawCounts, Site, StepError, table_problems};
+use crate::steps::{Backlog, OdsCounts, RawCounts, Site, StepError, identify, table_problems};
 use crate::verbs::Setup;
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
@@ -27,6 +27,7 @@ pub(super) async fn chain(
     journal: &Journal,
     snapshot: &Snapshot,
 ) -> Result<ChainStatus, StepError> {
+    identify(journal, snapshot, chain);
     let seen = match (dms, &chain.dms_task_arn) {
         (Some(dms), Some(arn)) => Some(look(dms.as_ref(), arn).await),
         _ => None,
