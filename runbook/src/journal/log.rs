@@ -49,14 +49,13 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log that these rows tell, in their order. A row that was written twice, because the first answer was lost,
-    /// counts once.
-    pub fn replay(events: impl IntoIterator<Item = Event>) -> Result<Self, IllegalEvent> {
+    /// The log that these rows tell, in their order, and the rows that do not belong there. A row that was written twice,
+    /// because the first answer was lost, counts once. A row that cannot follow the one before it does not count: a run
+    /// that lost its lease while it was stopped may write one before it notices.
+    pub fn replay(events: impl IntoIterator<Item = Event>) -> (Self, Vec<IllegalEvent>) {
         let mut log = Self::default();
-        for event in events {
-            log.apply(event)?;
-        }
-        Ok(log)
+        let illegal = events.into_iter().filter_map(|event| log.apply(event).err()).collect();
+        (log, illegal)
     }
 
     /// Where a step stands.
@@ -121,6 +120,12 @@ mod tests {
         }
     }
 
+    fn told(events: impl IntoIterator<Item = Event>) -> Log {
+        let (log, illegal) = Log::replay(events);
+        assert_eq!(illegal, []);
+        log
+    }
+
     fn reason(log: &Log, run: RunId, kind: EventKind) -> String {
         log.check(&key(), run, kind).unwrap_err().reason
     }
@@ -128,7 +133,7 @@ mod tests {
     #[test]
     fn intent_then_done() {
         let run = RunId::new();
-        let log = Log::replay([event(run, 1, EventKind::Intent), event(run, 2, EventKind::Done)]).unwrap();
+        let log = told([event(run, 1, EventKind::Intent), event(run, 2, EventKind::Done)]);
         assert!(matches!(log.state(&key()), StepState::Done { .. }));
     }
 
@@ -136,7 +141,7 @@ mod tests {
     fn nothing_is_done_without_an_intent() {
         let run = RunId::new();
         assert_eq!(reason(&Log::default(), run, EventKind::Done), "no intent was written before");
-        let done = Log::replay([event(run, 1, EventKind::Intent), event(run, 2, EventKind::Done)]).unwrap();
+        let done = told([event(run, 1, EventKind::Intent), event(run, 2, EventKind::Done)]);
         assert_eq!(reason(&done, run, EventKind::Done), "no intent was written before");
         assert_eq!(reason(&done, run, EventKind::Failed), "no intent was written before");
     }
@@ -144,7 +149,7 @@ mod tests {
     #[test]
     fn a_run_does_not_answer_for_another() {
         let (killed, next) = (RunId::new(), RunId::new());
-        let mut log = Log::replay([event(killed, 1, EventKind::Intent)]).unwrap();
+        let mut log = told([event(killed, 1, EventKind::Intent)]);
         assert_eq!(reason(&log, next, EventKind::Done), format!("the intent is that of run {killed}"));
         log.apply(event(next, 1, EventKind::Intent)).unwrap();
         assert_eq!(reason(&log, killed, EventKind::Done), format!("the intent is that of run {next}"));
@@ -154,7 +159,7 @@ mod tests {
     #[test]
     fn an_intent_is_not_written_twice_by_one_run() {
         let run = RunId::new();
-        let log = Log::replay([event(run, 1, EventKind::Intent)]).unwrap();
+        let log = told([event(run, 1, EventKind::Intent)]);
         assert_eq!(reason(&log, run, EventKind::Intent), "this run has already written its intent");
     }
 
@@ -162,7 +167,7 @@ mod tests {
     fn after_a_failure_or_when_the_world_changed_back_it_begins_again() {
         let run = RunId::new();
         for outcome in [EventKind::Failed, EventKind::Done] {
-            let mut log = Log::replay([event(run, 1, EventKind::Intent), event(run, 2, outcome)]).unwrap();
+            let mut log = told([event(run, 1, EventKind::Intent), event(run, 2, outcome)]);
             log.apply(event(run, 3, EventKind::Intent)).unwrap();
             assert_eq!(log.state(&key()), StepState::Intended { by: run });
         }
@@ -172,7 +177,20 @@ mod tests {
     fn a_row_that_was_written_twice_counts_once() {
         let run = RunId::new();
         let (intent, done) = (event(run, 1, EventKind::Intent), event(run, 2, EventKind::Done));
-        Log::replay([intent.clone(), intent, done.clone(), done]).unwrap();
+        told([intent.clone(), intent, done.clone(), done]);
+    }
+
+    #[test]
+    fn rows_of_a_run_that_lost_its_lease_do_not_count() {
+        let (paused, next) = (RunId::new(), RunId::new());
+        let (log, illegal) = Log::replay([
+            event(paused, 1, EventKind::Intent),
+            event(next, 1, EventKind::Intent),
+            event(paused, 2, EventKind::Failed),
+            event(next, 2, EventKind::Done),
+        ]);
+        assert_eq!(illegal.len(), 1);
+        assert!(matches!(log.state(&key()), StepState::Done { event } if event.run_id == next));
     }
 
     #[test]

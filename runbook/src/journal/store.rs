@@ -48,10 +48,10 @@ pub enum JournalError {
         /// Why.
         cause: WarehouseError,
     },
-    /// The rows contradict one another.
+    /// A row that cannot follow the ones before it, and was not written.
     #[error(transparent)]
     #[diagnostic(help(
-        "somebody changed the table databend_cdc.journal by hand, or two runs worked at the same time; delete the rows of this step from it and run again: what exists is inspected anew"
+        "that is a defect of the runbook; run the same command again, it looks at what exists"
     ))]
     Illegal(#[from] IllegalEvent),
     /// A row says something that this version does not know.
@@ -92,12 +92,16 @@ impl Journal {
             Err(cause) => return Err(JournalError::Warehouse { action: "read", cause }),
         };
         let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
+        let (log, illegal) = Log::replay(events);
+        for event in illegal {
+            tracing::warn!("{event}; that row of databend_cdc.journal does not count");
+        }
         Ok(Self {
             warehouse: warehouse.clone(),
             run,
             actor,
             next_seq: AtomicI64::new(1),
-            log: Mutex::new(Log::replay(events)?),
+            log: Mutex::new(log),
             identities: Mutex::default(),
         })
     }

@@ -3,33 +3,27 @@
 use std::sync::Arc;
 
 use pipeline::sql::journal as sql;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{HEARTBEAT, LeaseRow, Shared, TIME_TO_LIVE};
 
-/// Renews every [`HEARTBEAT`]. Cancels `lost` when another run has the lease, or when no renewal got through for as long
-/// as a lease lives: then another run may have it.
+/// Renews every [`HEARTBEAT`]. Cancels `lost` when another run has the lease. A renewal that does not get through is no
+/// such thing: Databend may only be slow, and if another run does take the lease, the fence around what must not be done
+/// twice holds.
 pub(super) async fn run(shared: Arc<Shared>, stop: CancellationToken, lost: CancellationToken) {
-    let mut renewed = Instant::now();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
-        let attempt = Instant::now();
         match renew(&shared).await {
-            Ok(true) => renewed = attempt,
+            Ok(true) => {}
             Ok(false) => {
                 tracing::debug!("the lease belongs to another run");
                 lost.cancel();
                 return;
             }
             Err(error) => tracing::debug!(%error, "the lease was not renewed"),
-        }
-        if renewed.elapsed() > TIME_TO_LIVE {
-            lost.cancel();
-            return;
         }
     }
 }
