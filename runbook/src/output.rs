@@ -2,9 +2,12 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::talk::colour;
+
+/// How wide a table is at most where there is no terminal to ask.
+const WIDTH: u16 = 160;
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,12 @@ impl Output {
     pub fn table(self, header: &[&str]) -> Table {
         let mut table = Table::new();
         table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(header);
-        if !colour(std::io::stdout().is_terminal()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        let terminal = std::io::stdout().is_terminal();
+        if !terminal {
+            table.set_width(WIDTH);
+        }
+        if !colour(terminal) {
             table.force_no_tty();
         }
         table

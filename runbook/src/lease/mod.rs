@@ -53,7 +53,7 @@ struct Shared {
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
 pub enum LeaseError {
     /// Somebody else works on the pipeline.
-    #[error("{holder} works on pipeline {pipeline} since {since} UTC, and is alive")]
+    #[error("{holder} works on pipeline {pipeline} since {}, and is alive", since.format("%Y-%m-%d %H:%M:%S UTC"))]
     #[diagnostic(help("wait for that run to end, or end it; its lease then expires within {} seconds", TIME_TO_LIVE.as_secs()))]
     Held {
         /// The pipeline.

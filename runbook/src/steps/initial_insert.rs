@@ -21,7 +21,7 @@ use crate::lease::FencedError;
 use crate::talk::Bar;
 
 /// How often the transaction is tried: others may write to the same tables, or answers may be lost.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 20;
 /// How long a COMMIT without an answer may take to show.
 const LOOKS: u32 = 20;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -148,7 +148,7 @@ impl Step for InitialInsert {
                 }
             });
             bar.say(&format!("initial-insert: attempt {attempt} of {ATTEMPTS} did not commit, trying again"));
-            context.pause(Duration::from_millis(300 * u64::from(attempt))).await?;
+            context.pause(Duration::from_millis(250 * u64::from(attempt.min(20)))).await?;
         }
         Err(last.map_or(StepError::Interrupted, StepError::Warehouse))
     }

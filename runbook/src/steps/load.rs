@@ -14,7 +14,7 @@ use crate::journal::{StepKey, StepName};
 use crate::talk::Bar;
 
 /// How often a COPY is begun whose answer was lost, and how long its effect is waited for each time.
-const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 8;
 const EFFECT_WITHIN: Duration = Duration::from_secs(15);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 

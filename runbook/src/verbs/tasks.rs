@@ -6,8 +6,10 @@ use tokio_util::sync::CancellationToken;
 use warehouse::chain::{self, Change};
 
 use super::Setup;
+use super::setup::actor;
+use crate::journal::{Journal, RunId, StepName};
 use crate::output::{Exit, Output};
-use crate::steps::{StepError, chain_problems};
+use crate::steps::{Site, StepError, chain_problems, identify};
 
 #[derive(Serialize)]
 struct ChainChanges {
@@ -34,7 +36,19 @@ pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepE
 pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
     let mut all = Vec::new();
     let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
+    let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
+    let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
     for chain in &setup.manifest.chains {
+        identify(&journal, &snapshot, chain);
+        for table in chain.selected() {
+            let site = Site::new(&chain.name, "", table.clone());
+            if journal.done(&site.key(StepName::CompareOds)).is_none() {
+                setup.talk.line(&format!(
+                    "{}: not cut over; its merge task will fill ODS without the comparisons that `runbook cutover` makes",
+                    table.pipeline.source()
+                ));
+            }
+        }
         if let Some(problem) = chain_problems(&snapshot, chain).into_iter().next() {
             return Err(problem);
         }

@@ -10,12 +10,17 @@
 //! - A table that cannot be cut over does not hold up the others. Only a table whose files cannot be copied does: the
 //!   load task would fail on it again and again, and with it every merge behind.
 
+mod outcome;
+mod table;
+
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use warehouse::catalog::Snapshot;
+
+use outcome::{ChainOutcome, TableOutcome, print};
+use table::TableWork;
 
 use super::Setup;
 use super::setup::{SetupError, actor};
@@ -23,36 +28,10 @@ use crate::dms::Watch;
 use crate::journal::{Journal, RunId, StepName};
 use crate::lease::Lease;
 use crate::manifest::{Chain, ChainTable};
-use crate::output::{Exit, Output};
+use crate::output::Exit;
 use crate::report::{explain, explain_on};
-use crate::steps::{self, Context, Site, Step, StepError, StepReport};
+use crate::steps::{self, Context, Site, StepError};
 use crate::talk::{Bar, Talk, confirm};
-
-/// What came of one table.
-#[derive(Debug, Serialize)]
-struct TableOutcome {
-    source: String,
-    ods: String,
-    ok: bool,
-    steps: Vec<StepReport>,
-    /// The step that failed.
-    failed: Option<StepName>,
-    error: Option<String>,
-    help: Option<String>,
-    #[serde(skip)]
-    ends_the_run: bool,
-}
-
-/// What came of one chain.
-#[derive(Debug, Serialize)]
-struct ChainOutcome {
-    chain: String,
-    ok: bool,
-    steps: Vec<StepReport>,
-    tables: Vec<TableOutcome>,
-    error: Option<String>,
-    help: Option<String>,
-}
 
 /// Runs the cutover of all chains, each on its own.
 pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, CutoverError> {
@@ -160,7 +139,9 @@ impl ChainWork {
             }
             Err(error) => {
                 outcome.ok = false;
-                explain_on(&bar, &error);
+                if !matches!(error, StepError::Interrupted) {
+                    explain_on(&bar, &error);
+                }
                 (outcome.error, outcome.help) = explain(&error);
                 bar.end("not cut over");
             }
@@ -270,154 +251,4 @@ impl ChainWork {
         };
         self.chain.tables.iter().filter(|table| ok(table)).cloned().collect()
     }
-}
-
-struct TableWork {
-    chain: Chain,
-    site: Arc<Site>,
-    watch: Arc<Watch>,
-    context: Arc<Context>,
-    snapshot: Arc<Snapshot>,
-    limit: Arc<Semaphore>,
-    bar: Bar,
-}
-
-impl TableWork {
-    async fn run(self) -> TableOutcome {
-        let pipeline = self.site.pipeline().clone();
-        let mut outcome = TableOutcome {
-            source: pipeline.source(),
-            ods: pipeline.ods().plain(),
-            ok: true,
-            steps: Vec::new(),
-            failed: None,
-            error: None,
-            help: None,
-            ends_the_run: false,
-        };
-        let mut at = None;
-        match self.work(&mut outcome.steps, &mut at).await {
-            Ok(()) => self.bar.end("filled and compared"),
-            Err(error) => {
-                outcome.ok = false;
-                outcome.failed = at;
-                outcome.ends_the_run = error.ends_the_run();
-                explain_on(&self.bar, &error);
-                (outcome.error, outcome.help) = explain(&error);
-                self.bar.end(&at.map_or_else(|| "not begun".to_owned(), |step| format!("failed at {step}")));
-            }
-        }
-        outcome
-    }
-
-    async fn work(&self, reports: &mut Vec<StepReport>, at: &mut Option<StepName>) -> Result<(), StepError> {
-        if let Some(problem) = steps::table_problems(&self.snapshot, self.site.pipeline()).into_iter().next()
-        {
-            return Err(problem);
-        }
-        if let Some(report) = self.finished().await? {
-            self.bar.keep(&format!("already cut over: {}", report.summary));
-            reports.push(report);
-            return Ok(());
-        }
-        self.refuse_running_tasks().await?;
-        // Waiting for DMS needs no place among the few; the work on Databend does.
-        let full_load = steps::FullLoad { site: self.site.clone(), watch: Some(self.watch.clone()) };
-        *at = Some(StepName::FullLoad);
-        reports.push(steps::run(&full_load, &self.context, &self.bar).await?);
-        let _place = self.limit.acquire().await.map_err(|_| StepError::Interrupted)?;
-        let rest: [Box<dyn Step>; 4] = [
-            Box::new(steps::Load { site: self.site.clone() }),
-            Box::new(steps::CompareRaw { site: self.site.clone() }),
-            Box::new(steps::InitialInsert { site: self.site.clone() }),
-            Box::new(steps::CompareOds { site: self.site.clone() }),
-        ];
-        for step in rest {
-            *at = Some(step.key().step);
-            reports.push(steps::run(step.as_ref(), &self.context, &self.bar).await?);
-        }
-        Ok(())
-    }
-
-    /// Whether an earlier run has finished this table, and it still looks so.
-    async fn finished(&self) -> Result<Option<StepReport>, StepError> {
-        let Some(event) = self.context.journal.done(&self.site.key(StepName::CompareOds)) else {
-            return Ok(None);
-        };
-        let ods = steps::OdsCounts::count(&self.context.warehouse, self.site.pipeline()).await?;
-        if ods.doubled() > 0 {
-            // Says so, with the keys.
-            let look = steps::InitialInsert { site: self.site.clone() };
-            look.inspect(&self.context).await?;
-        }
-        if ods.total == 0 {
-            let raw = steps::RawCounts::count(&self.context.warehouse, self.site.pipeline()).await?;
-            if raw.total > raw.unmergeable {
-                self.bar.keep("ODS has been emptied since it was cut over, filling it again");
-                return Ok(None);
-            }
-        }
-        Ok(Some(StepReport {
-            step: StepName::CompareOds,
-            already: true,
-            summary: format!(
-                "at {} UTC by {}; ODS has {} rows",
-                event.at.format("%Y-%m-%d %H:%M:%S"),
-                event.actor,
-                ods.total
-            ),
-            detail: event.detail,
-        }))
-    }
-
-    /// A table is filled while nobody else works on it.
-    async fn refuse_running_tasks(&self) -> Result<(), StepError> {
-        let running = steps::running_tasks(&self.snapshot, &self.chain, &self.site.table);
-        if running.is_empty() {
-            return Ok(());
-        }
-        let look = steps::InitialInsert { site: self.site.clone() };
-        if let steps::Found::Done(..) = look.inspect(&self.context).await? {
-            return Ok(());
-        }
-        Err(StepError::finding(
-            format!(
-                "{} is not cut over, but {} would work on it: running already",
-                self.site.pipeline().source(),
-                running.join(" and ")
-            ),
-            "run `runbook suspend`, wait until runs under way have ended, then run this again; it resumes the tasks at the end",
-        ))
-    }
-}
-
-fn print(setup: &Setup, run: RunId, outcomes: &[ChainOutcome]) {
-    let output = Output::new(setup.global.json);
-    if setup.global.json {
-        output.json(&serde_json::json!({ "run_id": run, "chains": outcomes }));
-        return;
-    }
-    let mut table = output.table(&["chain", "table", "ODS", "state", ""]);
-    for chain in outcomes {
-        for outcome in &chain.tables {
-            let (state, last) = match (&outcome.failed, &outcome.error) {
-                (_, None) => (
-                    "cut over".to_owned(),
-                    outcome.steps.last().map(|s| s.summary.clone()).unwrap_or_default(),
-                ),
-                (Some(step), Some(error)) => (format!("failed at {step}"), error.clone()),
-                (None, Some(error)) => ("not begun".to_owned(), error.clone()),
-            };
-            table.add_row([chain.chain.clone(), outcome.source.clone(), outcome.ods.clone(), state, last]);
-        }
-        let (state, last) = match &chain.error {
-            None if chain.ok => {
-                ("running".to_owned(), chain.steps.last().map(|s| s.summary.clone()).unwrap_or_default())
-            }
-            None => ("partly running".to_owned(), String::new()),
-            Some(error) => ("failed".to_owned(), error.clone()),
-        };
-        table.add_row([chain.chain.clone(), "(tasks)".to_owned(), String::new(), state, last]);
-    }
-    output.print(&table);
 }
