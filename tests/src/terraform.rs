@@ -32,10 +32,12 @@ pub struct TerraformDir {
 impl TerraformDir {
     /// An empty folder.
     pub fn new(sandbox: &Sandbox) -> Result<Self, Error> {
+        // In the sandbox's folder, so that it goes with it even when this program is killed.
+        let parent = sandbox.terraform_config.parent().map_or_else(std::env::temp_dir, Path::to_owned);
         let dir = tempfile::Builder::new()
             .prefix("terraform-")
-            .tempdir()
-            .map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+            .tempdir_in(&parent)
+            .map_err(|source| Error::File { path: parent, source })?;
         let variables =
             sandbox.variables().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(Self { dir, variables })
