@@ -6,6 +6,7 @@ these tables too, only empty or refused: their columns are asked of it, and so a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -85,15 +86,20 @@ class SystemTable:
 
     def _file(self, rows: list[list[Any]]) -> Path:
         """Thousands of VALUES take the engine seconds to parse; the same rows in a file do not."""
-        for old in self._files.iterdir():
-            if time.time() - old.stat().st_mtime > _FILE_SECONDS:
-                old.unlink(missing_ok=True)
+        self._forget_old_files()
         columns = {
             f"c{at}": pa.array([row[at] for row in rows], column.arrow) for at, column in enumerate(self.columns)
         }
         file = self._files / f"{uuid.uuid4().hex}.parquet"
         pq.write_table(pa.table(columns), file)
         return file
+
+    def _forget_old_files(self) -> None:
+        for old in self._files.iterdir():
+            # Another session's statement may remove it first.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - old.stat().st_mtime > _FILE_SECONDS:
+                    old.unlink()
 
 
 def without_hidden(database: str | None, table: str) -> str | None:
