@@ -10,10 +10,13 @@ use crate::catalog::Catalog;
 use crate::session::Session;
 use crate::{Dsn, Row, Transaction, WarehouseError};
 
-/// How often a statement is tried that surely did nothing, or that only reads.
-const ATTEMPTS: u32 = 5;
-/// The first pause between attempts; each next one is twice as long.
+/// How often a statement is tried that surely did nothing, or that only reads: for about ten seconds.
+const ATTEMPTS: u32 = 8;
+/// How often the first connection is tried: who mistyped a host wants to know soon.
+const CONNECT_ATTEMPTS: u32 = 5;
+/// The first pause between attempts; each next one is twice as long, up to the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How a [`Warehouse`] behaves.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +70,7 @@ impl Warehouse {
                 catalog: Catalog::default(),
             }),
         };
-        let lent = retry(|| warehouse.lend(), WarehouseError::is_surely_not_done).await?;
+        let lent = retry(CONNECT_ATTEMPTS, || warehouse.lend(), WarehouseError::is_surely_not_done).await?;
         warehouse.give_back(lent);
         Ok(warehouse)
     }
@@ -90,7 +93,7 @@ impl Warehouse {
     /// Runs a statement that only reads. It is repeated when its answer is lost.
     pub async fn query(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         let lost = |error: &WarehouseError| error.is_surely_not_done() || error.is_outcome_unknown();
-        retry(|| self.run(sql), lost).await
+        retry(ATTEMPTS, || self.run(sql), lost).await
     }
 
     /// Runs a statement that only reads and answers with one row.
@@ -104,18 +107,21 @@ impl Warehouse {
     /// Runs a statement that changes something. It is repeated only where it surely did nothing: a lost answer comes
     /// back as [`WarehouseError::OutcomeUnknown`], and the caller has to look.
     pub async fn execute(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
-        retry(|| self.run(sql), WarehouseError::is_surely_not_done).await
+        retry(ATTEMPTS, || self.run(sql), WarehouseError::is_surely_not_done).await
     }
 
     /// Runs a statement that does no harm when it is done twice (`CREATE … IF NOT EXISTS`, `ALTER TASK … RESUME`), and
-    /// repeats it when its answer is lost.
+    /// repeats it when its answer is lost or another writer was faster.
     pub async fn execute_idempotent(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
-        self.query(sql).await
+        let curable = |error: &WarehouseError| {
+            error.is_surely_not_done() || error.is_outcome_unknown() || error.is_conflict()
+        };
+        retry(ATTEMPTS, || self.run(sql), curable).await
     }
 
     /// Starts a transaction on a session of its own.
     pub async fn begin(&self) -> Result<Transaction, WarehouseError> {
-        let lent = retry(|| self.lend(), WarehouseError::is_surely_not_done).await?;
+        let lent = retry(ATTEMPTS, || self.lend(), WarehouseError::is_surely_not_done).await?;
         Transaction::begin(self.clone(), lent).await
     }
 
@@ -150,16 +156,17 @@ impl Warehouse {
 
 /// Repeats `attempt` with growing pauses while its error is one that repeating may cure.
 async fn retry<T, F: Future<Output = Result<T, WarehouseError>>>(
+    attempts: u32,
     mut attempt: impl FnMut() -> F,
     curable: impl Fn(&WarehouseError) -> bool,
 ) -> Result<T, WarehouseError> {
     let mut pause = FIRST_PAUSE;
-    for left in (0..ATTEMPTS).rev() {
+    for left in (0..attempts).rev() {
         match attempt().await {
             Err(error) if left > 0 && curable(&error) => {
                 tracing::debug!(target: "databend", %error, attempts_left = left, "trying again");
                 tokio::time::sleep(pause).await;
-                pause *= 2;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
             result => return result,
         }
@@ -185,6 +192,7 @@ mod tests {
         tokio::time::pause();
         let count = AtomicU32::new(0);
         let result: Result<(), _> = retry(
+            ATTEMPTS,
             || {
                 count.fetch_add(1, Ordering::SeqCst);
                 async { Err(error()) }
