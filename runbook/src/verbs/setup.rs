@@ -72,6 +72,12 @@ impl Setup {
         let config = Config::load(global.config.as_deref(), folder)?;
         let manifest =
             Manifest::load(&global.dir, global.manifest.as_deref()).await?.select(&global.tables)?;
+        for table in &manifest.unchained {
+            talk.line(&format!(
+                "{}: left out, since no databend_cdc_task_chain has its pipeline in `tables`",
+                table.source()
+            ));
+        }
         let dsn = global.dsn.clone().filter(|dsn| !dsn.trim().is_empty()).ok_or(SetupError::NoDsn)?;
         // A table asks several questions at once, and the chain has its own.
         let options =
