@@ -154,12 +154,7 @@ impl Met {
 }
 
 /// Serves one connection of the program, one request after the other.
-async fn pass_on(
-    mut client: TcpStream,
-    target: &str,
-    rules: &Rules,
-    passed: &Passed,
-) -> std::io::Result<()> {
+async fn pass_on(mut client: TcpStream, target: &str, rules: &Rules, passed: &Passed) -> std::io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
     let (mut from_client, mut from_server) = (Vec::new(), Vec::new());
     while let Some(request) = message(&mut client, &mut from_client).await? {
