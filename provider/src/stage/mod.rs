@@ -12,6 +12,8 @@ use tfplugin::{
     Schema, SoFar, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 
+use warehouse::Warehouse;
+
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
 use model::StageModel;
@@ -38,6 +40,9 @@ impl StageResource {
         let model: StageModel = from_value(config)?;
         let stage = model.stage()?;
         let failed = |error| from_warehouse(&format!("Stage {} could not be made", stage.name), &error);
+        if !replace {
+            refuse_existing(&warehouse, &stage.name).await?;
+        }
         let text = if replace { sql::replace_stage(&stage) } else { sql::create_stage(&stage) };
         let made = warehouse.execute(&text).await;
         warehouse.catalog().invalidate();
@@ -67,6 +72,21 @@ impl StageResource {
         }
         Ok(ApplyResponse::new(planned.clone()))
     }
+}
+
+/// Fails if there is a stage of this name: it is somebody's.
+async fn refuse_existing(warehouse: &Warehouse, name: &str) -> Result<(), Diagnostic> {
+    let seen = warehouse
+        .catalog()
+        .snapshot(warehouse)
+        .await
+        .map_err(|error| from_warehouse("The stages could not be read", &error))?;
+    if seen.stage(name).is_none() {
+        return Ok(());
+    }
+    Err(Diagnostic::error("Already there").at("name").detail(format!(
+        "Stage {name} exists in Databend and is not in Terraform's state. To take it over, run: terraform import <address> {name}. To make a new one, choose another name."
+    )))
 }
 
 #[async_trait]

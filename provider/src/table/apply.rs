@@ -68,13 +68,13 @@ pub(super) async fn ensure(
     let added = match &ods {
         None => {
             step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
-            false
+            true
         }
         Some(ods) => step.mend_ods(table, ods).await?,
     };
     made.ods = true;
     told(made);
-    // What a new stream does not show, and what a new column did not have, is in raw.
+    // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
     if raw.is_some() && (anew || added) {
         step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
     }

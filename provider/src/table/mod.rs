@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use pipeline::sql::TableName;
 use pipeline::table::Table;
-use serde::{Deserialize, Serialize};
 use tfplugin::{
     ApplyResponse, Attr, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    ImportRequest, ImportResponse, PlanRequest, PlanResponse, Private, ReadRequest, ReadResponse, Resource,
-    Schema, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
+    ImportRequest, ImportResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
+    UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 
 use crate::connection::Connection;
@@ -25,13 +24,6 @@ use model::TableModel;
 /// The resource.
 pub(crate) struct TableResource {
     connection: Arc<Connection>,
-}
-
-/// Private state of a table whose making was broken off. Terraform will destroy and make it again, which deletion
-/// protection must not stand in the way of: nothing was ever loaded into it.
-#[derive(Debug, Serialize, Deserialize)]
-struct HalfMade {
-    half_made: bool,
 }
 
 impl TableResource {
@@ -54,6 +46,10 @@ impl Resource for TableResource {
         let config: TableModel = from_value(&request.config)?;
         let mut model = config.clone();
         model.fill_defaults(&config);
+        if model.stage.is_unknown() {
+            // Usually another resource's name, unknown before the plan. Nothing that is checked here hangs on it.
+            model.stage = Attr::Known(String::new());
+        }
         match model.table() {
             Ok(_) => Ok(Diagnostics::new()),
             Err(wrong) => Ok(wrong),
@@ -83,14 +79,13 @@ impl Resource for TableResource {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
         apply::refuse_existing(&warehouse, &table).await?;
-        let half_made = Private::from_json(&HalfMade { half_made: true })?;
         apply::ensure(ctx, &warehouse, &table, |made| {
             if let Ok(state) = to_value(&so_far(&model, made)) {
-                request.so_far.set_with_private(state, half_made.clone());
+                request.so_far.set(state);
             }
         })
         .await?;
-        Ok(ApplyResponse { private: Some(Private::default()), ..ApplyResponse::new(to_value(&model)?) })
+        Ok(ApplyResponse::new(to_value(&model)?))
     }
 
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
@@ -103,8 +98,7 @@ impl Resource for TableResource {
     async fn delete(&self, ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let model: TableModel = from_value(&request.state)?;
-        let half_made = request.private.to_json::<HalfMade>()?.is_some();
-        if model.deletion_protection != Attr::Known(false) && !half_made {
+        if model.deletion_protection != Attr::Known(false) {
             return Err(plan::protected(&model).into());
         }
         let (Some(raw), Some(ods)) = (model.raw_name(), model.ods_name()) else {
@@ -147,9 +141,11 @@ fn planned(value: &Value) -> Result<(TableModel, Table), Diagnostics> {
     Ok((model, table))
 }
 
-/// The state of a table that is not complete yet.
+/// The state of a table that is not complete yet. Terraform will destroy and make it again, which deletion protection
+/// must not stand in the way of: nothing was ever loaded into it. (Private state could not say so: a destroy that is
+/// part of a replacement gets that of the new table.)
 fn so_far(model: &TableModel, made: Made) -> TableModel {
-    let mut model = model.clone();
+    let mut model = TableModel { deletion_protection: Attr::Known(false), ..model.clone() };
     let keep = |attr: &mut Attr<String>, is_made: bool| {
         if !is_made {
             *attr = Attr::Null;

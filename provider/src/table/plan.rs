@@ -3,7 +3,6 @@
 use pipeline::{evolution, table::Table};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
-use super::HalfMade;
 use super::model::TableModel;
 use crate::diagnostics::from_table;
 
@@ -53,8 +52,7 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
 
 fn plan_destroy(request: &PlanRequest) -> Result<PlanResponse, Diagnostics> {
     let prior: TableModel = from_value(&request.prior)?;
-    let half_made = request.private.to_json::<HalfMade>()?.is_some();
-    if prior.deletion_protection != Attr::Known(false) && !half_made {
+    if prior.deletion_protection != Attr::Known(false) {
         return Err(protected(&prior).into());
     }
     Ok(PlanResponse::default())
@@ -141,17 +139,19 @@ fn warnings(model: &TableModel) -> Diagnostics {
                 .at("before_image_prefix"),
         );
     }
-    if let Some(columns) = model.unmapped_columns.known().filter(|columns| !columns.is_empty()) {
-        out.push(unmapped_warning(columns));
+    if let (Some(raw), Some(columns)) = (model.raw_name(), model.unmapped_columns.known())
+        && !columns.is_empty()
+    {
+        out.push(unmapped_warning(&raw.plain(), columns));
     }
     out
 }
 
 /// Columns that ODS does not have.
-fn unmapped_warning(columns: &[String]) -> Diagnostic {
-    Diagnostic::warning("The source has columns that ODS does not")
+fn unmapped_warning(raw: &str, columns: &[String]) -> Diagnostic {
+    Diagnostic::warning(format!("{raw} has columns that ODS does not"))
         .detail(format!(
-            "Raw took {} from the files by itself. Add them to columns with their MySQL types: ODS gets them with the values that raw keeps.",
+            "It took {} from the files by itself. Add them to columns with their MySQL types: ODS gets them with the values that raw keeps.",
             columns.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
         ))
         .at("columns")

@@ -9,6 +9,8 @@ use pipeline::table::{DELETED_COLUMN, OP_COLUMN, SEQ_COLUMN, Table};
 use tfplugin::{Attr, Diagnostic, Diagnostics};
 use warehouse::catalog::{ColumnInfo, Snapshot, StreamInfo, TableInfo};
 
+use crate::diagnostics::sentence;
+
 use super::model::{ColumnModel, OdsModel, RawModel, TableModel};
 
 /// Hours per day, for the retention option.
@@ -140,8 +142,9 @@ fn ods_table(
 fn tell(lacks: &[String], table: &str, attribute: &'static str, warnings: &mut Diagnostics) -> bool {
     if !lacks.is_empty() {
         warnings.push(
-            Diagnostic::warning("A table was changed by hand")
-                .detail(format!("{table} lacks {}. Apply puts it back.", lacks.join(" and ")))
+            // Each summary its own: Terraform shows only the first of several warnings with the same one.
+            Diagnostic::warning(format!("{table} was changed by hand"))
+                .detail(format!("It lacks {}. Apply puts it back.", lacks.join(" and ")))
                 .at(attribute),
         );
     }
@@ -156,10 +159,10 @@ fn is_usable(stream: &StreamInfo, raw: &sql::TableName, warnings: &mut Diagnosti
     };
     if let Some(reason) = &reason {
         warnings.push(
-            Diagnostic::warning("The stream cannot be used")
+            Diagnostic::warning(format!("Stream {}.{} cannot be used", stream.database, stream.name))
                 .detail(format!(
-                    "{}.{}: {reason}. Apply makes it again and merges every change that raw keeps, so that none is passed over.",
-                    stream.database, stream.name
+                    "{}. Apply makes it again and merges every change that raw keeps, so that none is passed over.",
+                    sentence(reason).trim_end_matches('.')
                 ))
                 .at("stream"),
         );

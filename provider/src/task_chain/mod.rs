@@ -57,9 +57,14 @@ impl Resource for TaskChainResource {
             return Ok(PlanResponse::default());
         }
         let config: ChainModel = from_value(&request.config)?;
+        let prior: Option<ChainModel> =
+            request.is_update().then(|| from_value(&request.prior)).transpose()?;
         let mut plan = Plan::new(request);
         let mut model: ChainModel = plan.model()?;
         model.fill_defaults(&config);
+        if let Some(prior) = &prior {
+            model.keep_spellings(prior);
+        }
         if let Some(chain) = model.chain()? {
             model.fill_computed(&chain);
         } else {

@@ -34,6 +34,19 @@ impl ChainModel {
         self.cleanup_schedule = config.cleanup_schedule.clone().or(DEFAULT_CLEANUP_SCHEDULE.to_owned());
     }
 
+    /// A schedule that is spelled in another way but means the same keeps its old spelling, so that the plan stays empty.
+    /// Terraform lets a plan keep the prior value of an attribute that the user set.
+    pub(super) fn keep_spellings(&mut self, prior: &Self) {
+        let parsed = |attr: &Attr<String>| attr.known().and_then(|text| text.parse::<Schedule>().ok());
+        for (new, old) in
+            [(&mut self.schedule, &prior.schedule), (&mut self.cleanup_schedule, &prior.cleanup_schedule)]
+        {
+            if parsed(new).is_some() && parsed(new) == parsed(old) {
+                new.clone_from(old);
+            }
+        }
+    }
+
     /// The chain that the attributes describe; `None` while something that it depends on is unknown or, after an import,
     /// not there. Every mistake in what is known is reported.
     pub(super) fn chain(&self) -> Result<Option<Chain>, Diagnostics> {

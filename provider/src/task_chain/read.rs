@@ -1,19 +1,33 @@
 //! The tasks as Databend shows them, attribute by attribute.
 
-use pipeline::chain::{Body, Task, session_parameters};
+use std::collections::BTreeSet;
+
+use pipeline::chain::{Body, DEFAULT_CLEANUP_SCHEDULE, Task, session_parameters};
 use pipeline::schedule::Schedule;
 use pipeline::{Chain, Pipeline, sql};
 use tfplugin::{Attr, Diagnostic, Diagnostics};
 use warehouse::catalog::{Snapshot, TaskInfo};
 
 use super::model::ChainModel;
+use crate::diagnostics::sentence;
 
 /// Brings the attributes up to what is there. `false`: none of it is.
 pub(super) fn update(model: &mut ChainModel, seen: &Snapshot, warnings: &mut Diagnostics) -> bool {
-    match model.chain() {
+    match known_before(model).chain() {
         Ok(Some(chain)) => described(model, &chain, seen, warnings),
         _ => imported(model, seen),
     }
+}
+
+/// The model of the last time, with stand-ins for what was read then and no configuration can have: which tasks belong
+/// to the chain does not hang on it.
+fn known_before(model: &ChainModel) -> ChainModel {
+    let mut model = ChainModel { suspend_after_failures: Attr::Null, ..model.clone() };
+    if !model.tables.is_null() {
+        model.schedule = Attr::Known(DEFAULT_CLEANUP_SCHEDULE.to_owned());
+        model.fill_defaults(&ChainModel::default());
+    }
+    model
 }
 
 fn described(model: &mut ChainModel, chain: &Chain, seen: &Snapshot, warnings: &mut Diagnostics) -> bool {
@@ -27,26 +41,14 @@ fn described(model: &mut ChainModel, chain: &Chain, seen: &Snapshot, warnings: &
     let right: Vec<&Task> =
         found.iter().filter(|(task, info)| is_wired(task, info, warnings)).map(|(task, _)| *task).collect();
     model.keep_only(&right);
-    for (task, info) in &found {
-        if info.warehouse != task.warehouse {
-            model.warehouse = Attr::Known(info.warehouse.clone());
-        }
-        if info.suspend_task_after_num_failures != Some(task.suspend_after_failures) {
-            let shown = info.suspend_task_after_num_failures.unwrap_or(0);
-            model.suspend_after_failures = Attr::Known(i64::try_from(shown).unwrap_or(i64::MAX));
-        }
-        if info.error_integration != task.error_integration.clone().unwrap_or_default() {
-            model.error_integration =
-                Some(info.error_integration.clone()).filter(|name| !name.is_empty()).into();
-        }
-    }
+    read_common(model, &found.iter().map(|(_, info)| *info).collect::<Vec<_>>());
     let find = |name: String| found.iter().find(|(task, _)| task.name == name);
     if let Some((task, info)) = find(chain.load_task_name()) {
-        read_schedule(&mut model.schedule, task, info);
+        read_schedule(&mut model.schedule, info);
         read_body(model, task, info, |table, text| table.load_sql = text);
     }
     if let Some((task, info)) = find(chain.cleanup_task_name()) {
-        read_schedule(&mut model.cleanup_schedule, task, info);
+        read_schedule(&mut model.cleanup_schedule, info);
         read_body(model, task, info, |table, text| table.cleanup_sql = text);
     }
     for (i, table) in chain.tables.iter().enumerate() {
@@ -61,15 +63,44 @@ fn described(model: &mut ChainModel, chain: &Chain, seen: &Snapshot, warnings: &
     true
 }
 
+/// What all tasks of a chain have in common. Where they differ, after a change that was broken off for instance, the
+/// attribute gets a value that no configuration has: with the value of one task, a plan could be empty while another
+/// task is wrong.
+fn read_common(model: &mut ChainModel, found: &[&TaskInfo]) {
+    model.warehouse = Attr::Known(joined(found.iter().map(|info| info.warehouse.as_str())));
+    let integration = joined(found.iter().map(|info| info.error_integration.as_str()));
+    model.error_integration = Some(integration).filter(|name| !name.is_empty()).into();
+    let failures: BTreeSet<u64> =
+        found.iter().map(|info| info.suspend_task_after_num_failures.unwrap_or(0)).collect();
+    model.suspend_after_failures = match failures.first() {
+        Some(n) if failures.len() == 1 => Attr::Known(i64::try_from(*n).unwrap_or(i64::MAX)),
+        _ => Attr::Null,
+    };
+}
+
+/// `large`, or `default and large`, or `large and none`.
+fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let distinct: BTreeSet<&str> = values.collect();
+    if distinct.len() == 1 {
+        return distinct.into_iter().collect();
+    }
+    let mut named: Vec<_> = distinct.iter().copied().filter(|value| !value.is_empty()).collect();
+    if distinct.contains("") {
+        named.push("none");
+    }
+    named.join(" and ")
+}
+
 /// Whether a task is wired as it must be: what no attribute shows.
 fn is_wired(task: &Task, info: &TaskInfo, warnings: &mut Diagnostics) -> bool {
     let wrong = wiring_faults(task, info);
     if !wrong.is_empty() {
-        warnings.push(Diagnostic::warning("A task was changed by hand").detail(format!(
-            "Task {}: {}. Apply puts it back.",
-            task.name,
-            wrong.join("; ")
-        )));
+        warnings.push(
+            Diagnostic::warning(format!("Task {} was changed by hand", task.name)).detail(format!(
+                "{}. Apply puts it back.",
+                sentence(&wrong.join("; ")).trim_end_matches('.')
+            )),
+        );
     }
     wrong.is_empty()
 }
@@ -105,10 +136,10 @@ pub(super) fn condition_matches(task: &Task, info: &TaskInfo) -> bool {
     }
 }
 
-fn read_schedule(attr: &mut Attr<String>, task: &Task, info: &TaskInfo) {
+fn read_schedule(attr: &mut Attr<String>, info: &TaskInfo) {
     let shown = info.schedule.as_deref().and_then(Schedule::from_catalog);
-    if shown != task.schedule {
-        *attr = shown.map(|schedule| schedule.to_string()).or_else(|| info.schedule.clone()).into();
+    if shown.is_none() || shown != attr.known().and_then(|known| known.parse().ok()) {
+        *attr = shown_schedule(info);
     }
 }
 
@@ -153,4 +184,17 @@ fn shown_schedule(info: &TaskInfo) -> Attr<String> {
     let parsed =
         info.schedule.as_deref().and_then(Schedule::from_catalog).map(|schedule| schedule.to_string());
     parsed.or_else(|| info.schedule.clone()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_differ_are_all_shown() {
+        assert_eq!(joined(["large", "large"].into_iter()), "large");
+        assert_eq!(joined(["", ""].into_iter()), "");
+        assert_eq!(joined(["large", "default", "large"].into_iter()), "default and large");
+        assert_eq!(joined(["", "large"].into_iter()), "large and none");
+    }
 }
