@@ -39,6 +39,14 @@ impl Faults {
         self.post(&json!({ "match": pattern, "action": action, "count": count, "probability": 1.0 })).await
     }
 
+    /// The next time that `pattern` matches, the statement is refused with this code and message.
+    pub async fn refuse(&self, pattern: &str, code: u16, message: &str) -> Result<(), Error> {
+        let rule = json!({
+            "match": pattern, "action": "error", "count": 1, "probability": 1.0, "code": code, "message": message,
+        });
+        self.post(&rule).await
+    }
+
     /// The next `count` times that `pattern` matches, wait before doing it.
     pub async fn delay(&self, pattern: &str, delay: Duration, count: u32) -> Result<(), Error> {
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);

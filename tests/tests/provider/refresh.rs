@@ -1,0 +1,55 @@
+//! What a refresh costs: a fixed number of statements, however many resources there are.
+
+use crate::world::{World, must};
+
+/// One for each kind of object: tables, columns, streams, stages, tasks.
+const KINDS: usize = 5;
+
+const TABLES: &str = r#"
+variable "tables" {
+  type = number
+}
+
+resource "databend_cdc_table" "more" {
+  count       = var.tables
+  stage       = databend_cdc_stage.dms.name
+  source      = { schema = "shop", table = "t${count.index}" }
+  columns     = [{ name = "id", type = "int" }]
+  primary_key = ["id"]
+  raw         = { database = "NAME_raw" }
+  ods         = { database = "NAME_ods" }
+}
+"#;
+
+#[tokio::test]
+async fn one_table_costs_as_much_as_ten() {
+    let mut w = World::new("refresh").await;
+    w.add(TABLES);
+    w.edit(
+        "databend_cdc_table.orders.pipeline]",
+        "databend_cdc_table.orders.pipeline]\n  depends_on = [databend_cdc_table.more]",
+    );
+    for tables in ["0", "9"] {
+        w.terraform.set("TF_VAR_tables", tables);
+        must(w.terraform.apply(&[]).await);
+        w.heard();
+        w.nothing_to_do().await;
+        let heard = w.heard();
+        let (settings, reads): (Vec<_>, Vec<_>) = heard.iter().partition(|sql| sql.starts_with("SET "));
+        assert_eq!(reads.len(), KINDS, "{reads:#?}");
+        // Two for each of the sessions, of which there are eight at most.
+        assert!(settings.len() <= 16, "{settings:?}");
+    }
+}
+
+#[tokio::test]
+async fn statements_under_way_are_limited() {
+    let mut w = World::new("limited").await;
+    w.add("\nprovider \"databend\" {\n  max_concurrency = 1\n}\n");
+    must(w.terraform.apply(&[]).await);
+    w.heard();
+    w.nothing_to_do().await;
+    let heard = w.heard();
+    // One session: its settings are made once.
+    assert_eq!(heard.iter().filter(|sql| sql.starts_with("SET timezone")).count(), 1, "{heard:#?}");
+}
