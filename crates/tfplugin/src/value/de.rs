@@ -279,9 +279,19 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some((name, value)) = access.next_entry()? {
             attributes.insert(name, value);
         }
+        if attributes.len() == 1
+            && let Some(Value::String(text)) = attributes.get(JSON_NUMBER)
+            && let Some(number) = Number::parse(text)
+        {
+            return Ok(Value::Number(number));
+        }
         Ok(Value::Map(attributes))
     }
 }
+
+/// How serde_json hands over a number that is no integer where some crate of the program has turned on its feature
+/// `arbitrary_precision`: as a map with this one key.
+const JSON_NUMBER: &str = "$serde_json::private::Number";
 
 #[cfg(test)]
 mod tests {
