@@ -289,7 +289,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
-/// How serde_json hands over a number that is no integer where some crate of the program has turned on its feature
+/// How `serde_json` hands over a number that is no integer where some crate of the program has turned on its feature
 /// `arbitrary_precision`: as a map with this one key.
 const JSON_NUMBER: &str = "$serde_json::private::Number";
 
