@@ -184,7 +184,11 @@ fn python_suite(
         "--rootdir",
         "sandbox",
     ]);
-    command.arg("--junitxml").arg(&report).args(&arguments.rest).arg("sandbox/tests");
+    command.arg("--junitxml").arg(&report).args(&arguments.rest);
+    // All of them, unless the arguments name files.
+    if !arguments.rest.iter().any(|argument| argument.starts_with("sandbox/tests")) {
+        command.arg("sandbox/tests");
+    }
     let status = process::status(command.envs(variables.iter().cloned()))?;
     let counts = Counts::read(&report).unwrap_or_default();
     Ok(Suite { name: "Python", status, counts, seconds: begin.elapsed().as_secs_f32() })
