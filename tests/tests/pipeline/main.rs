@@ -5,6 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
+mod chain_commands;
+mod complete_example;
 mod cutover;
+mod cutover_killed;
+mod cutover_lost_answers;
+mod cutover_tables;
+mod late_files;
+mod runbook_errors;
 mod table;
 mod world;

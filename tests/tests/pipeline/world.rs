@@ -164,8 +164,9 @@ resource "databend_cdc_task_chain" "chain" {{
 
     /// Names and states of the chain's tasks, in order of their names, which lose the chain's.
     pub(crate) async fn tasks(&self) -> Vec<String> {
-        let query =
-            self.named("SELECT name, state FROM system.tasks WHERE starts_with(name, 'NAME_') ORDER BY name");
+        let query = self.named(
+            "SELECT name, state FROM system.tasks WHERE left(name, length('NAME_')) = 'NAME_' ORDER BY name",
+        );
         let rows = self.databend.rows(&query).await.unwrap();
         let prefix = format!("{}_", self.name);
         rows.into_iter()
@@ -202,7 +203,7 @@ impl Drop for World {
 }
 
 async fn drop_tasks(databend: &Databend, name: &str) -> Result<(), Error> {
-    let query = format!("SELECT name FROM system.tasks WHERE starts_with(name, '{name}_')");
+    let query = format!("SELECT name FROM system.tasks WHERE left(name, length('{name}_')) = '{name}_'");
     for task in databend.rows(&query).await?.into_iter().flatten().flatten() {
         databend.exec(&format!("DROP TASK {task}")).await?;
     }

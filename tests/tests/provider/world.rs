@@ -226,6 +226,40 @@ impl World {
     }
 }
 
+/// Each refresh reads the whole catalog, so what is left behind would slow down every other test. What a failed test
+/// made stays, to be looked at.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let (sandbox, name) = (self.sandbox.clone(), self.name.clone());
+        let cleaned = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(clean(&sandbox, &name))
+        });
+        must(cleaned.join().unwrap());
+    }
+}
+
+async fn clean(sandbox: &Sandbox, name: &str) -> Result<(), e2e::Error> {
+    let databend = Databend::connect(sandbox).await?;
+    let own = |column: &str, table: &str| {
+        format!("SELECT {column} FROM system.{table} WHERE LEFT({column}, LENGTH('{name}')) = '{name}'")
+    };
+    for task in databend.rows(&own("name", "tasks")).await?.into_iter().flatten().flatten() {
+        databend.exec(&format!("DROP TASK {task}")).await?;
+    }
+    let streams = format!("SELECT name FROM system.streams WHERE database = '{name}_raw'");
+    for stream in databend.rows(&streams).await?.into_iter().flatten().flatten() {
+        databend.exec(&format!("DROP STREAM {name}_raw.\"{stream}\"")).await?;
+    }
+    for database in databend.rows(&own("name", "databases")).await?.into_iter().flatten().flatten() {
+        databend.exec(&format!("DROP DATABASE {database}")).await?;
+    }
+    databend.exec(&format!("DROP STAGE IF EXISTS {name}")).await
+}
+
 async fn folder(sandbox: &Sandbox, dsn: &str) -> TerraformDir {
     let mut terraform = TerraformDir::new(sandbox).unwrap();
     terraform.set("DATABEND_DSN", dsn);

@@ -1,0 +1,211 @@
+//! `runbook cutover`, killed (SIGKILL) and run again.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use e2e::{Act, Runbook, Wire};
+use tokio::process::Child;
+
+use crate::world::World;
+
+/// Where it is killed: a statement, or a call of DMS, as the test's name for it, the text by which it is known, and
+/// whether it was done by then.
+type Moment = (&'static str, &'static [&'static str], Act);
+
+const MOMENTS: &[Moment] = &[
+    ("the lease is taken", &["UPDATE", "lease", "acquired_at"], Act::HoldAfter),
+    ("start-dms is about to be written", &["INSERT INTO", "journal", "start-dms", "intent"], Act::HoldBefore),
+    ("DMS was started, and the answer is not there", &["StartReplicationTask"], Act::HoldAfter),
+    ("DMS is asked for the full load", &["DescribeTableStatistics"], Act::HoldBefore),
+    ("COPY is sent", &["COPY INTO"], Act::HoldBefore),
+    ("COPY was done, and the answer is not there", &["COPY INTO"], Act::HoldAfter),
+    (
+        "the full load is in raw, and is about to be counted",
+        &["INSERT INTO", "journal", "compare-raw"],
+        Act::HoldBefore,
+    ),
+    ("ODS is filled, but not committed", &["INSERT INTO", "_ods"], Act::HoldAfter),
+    (
+        "the journal's row is there, but not committed",
+        &["INSERT INTO", "journal", "initial-insert", "done"],
+        Act::HoldAfter,
+    ),
+    ("COMMIT is sent", &["COMMIT"], Act::HoldBefore),
+    ("COMMIT was done, and the answer is not there", &["COMMIT"], Act::HoldAfter),
+    ("the first task is resumed, the others are not", &["ALTER TASK", "_merge_", "RESUME"], Act::HoldAfter),
+    ("the root is about to be resumed", &["ALTER TASK", "_load", "RESUME"], Act::HoldBefore),
+    ("the first run was asked for", &["EXECUTE TASK"], Act::HoldAfter),
+    ("the end is about to be written", &["INSERT INTO", "journal", "first-run", "done"], Act::HoldBefore),
+];
+
+/// One pipeline, killed at each moment in turn: every run begins where the killed one before it ended.
+#[tokio::test]
+async fn at_every_moment_in_turn() {
+    let world = World::orders(200).await;
+    let mut killable = Killable::new(&world).await;
+    for moment in MOMENTS {
+        // What happens meanwhile must be in ODS too.
+        world.transaction(&["UPDATE NAME.orders SET amount = amount + 1 WHERE order_id < 5"]).await;
+        killable.killed_at(moment).await;
+        expire_lease(&world).await;
+    }
+    ends_well(&world).await;
+}
+
+/// For each moment a pipeline of its own, killed there twice: once in a fresh run, once in the run after it.
+#[tokio::test]
+async fn twice_while_ods_is_filled() {
+    for act in [Act::HoldBefore, Act::HoldAfter] {
+        let world = World::orders(200).await;
+        let mut killable = Killable::new(&world).await;
+        killable.killed_at(&("COMMIT", &["COMMIT"], act)).await;
+        expire_lease(&world).await;
+        // After the commit there is none left to be killed at: the next thing is the comparison.
+        let next: Moment = match act {
+            Act::HoldBefore => ("COMMIT again", &["COMMIT"], Act::HoldAfter),
+            _ => ("compare-ods", &["INSERT INTO", "journal", "compare-ods"], Act::HoldBefore),
+        };
+        killable.killed_at(&next).await;
+        expire_lease(&world).await;
+        ends_well(&world).await;
+    }
+}
+
+#[tokio::test]
+async fn the_next_run_waits_for_the_lease_of_a_killed_one() {
+    let world = World::orders(10).await;
+    let mut killable = Killable::new(&world).await;
+    killable.killed_at(&("COPY was done", &["COPY INTO"], Act::HoldAfter)).await;
+    let output = world.runbook.expect(0, &["cutover"]).await.unwrap();
+    assert!(output.stderr.contains("has the lease; if that run is dead, it expires in"), "{output}");
+    ends_well(&world).await;
+}
+
+#[tokio::test]
+async fn two_at_the_same_time() {
+    let world = World::orders(200).await;
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let mut first = world.runbook.clone();
+    first.set("DATABEND_DSN", &dsn);
+    let held = wire.on(|sql| sql.starts_with("COPY INTO"), Act::HoldBefore);
+    let first = spawn(&first);
+    let held = held.met().await.unwrap();
+    // The second finds the first alive, and says who it is.
+    let second = world.runbook.expect(1, &["cutover"]).await.unwrap();
+    assert!(
+        second.stderr.contains("works on pipeline") && second.stderr.contains("and is alive"),
+        "{second}"
+    );
+    assert!(second.stderr.contains("wait for that run to end"), "{second}");
+    assert!(second.stderr.contains(&format!("(process {})", first.id().unwrap())), "{second}");
+    assert_eq!(world.count("SELECT count(*) FROM NAME_ods.orders").await, 0);
+    held.release();
+    let first = first.wait_with_output().await.unwrap();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    ends_well(&world).await;
+}
+
+/// A cutover that was frozen for longer than its lease lives, while another did its work, must not commit.
+#[tokio::test]
+async fn one_that_slept_too_long_commits_nothing() {
+    let world = World::orders(200).await;
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let mut sleeper = world.runbook.clone();
+    sleeper.set("DATABEND_DSN", &dsn);
+    let held = wire.on(|sql| sql == "COMMIT", Act::HoldBefore);
+    let sleeper = spawn(&sleeper);
+    let held = held.met().await.unwrap();
+    signal(&sleeper, rustix::process::Signal::STOP);
+    expire_lease(&world).await;
+    world.cutover().await;
+    world.assert_ods_equals_source().await;
+    held.release();
+    signal(&sleeper, rustix::process::Signal::CONT);
+    let ended = sleeper.wait_with_output().await.unwrap();
+    // Whether it notices the lost lease or finds the work done: it does not say that it did it.
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(!said.contains("inserted from the stream"), "{said}");
+    ends_well(&world).await;
+}
+
+/// A runbook whose requests to Databend and AWS pass through the test.
+struct Killable {
+    runbook: Runbook,
+    databend: Wire,
+    aws: Wire,
+}
+
+impl Killable {
+    async fn new(world: &World) -> Self {
+        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+        let (aws, url) = Wire::to_aws(&world.sandbox).await.unwrap();
+        let mut runbook = world.runbook.clone();
+        runbook.set("DATABEND_DSN", &dsn);
+        runbook.set("AWS_ENDPOINT_URL", &url);
+        Self { runbook, databend, aws }
+    }
+
+    /// Runs a cutover and kills it at this moment.
+    async fn killed_at(&mut self, (what, parts, act): &Moment) {
+        let parts: Vec<&str> = parts.to_vec();
+        let wire = if parts[0].contains(' ') || parts[0].to_uppercase() == parts[0] {
+            &self.databend
+        } else {
+            &self.aws
+        };
+        let is_it =
+            move |text: &str| text.starts_with(parts[0]) && parts.iter().all(|part| text.contains(part));
+        let chosen = wire.on(is_it, *act);
+        let mut cutover = spawn(&self.runbook);
+        tokio::select! {
+            met = chosen.met() => { met.unwrap(); }
+            ended = cutover.wait() => panic!("it ended ({ended:?}) before this: {what}"),
+        }
+        cutover.kill().await.unwrap();
+    }
+}
+
+fn spawn(runbook: &Runbook) -> Child {
+    runbook
+        .command()
+        .arg("cutover")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// As if the half minute had passed that a lease lives.
+async fn expire_lease(world: &World) {
+    let sql = world
+        .named("UPDATE databend_cdc.lease SET expires_at = '2000-01-01 00:00:00' WHERE pipeline = 'NAME'");
+    // All pipelines of this Databend share the table, so another one may be faster.
+    for _ in 0..20 {
+        match world.databend.exec(&sql).await {
+            Ok(()) => return,
+            Err(error) if error.to_string().contains("4001") || error.to_string().contains("2009") => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the lease could not be expired");
+}
+
+/// The next run ends the cutover; nothing is lost or doubled, and the pipeline runs.
+async fn ends_well(world: &World) {
+    world.cutover().await;
+    world.assert_ods_equals_source().await;
+    world.transaction(&["UPDATE NAME.orders SET status = 'after' WHERE order_id % 3 = 0"]).await;
+    world.transaction(&["INSERT INTO NAME.orders VALUES (100000, 'after', 1, NULL)"]).await;
+    world.assert_ods_equals_source().await;
+    assert!(world.tasks().await.iter().all(|task| task.ends_with(" Started")), "{:?}", world.tasks().await);
+    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["plan"]).await.unwrap();
+}
