@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{Error, Sandbox};
 
@@ -29,7 +29,7 @@ pub enum Act {
     HoldAfter,
 }
 
-/// The way. It ends when it is dropped.
+/// The way. It ends when it is dropped, with all connections.
 #[derive(Debug)]
 pub struct Wire {
     /// `host:port` of this side.
@@ -90,10 +90,12 @@ impl Wire {
         let (target, rules, passed) = (target.to_owned(), Rules::default(), Passed::default());
         let kept = (rules.clone(), passed.clone());
         let accepting = tokio::spawn(async move {
+            // Ended together with this task.
+            let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let (target, (rules, passed)) = (target.clone(), kept.clone());
                 // An end of the connection on either side is an end on both.
-                tokio::spawn(async move { pass_on(client, &target, &rules, &passed).await.map(drop) });
+                connections.spawn(async move { pass_on(client, &target, &rules, &passed).await.map(drop) });
             }
         });
         Ok(Self { address, rules, passed, accepting })

@@ -153,7 +153,7 @@ async fn of_a_databend_that_goes_away() {
         let runbook = lossy.runbook.clone();
         async move { runbook.run(&["cutover"]).await.unwrap() }
     });
-    held.met().await.unwrap();
+    let _held = held.met().await.unwrap();
     drop(lossy.databend);
     let output = cutover.await.unwrap();
     assert_eq!(output.code, 1, "{output}");
