@@ -121,6 +121,7 @@ fn table_view(table: &TableStatistics) -> TableView {
         table: table.table_name().unwrap_or_default().to_owned(),
         state: table.table_state().unwrap_or_default().to_owned(),
         full_load_rows: count(table.full_load_rows()),
+        reloaded: table.full_load_reloaded().unwrap_or_default(),
         inserts: count(table.inserts()),
         updates: count(table.updates()),
         deletes: count(table.deletes()),

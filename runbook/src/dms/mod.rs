@@ -74,6 +74,8 @@ pub struct TableView {
     pub state: String,
     /// Rows of the full load.
     pub full_load_rows: u64,
+    /// Whether that was a full load after the first one: somebody had DMS reload the table.
+    pub reloaded: bool,
     /// Inserts since.
     pub inserts: u64,
     /// Updates since.
@@ -165,6 +167,7 @@ mod tests {
             table: "t".into(),
             state: state.into(),
             full_load_rows: 0,
+            reloaded: false,
             inserts: 0,
             updates: 0,
             deletes: 0,

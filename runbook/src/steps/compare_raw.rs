@@ -39,17 +39,22 @@ impl Step for CompareRaw {
 
     async fn execute(&self, context: &Context, _: &Bar) -> Result<Effect, StepError> {
         let pipeline = self.site.pipeline();
-        let dms = self.site.dms().map_or(0, |table| table.full_load_rows);
+        let table = self.site.dms();
+        let dms = table.as_ref().map_or(0, |table| table.full_load_rows);
         let counts = RawCounts::count(&context.warehouse, pipeline).await?;
-        let mut summary = judge(counts, dms, !pipeline.change_seq_column.is_empty()).map_err(|what| {
+        let has_sequence = !pipeline.change_seq_column.is_empty();
+        if has_sequence && table.is_some_and(|table| table.reloaded) && counts.full_load > dms {
+            return Err(super::begin_anew::finding(pipeline));
+        }
+        let mut summary = judge(counts, dms, has_sequence).map_err(|what| {
             StepError::finding(
                 format!("{} does not hold the full load of {}: {what}", pipeline.raw().plain(), pipeline.source()),
                 format!(
                     "DMS may have reloaded the table, files under @{}/{} may have been removed before they were loaded, or \
-                     others are loaded into this table too. Reload the table in DMS into an empty {}, then run this again",
+                     others are loaded into this table too. Find out which, then {}",
                     pipeline.stage,
                     pipeline.path,
-                    pipeline.raw().plain()
+                    super::begin_anew::steps(pipeline)
                 ),
             )
         })?;

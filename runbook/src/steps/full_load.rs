@@ -46,8 +46,9 @@ impl FullLoad {
                 return Err(StepError::finding(
                     format!("DMS has given up table {source}: its state is \"{state}\""),
                     format!(
-                        "look into the DMS task's CloudWatch log for {source}, mend the cause, reload the table in DMS \
-                         (aws dms reload-tables), then run this again; the other tables are not held up"
+                        "look into the DMS task's CloudWatch log for {source}, mend the cause, then {}; the other tables \
+                         are not held up",
+                        super::begin_anew::steps(pipeline)
                     ),
                 ));
             }

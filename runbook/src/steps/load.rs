@@ -42,6 +42,10 @@ impl Step for Load {
         let expected = self.site.dms().map_or(0, |table| table.full_load_rows);
         let counts = RawCounts::count(&context.warehouse, self.site.pipeline()).await?;
         let files = full_load_files(&context.warehouse, self.site.pipeline()).await?;
+        let reloaded = self.site.dms().is_some_and(|table| table.reloaded);
+        if is_second_load(reloaded, counts, files.len()) {
+            return Err(super::begin_anew::finding(self.site.pipeline()));
+        }
         Ok(if self.is_loaded(expected, counts, files.len()) {
             Found::Done(format!("raw has {} rows of the full load", counts.full_load), json!(counts))
         } else {
@@ -123,6 +127,11 @@ impl Load {
     }
 }
 
+/// Whether the files are those of a second full load, while raw has the first: COPY would pass over them.
+fn is_second_load(reloaded: bool, counts: RawCounts, files: usize) -> bool {
+    reloaded && files > 0 && counts.full_load > 0
+}
+
 /// The full-load files that wait under a table's path: `LOAD` and a hexadecimal counter (facts/dms.md, "Layout").
 pub async fn full_load_files(
     warehouse: &Warehouse,
@@ -144,6 +153,16 @@ fn is_full_load_file(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_full_load_is_told_from_files_whose_removal_failed() {
+        let first = RawCounts { total: 5, full_load: 5, full_load_keys: 5, unmergeable: 0, newest: None };
+        let none = RawCounts { total: 0, full_load: 0, full_load_keys: 0, ..first };
+        assert!(is_second_load(true, first, 1));
+        assert!(!is_second_load(false, first, 1), "Databend could not remove a file");
+        assert!(!is_second_load(true, none, 1), "raw was emptied before");
+        assert!(!is_second_load(true, first, 0), "loaded and removed");
+    }
 
     #[test]
     fn full_load_files_are_told_from_changes() {

@@ -6,6 +6,7 @@
 //!
 //! To add a step: a variant in [`StepName`], a file here, and its place in `verbs/cutover.rs`.
 
+mod begin_anew;
 mod compare_ods;
 mod compare_raw;
 mod context;

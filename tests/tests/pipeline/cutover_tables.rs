@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::wait;
+use e2e::{Aws, wait};
 use serde_json::Value;
 
 use crate::table::Table;
@@ -84,7 +84,16 @@ async fn one_bad_table_does_not_hold_up_the_others() {
     assert_eq!(bad["failed"], "full-load");
     assert_eq!(bad["error"], world.named("DMS has given up table NAME.bad: its state is \"Table error\""));
     let help = bad["help"].as_str().unwrap();
-    assert!(help.contains("reload the table in DMS") && help.contains("run this again"), "{help}");
+    let truncate = world.named("TRUNCATE TABLE \"NAME_raw\".\"bad\"");
+    for part in [
+        "`runbook suspend`",
+        "remove the files under",
+        &truncate,
+        "reload the table in DMS",
+        "run this again",
+    ] {
+        assert!(help.contains(part), "{part}: {help}");
+    }
     assert_eq!(
         world.tasks().await,
         [
@@ -98,10 +107,39 @@ async fn one_bad_table_does_not_hold_up_the_others() {
     let findings = world.json(2, &["status"]).await["findings"].to_string();
     assert!(findings.contains("DMS has given it up"), "{findings}");
 
-    // The others go on. Mending the bad one takes a reload by DMS, which COPY's memory of file names stands in the way of.
-    drop(world.tables.remove(1));
+    // The others go on. The bad one is left out of the comparison until it is mended.
+    let bad = world.tables.remove(1);
     world.transaction(&["UPDATE NAME.a SET v = 'later'", "DELETE FROM NAME.c WHERE id < 10"]).await;
     world.assert_ods_equals_source().await;
+    world.tables.insert(1, bad);
+    world.transaction(&["UPDATE NAME.bad SET v = 'missed' WHERE id = 1"]).await;
+
+    // Reloaded, and nothing else of what the message says: the second load has the file name of the first, which COPY
+    // passes over, and the change that DMS has missed would be lost in silence.
+    world.runbook.expect(0, &["suspend"]).await.unwrap();
+    world.dms.reload(&world.name, "bad").await.unwrap();
+    table_is(&world, "bad", "Table completed").await;
+    let output = world.runbook.expect(1, &["cutover"]).await.unwrap();
+    let said =
+        world.named("DMS has loaded NAME.bad for a second time, and NAME_raw.bad holds rows of the first");
+    assert!(output.stderr.contains(&said) && output.stderr.contains(&truncate), "{output}");
+
+    // As it says.
+    world.runbook.expect(0, &["suspend"]).await.unwrap();
+    for file in world.dms.files().await.unwrap() {
+        if file.starts_with(&world.named("NAME/bad/")) {
+            Aws::of(&world.sandbox).delete(&world.dms.bucket, &file).await.unwrap();
+        }
+    }
+    world.databend.exec(&truncate).await.unwrap();
+    world.dms.reload(&world.name, "bad").await.unwrap();
+    table_is(&world, "bad", "Table completed").await;
+    world.cutover().await;
+    world.transaction(&["UPDATE NAME.bad SET v = 'seen' WHERE id = 2"]).await;
+    world.assert_ods_equals_source().await;
+    let missed = "SELECT count(*) FROM NAME_ods.bad WHERE v = 'missed'";
+    assert_eq!(world.count(missed).await, 1);
+    world.runbook.expect(0, &["status"]).await.unwrap();
 }
 
 #[tokio::test]
