@@ -8,38 +8,39 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::Child;
 
+use crate::must::Must;
 use crate::world::World;
 
 #[tokio::test]
 async fn the_root_sleeps_first_and_wakes_last() {
     let world = World::orders(5).await;
     world.cutover().await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
     let mut runbook = world.runbook.clone();
     runbook.set("DATABEND_DSN", &dsn);
 
-    let done = runbook.json(0, &["suspend"]).await.unwrap();
+    let done = runbook.json(0, &["suspend"]).await.must();
     let names = ["NAME_load", "NAME_cleanup", "NAME_merge_NAME_ods_orders"].map(|name| world.named(name));
     assert_eq!(changes(&done), names.clone().map(|name| (name, true)));
     assert_eq!(altered(&wire), names.clone().map(|name| format!("ALTER TASK {name} SUSPEND")));
     assert!(world.tasks().await.iter().all(|task| task.ends_with(" Suspended")));
-    let again = runbook.json(0, &["suspend"]).await.unwrap();
+    let again = runbook.json(0, &["suspend"]).await.must();
     assert_eq!(changes(&again), names.clone().map(|name| (name, false)));
     assert_eq!(altered(&wire), Vec::<String>::new());
 
     // What comes meanwhile is not lost.
     world.transaction(&["UPDATE NAME.orders SET status = 'meanwhile'"]).await;
-    world.dms.flush().await.unwrap();
+    world.dms.flush().await.must();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let updated = "SELECT count(*) FROM NAME_ods.orders WHERE status = 'meanwhile'";
     assert_eq!(world.count(updated).await, 0, "the tasks are suspended, and ran");
 
     let [load, cleanup, merge] = names;
     let children_first = [merge, cleanup, load];
-    let done = runbook.json(0, &["resume"]).await.unwrap();
+    let done = runbook.json(0, &["resume"]).await.must();
     assert_eq!(changes(&done), children_first.clone().map(|name| (name, true)));
     assert_eq!(altered(&wire), children_first.clone().map(|name| format!("ALTER TASK {name} RESUME")));
-    let again = runbook.json(0, &["resume"]).await.unwrap();
+    let again = runbook.json(0, &["resume"]).await.must();
     assert_eq!(changes(&again), children_first.map(|name| (name, false)));
     world.assert_ods_equals_source().await;
     assert_eq!(world.count(updated).await, 5);
@@ -48,8 +49,8 @@ async fn the_root_sleeps_first_and_wakes_last() {
 #[tokio::test]
 async fn resume_says_which_task_is_missing() {
     let world = World::orders(5).await;
-    world.databend.exec(&world.named("DROP TASK NAME_cleanup")).await.unwrap();
-    let output = world.runbook.expect(1, &["resume"]).await.unwrap();
+    world.databend.exec(&world.named("DROP TASK NAME_cleanup")).await.must();
+    let output = world.runbook.expect(1, &["resume"]).await.must();
     assert!(
         output.stderr.contains(&world.named("task NAME_cleanup of databend_cdc_task_chain.chain")),
         "{output}"
@@ -63,17 +64,17 @@ async fn resume_says_which_task_is_missing() {
 #[tokio::test]
 async fn an_interrupted_cutover_ends_in_order_and_says_how_to_go_on() {
     let world = World::orders(50).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
     let mut runbook = world.runbook.clone();
     runbook.set("DATABEND_DSN", &dsn);
     for begin in ["COPY INTO", "BEGIN", "ALTER TASK"] {
         let held = wire.on(move |sql| sql.starts_with(begin), Act::HoldBefore);
         let cutover = spawn(&runbook);
-        let held = held.met().await.unwrap();
+        let held = held.met().await.must();
         interrupt(&cutover);
         tokio::time::sleep(Duration::from_millis(300)).await;
         held.release();
-        let ended = cutover.wait_with_output().await.unwrap();
+        let ended = cutover.wait_with_output().await.must();
         let said = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(1), "{begin}: {said}");
         assert!(said.contains("ending at the next safe point"), "{begin}: {said}");
@@ -83,24 +84,24 @@ async fn an_interrupted_cutover_ends_in_order_and_says_how_to_go_on() {
         );
         let held =
             world.named("SELECT count(*) FROM databend_cdc.lease WHERE pipeline = 'NAME' AND holder <> ''");
-        assert_eq!(world.databend.count(&held).await.unwrap(), 0, "{begin}: the lease was given back");
+        assert_eq!(world.databend.count(&held).await.must(), 0, "{begin}: the lease was given back");
     }
     let began = Instant::now();
     world.cutover().await;
     assert!(began.elapsed() < Duration::from_secs(25), "it did not wait for a lease");
     world.assert_ods_equals_source().await;
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 }
 
 #[tokio::test]
 async fn a_second_interrupt_ends_it_at_once() {
     let world = World::orders(5).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
     let mut runbook = world.runbook.clone();
     runbook.set("DATABEND_DSN", &dsn);
     let held = wire.on(|sql| sql.starts_with("COPY INTO"), Act::HoldBefore);
     let cutover = spawn(&runbook);
-    let _held = held.met().await.unwrap();
+    let _held = held.met().await.must();
     interrupt(&cutover);
     tokio::time::sleep(Duration::from_millis(300)).await;
     interrupt(&cutover);

@@ -9,6 +9,8 @@ use e2e::compare::{Comparison, Pair, compare};
 use e2e::{Aws, Databend, Mysql, Plan, Runbook, Sandbox, TerraformDir, names, wait};
 use serde_json::json;
 
+use crate::must::Must;
+
 const TABLE: &str = "databend_cdc_table.orders";
 const ENDPOINT: &str = "aws_dms_endpoint.mysql";
 
@@ -16,30 +18,30 @@ const ENDPOINT: &str = "aws_dms_endpoint.mysql";
 async fn the_complete_example_is_applied_cut_over_and_destroyed() {
     let sandbox = Sandbox::from_env().unwrap();
     let name = names::unique("example");
-    let mysql = Mysql::connect(&sandbox).await.unwrap();
-    let databend = Databend::connect(&sandbox).await.unwrap();
+    let mysql = Mysql::connect(&sandbox).await.must();
+    let databend = Databend::connect(&sandbox).await.must();
     source(&mysql, &name).await;
 
     let terraform = example(&sandbox, &name);
-    terraform.init().await.unwrap();
-    terraform.apply(&[]).await.unwrap();
-    assert_eq!(terraform.plan(&[]).await.unwrap(), Plan::Empty, "the plan after apply");
+    terraform.init().await.must();
+    terraform.apply(&[]).await.must();
+    assert_eq!(terraform.plan(&[]).await.must(), Plan::Empty, "the plan after apply");
 
     // What Terraform has forgotten is imported, and nothing is left to do.
-    let endpoint = terraform.resource(ENDPOINT).await.unwrap()["endpoint_id"].as_str().unwrap().to_owned();
+    let endpoint = terraform.resource(ENDPOINT).await.must()["endpoint_id"].as_str().unwrap().to_owned();
     for (address, id) in [(ENDPOINT, endpoint), (TABLE, format!("{name}_raw.orders,{name}_ods.orders"))] {
-        let forgotten = terraform.run(&["state", "rm", address]).await.unwrap();
+        let forgotten = terraform.run(&["state", "rm", address]).await.must();
         assert_eq!(forgotten.code, 0, "{forgotten}");
-        terraform.import(address, &id).await.unwrap();
+        terraform.import(address, &id).await.must();
     }
     // AWS gives no password back, and deletion_protection is Terraform's own: both are in the configuration alone.
-    terraform.apply(&[]).await.unwrap();
-    assert_eq!(terraform.plan(&[]).await.unwrap(), Plan::Empty, "the plan after import and apply");
+    terraform.apply(&[]).await.must();
+    assert_eq!(terraform.plan(&[]).await.must(), Plan::Empty, "the plan after import and apply");
 
     let runbook = Runbook::new(&sandbox, terraform.path());
-    runbook.expect(0, &["cutover"]).await.unwrap();
+    runbook.expect(0, &["cutover"]).await.must();
     for statements in changes(&name) {
-        mysql.transaction(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+        mysql.transaction(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.must();
     }
     let pair = Pair {
         schema: name.clone(),
@@ -48,14 +50,14 @@ async fn the_complete_example_is_applied_cut_over_and_destroyed() {
         ods_table: "orders".into(),
     };
     let look = async || compare(&mysql, &databend, &pair).await;
-    wait::until("ODS equals the source", Duration::from_secs(90), look, Comparison::is_equal).await.unwrap();
-    assert_eq!(terraform.plan(&[]).await.unwrap(), Plan::Empty, "the plan after the cutover");
-    runbook.expect(0, &["status"]).await.unwrap();
+    wait::until("ODS equals the source", Duration::from_secs(90), look, Comparison::is_equal).await.must();
+    assert_eq!(terraform.plan(&[]).await.must(), Plan::Empty, "the plan after the cutover");
+    runbook.expect(0, &["status"]).await.must();
 
-    runbook.expect(0, &["suspend"]).await.unwrap();
-    let bucket = terraform.output("bucket").await.unwrap().as_str().unwrap().to_owned();
-    let task = terraform.output("dms_task_arn").await.unwrap();
-    terraform.destroy(&[]).await.unwrap();
+    runbook.expect(0, &["suspend"]).await.must();
+    let bucket = terraform.output("bucket").await.must().as_str().unwrap().to_owned();
+    let task = terraform.output("dms_task_arn").await.must();
+    terraform.destroy(&[]).await.must();
     let left = [
         format!("SELECT count(*) FROM system.tasks WHERE left(name, length('{name}')) = '{name}'"),
         format!("SELECT count(*) FROM system.tables WHERE left(database, length('{name}')) = '{name}'"),
@@ -63,7 +65,7 @@ async fn the_complete_example_is_applied_cut_over_and_destroyed() {
         format!("SELECT count(*) FROM system.stages WHERE left(name, length('{name}')) = '{name}'"),
     ];
     for query in left {
-        assert_eq!(databend.count(&query).await.unwrap(), 0, "{query}");
+        assert_eq!(databend.count(&query).await.must(), 0, "{query}");
     }
     let aws = Aws::of(&sandbox);
     let gone = aws.keys(&bucket).await.unwrap_err().to_string();
@@ -85,7 +87,7 @@ async fn source(mysql: &Mysql, name: &str) {
              '2026-01-01 00:00:00.123456', '2026-02-03 04:05:06.789' FROM {name}.seq_1_to_300"
         ),
     ];
-    mysql.session(&statements).await.unwrap();
+    mysql.session(&statements).await.must();
 }
 
 /// Transactions.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use e2e::wait;
 use serde_json::Value;
 
+use crate::must::Must;
 use crate::world::World;
 
 #[tokio::test]
@@ -74,7 +75,7 @@ async fn changes_that_are_easy_to_get_wrong(world: &World) {
         .await;
     // What is rolled back did not happen.
     let statements = ["BEGIN", "DELETE FROM NAME.orders WHERE order_id = 10", "ROLLBACK"];
-    world.mysql.session(&statements.map(|sql| world.named(sql))).await.unwrap();
+    world.mysql.session(&statements.map(|sql| world.named(sql))).await.must();
     // A large transaction.
     world
         .transaction(&["UPDATE NAME.orders SET amount = amount + 1 WHERE order_id BETWEEN 11 AND 100"])
@@ -101,7 +102,7 @@ impl Busy {
                     format!("UPDATE {name}.orders SET amount = amount * 2 WHERE order_id IN ({old}, {new})"),
                     format!("DELETE FROM {name}.orders WHERE order_id = {old} - 7 AND order_id > 100"),
                 ];
-                mysql.transaction(&statements.each_ref().map(String::as_str)).await.unwrap();
+                mysql.transaction(&statements.each_ref().map(String::as_str)).await.must();
                 round += 1;
                 tokio::time::sleep(Duration::from_millis(40)).await;
             }
@@ -113,7 +114,7 @@ impl Busy {
     /// How many transactions there were.
     async fn stop(self) -> u32 {
         self.stop.store(true, Ordering::SeqCst);
-        self.work.await.unwrap()
+        self.work.await.must()
     }
 }
 
@@ -142,7 +143,7 @@ async fn plan_cutover_and_status_say_what_is_to_do_and_what_is_done() {
     assert!(findings.contains(&"is not cut over".to_owned()), "{findings:?}");
     // Looking has changed nothing.
     assert_eq!(world.tasks().await, ["cleanup Suspended", "load Suspended", "merge_ods_orders Suspended"]);
-    assert_eq!(world.dms.describe().await.unwrap()["Status"], "ready");
+    assert_eq!(world.dms.describe().await.must()["Status"], "ready");
     assert_eq!(world.count("SELECT count(*) FROM NAME_raw.orders").await, 0);
 
     let done = world.json(0, &["cutover"]).await;
@@ -170,7 +171,7 @@ async fn plan_cutover_and_status_say_what_is_to_do_and_what_is_done() {
     assert_eq!(status["findings"], Value::Array(vec![]));
     let counts = &status["chains"][0]["tables"][0]["counts"];
     assert_eq!((&counts["ods_rows"]["total"], &counts["doubled"]), (&20.into(), &0.into()), "{status:#}");
-    let text = world.runbook.expect(0, &["status"]).await.unwrap();
+    let text = world.runbook.expect(0, &["status"]).await.must();
     assert!(text.stdout.contains("nothing to look after"), "{text}");
 }
 
@@ -179,30 +180,30 @@ async fn status_finds_what_does_not_run() {
     let world = World::orders(5).await;
     world.cutover().await;
     world.quiet().await;
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 
-    world.databend.exec(&format!("ALTER TASK {} SUSPEND", world.named("NAME_load"))).await.unwrap();
+    world.databend.exec(&format!("ALTER TASK {} SUSPEND", world.named("NAME_load"))).await.must();
     let findings = messages(&world.json(2, &["status"]).await);
     assert_eq!(findings, [world.named("task NAME_load is suspended")]);
-    world.runbook.expect(0, &["resume"]).await.unwrap();
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["resume"]).await.must();
+    world.runbook.expect(0, &["status"]).await.must();
 
     // A file that cannot be read fails the load until it is gone.
     let bad = world.named("NAME/orders/20260101-000000000.parquet");
     let aws = e2e::Aws::of(&world.sandbox);
-    aws.put(&world.dms.bucket, &bad, b"no parquet").await.unwrap();
+    aws.put(&world.dms.bucket, &bad, b"no parquet").await.must();
     let look = async || Ok(messages(&world.runbook.json(2, &["status"]).await?));
     let failed = world.named("the last run of task NAME_load failed: ");
     let says = |all: &Vec<String>| all.iter().any(|one| one.starts_with(&failed));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    wait::until("status says that the load fails", Duration::from_secs(20), look, says).await.unwrap();
-    aws.delete(&world.dms.bucket, &bad).await.unwrap();
-    world.runbook.expect(0, &["resume"]).await.unwrap();
+    wait::until("status says that the load fails", Duration::from_secs(20), look, says).await.must();
+    aws.delete(&world.dms.bucket, &bad).await.must();
+    world.runbook.expect(0, &["resume"]).await.must();
     world.transaction(&["UPDATE NAME.orders SET status = 'later'"]).await;
     world.assert_ods_equals_source().await;
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 
-    world.dms.stop().await.unwrap();
+    world.dms.stop().await.must();
     let findings = messages(&world.json(2, &["status"]).await);
     assert_eq!(findings, ["the DMS task is stopped: NORMAL"]);
     // As the finding's help says.

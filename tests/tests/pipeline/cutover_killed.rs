@@ -6,6 +6,7 @@ use std::time::Duration;
 use e2e::{Act, Runbook, Wire};
 use tokio::process::Child;
 
+use crate::must::Must;
 use crate::world::World;
 
 /// Where it is killed: a statement, or a call of DMS, as the test's name for it, the text by which it is known, and
@@ -76,7 +77,7 @@ async fn the_next_run_waits_for_the_lease_of_a_killed_one() {
     let world = World::orders(10).await;
     let mut killable = Killable::new(&world).await;
     killable.killed_at(&("COPY was done", &["COPY INTO"], Act::HoldAfter)).await;
-    let output = world.runbook.expect(0, &["cutover"]).await.unwrap();
+    let output = world.runbook.expect(0, &["cutover"]).await.must();
     assert!(output.stderr.contains("has the lease; if that run is dead, it expires in"), "{output}");
     ends_well(&world).await;
 }
@@ -84,14 +85,14 @@ async fn the_next_run_waits_for_the_lease_of_a_killed_one() {
 #[tokio::test]
 async fn two_at_the_same_time() {
     let world = World::orders(200).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
     let mut first = world.runbook.clone();
     first.set("DATABEND_DSN", &dsn);
     let held = wire.on(|sql| sql.starts_with("COPY INTO"), Act::HoldBefore);
     let first = spawn(&first);
-    let held = held.met().await.unwrap();
+    let held = held.met().await.must();
     // The second finds the first alive, and says who it is.
-    let second = world.runbook.expect(1, &["cutover"]).await.unwrap();
+    let second = world.runbook.expect(1, &["cutover"]).await.must();
     assert!(
         second.stderr.contains("works on pipeline") && second.stderr.contains("and is alive"),
         "{second}"
@@ -100,7 +101,7 @@ async fn two_at_the_same_time() {
     assert!(second.stderr.contains(&format!("(process {})", first.id().unwrap())), "{second}");
     assert_eq!(world.count("SELECT count(*) FROM NAME_ods.orders").await, 0);
     held.release();
-    let first = first.wait_with_output().await.unwrap();
+    let first = first.wait_with_output().await.must();
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
     ends_well(&world).await;
 }
@@ -109,19 +110,19 @@ async fn two_at_the_same_time() {
 #[tokio::test]
 async fn one_that_slept_too_long_commits_nothing() {
     let world = World::orders(200).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
+    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
     let mut sleeper = world.runbook.clone();
     sleeper.set("DATABEND_DSN", &dsn);
     let held = wire.on(|sql| sql == "COMMIT", Act::HoldBefore);
     let sleeper = spawn(&sleeper);
-    let held = held.met().await.unwrap();
+    let held = held.met().await.must();
     signal(&sleeper, rustix::process::Signal::STOP);
     expire_lease(&world).await;
     world.cutover().await;
     world.assert_ods_equals_source().await;
     held.release();
     signal(&sleeper, rustix::process::Signal::CONT);
-    let ended = sleeper.wait_with_output().await.unwrap();
+    let ended = sleeper.wait_with_output().await.must();
     // Whether it notices the lost lease or finds the work done: it does not say that it did it.
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(!said.contains("inserted from the stream"), "{said}");
@@ -137,8 +138,8 @@ struct Killable {
 
 impl Killable {
     async fn new(world: &World) -> Self {
-        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
-        let (aws, url) = Wire::to_aws(&world.sandbox).await.unwrap();
+        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.must();
+        let (aws, url) = Wire::to_aws(&world.sandbox).await.must();
         let mut runbook = world.runbook.clone();
         runbook.set("DATABEND_DSN", &dsn);
         runbook.set("AWS_ENDPOINT_URL", &url);
@@ -161,7 +162,7 @@ impl Killable {
             met = chosen.met() => { met.unwrap(); }
             ended = cutover.wait() => panic!("it ended ({ended:?}) before this: {what}"),
         }
-        cutover.kill().await.unwrap();
+        cutover.kill().await.must();
     }
 }
 
@@ -206,6 +207,6 @@ async fn ends_well(world: &World) {
     world.transaction(&["INSERT INTO NAME.orders VALUES (100000, 'after', 1, NULL)"]).await;
     world.assert_ods_equals_source().await;
     assert!(world.tasks().await.iter().all(|task| task.ends_with(" Started")), "{:?}", world.tasks().await);
-    world.runbook.expect(0, &["status"]).await.unwrap();
-    world.runbook.expect(0, &["plan"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
+    world.runbook.expect(0, &["plan"]).await.must();
 }

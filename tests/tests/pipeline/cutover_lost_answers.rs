@@ -3,6 +3,7 @@
 use e2e::{Act, Chosen, Runbook, Wire};
 use serde_json::Value;
 
+use crate::must::Must;
 use crate::world::World;
 
 /// A pipeline and a runbook whose requests pass through the test.
@@ -16,8 +17,8 @@ struct Lossy {
 impl Lossy {
     async fn new() -> Self {
         let world = World::orders(300).await;
-        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.unwrap();
-        let (aws, url) = Wire::to_aws(&world.sandbox).await.unwrap();
+        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.must();
+        let (aws, url) = Wire::to_aws(&world.sandbox).await.must();
         let mut runbook = world.runbook.clone();
         runbook.set("DATABEND_DSN", &dsn);
         runbook.set("AWS_ENDPOINT_URL", &url);
@@ -31,7 +32,7 @@ impl Lossy {
 
     /// The cutover succeeds in spite of what was chosen, which came; what it says is what there is.
     async fn succeeds(&self, mut chosen: Vec<Chosen>) {
-        let outcome = self.runbook.json(0, &["cutover"]).await.unwrap();
+        let outcome = self.runbook.json(0, &["cutover"]).await.must();
         for (number, one) in chosen.iter_mut().enumerate() {
             assert!(one.has_come(), "answer {number} was not lost: {outcome:#}");
         }
@@ -60,8 +61,8 @@ impl Lossy {
         );
         world.transaction(&["UPDATE NAME.orders SET status = 'after'"]).await;
         world.assert_ods_equals_source().await;
-        world.runbook.expect(0, &["status"]).await.unwrap();
-        world.runbook.expect(0, &["plan"]).await.unwrap();
+        world.runbook.expect(0, &["status"]).await.must();
+        world.runbook.expect(0, &["plan"]).await.must();
     }
 }
 
@@ -151,17 +152,17 @@ async fn of_a_databend_that_goes_away() {
     let held = lossy.statement("COPY INTO", "LOAD", Act::HoldBefore);
     let cutover = tokio::spawn({
         let runbook = lossy.runbook.clone();
-        async move { runbook.run(&["cutover"]).await.unwrap() }
+        async move { runbook.run(&["cutover"]).await.must() }
     });
-    let _held = held.met().await.unwrap();
+    let _held = held.met().await.must();
     drop(lossy.databend);
-    let output = cutover.await.unwrap();
+    let output = cutover.await.must();
     assert_eq!(output.code, 1, "{output}");
     assert!(output.stderr.contains("cannot be reached") || output.stderr.contains("no answer"), "{output}");
     assert!(output.stderr.contains("run the same command again"), "{output}");
     let world = lossy.world;
     let sql = world.named("SELECT count(*) FROM NAME_ods.orders");
-    assert_eq!(world.databend.count(&sql).await.unwrap(), 0);
+    assert_eq!(world.databend.count(&sql).await.must(), 0);
     world.cutover().await;
     world.assert_ods_equals_source().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use e2e::{Aws, wait};
 use serde_json::Value;
 
+use crate::must::Must;
 use crate::table::Table;
 use crate::world::World;
 
@@ -56,7 +57,7 @@ async fn keys_and_names_of_all_kinds() {
         ])
         .await;
     world.assert_ods_equals_source().await;
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 }
 
 #[tokio::test]
@@ -65,14 +66,14 @@ async fn one_bad_table_does_not_hold_up_the_others() {
     let fill = |name: &str| format!("INSERT INTO NAME.{name} SELECT seq, 'v' FROM NAME.seq_1_to_30");
     let fills = ["a", "bad", "c"].map(fill);
     let mut world = World::new(&["a", "bad", "c"].map(table), &fills.each_ref().map(String::as_str)).await;
-    world.dms.start("start-replication").await.unwrap();
+    world.dms.start("start-replication").await.must();
     for table in ["a", "bad", "c"] {
         table_is(&world, table, "Table completed").await;
     }
-    world.dms.give_up(&world.name, "bad").await.unwrap();
+    world.dms.give_up(&world.name, "bad").await.must();
     table_is(&world, "bad", "Table error").await;
 
-    let output = world.runbook.run(&["--json", "cutover"]).await.unwrap();
+    let output = world.runbook.run(&["--json", "cutover"]).await.must();
     assert_eq!(output.code, 1, "{output}");
     let outcome = output.json().unwrap();
     let chain = &outcome["chains"][0];
@@ -116,30 +117,30 @@ async fn one_bad_table_does_not_hold_up_the_others() {
 
     // Reloaded, and nothing else of what the message says: the second load has the file name of the first, which COPY
     // passes over, and the change that DMS has missed would be lost in silence.
-    world.runbook.expect(0, &["suspend"]).await.unwrap();
-    world.dms.reload(&world.name, "bad").await.unwrap();
+    world.runbook.expect(0, &["suspend"]).await.must();
+    world.dms.reload(&world.name, "bad").await.must();
     table_is(&world, "bad", "Table completed").await;
-    let output = world.runbook.expect(1, &["cutover"]).await.unwrap();
+    let output = world.runbook.expect(1, &["cutover"]).await.must();
     let said =
         world.named("DMS has loaded NAME.bad for a second time, and NAME_raw.bad holds rows of the first");
     assert!(output.stderr.contains(&said) && output.stderr.contains(&truncate), "{output}");
 
     // As it says.
-    world.runbook.expect(0, &["suspend"]).await.unwrap();
-    for file in world.dms.files().await.unwrap() {
+    world.runbook.expect(0, &["suspend"]).await.must();
+    for file in world.dms.files().await.must() {
         if file.starts_with(&world.named("NAME/bad/")) {
-            Aws::of(&world.sandbox).delete(&world.dms.bucket, &file).await.unwrap();
+            Aws::of(&world.sandbox).delete(&world.dms.bucket, &file).await.must();
         }
     }
-    world.databend.exec(&truncate).await.unwrap();
-    world.dms.reload(&world.name, "bad").await.unwrap();
+    world.databend.exec(&truncate).await.must();
+    world.dms.reload(&world.name, "bad").await.must();
     table_is(&world, "bad", "Table completed").await;
     world.cutover().await;
     world.transaction(&["UPDATE NAME.bad SET v = 'seen' WHERE id = 2"]).await;
     world.assert_ods_equals_source().await;
     let missed = "SELECT count(*) FROM NAME_ods.bad WHERE v = 'missed'";
     assert_eq!(world.count(missed).await, 1);
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 }
 
 #[tokio::test]
@@ -156,11 +157,11 @@ async fn a_table_at_a_time() {
     assert_eq!(world.count("SELECT count(*) FROM NAME_ods.second").await, 0);
     // Left out by hand is not a fault; plan says what is left.
     world.json(2, &["plan"]).await;
-    world.runbook.expect(0, &["suspend"]).await.unwrap();
+    world.runbook.expect(0, &["suspend"]).await.must();
     world.cutover().await;
     world.transaction(&["UPDATE NAME.first SET v = 'x'", "UPDATE NAME.second SET v = 'y'"]).await;
     world.assert_ods_equals_source().await;
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 }
 
 async fn table_is(world: &World, table: &str, state: &str) {
@@ -169,5 +170,5 @@ async fn table_is(world: &World, table: &str, state: &str) {
         now.as_deref() == Some(state)
     })
     .await
-    .unwrap();
+    .must();
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::{Aws, wait};
 
+use crate::must::Must;
 use crate::world::World;
 
 const ORDER_1: &str =
@@ -13,7 +14,7 @@ const ORDER_1: &str =
 async fn a_file_that_comes_twice_changes_nothing() {
     let world = World::orders(20).await;
     world.cutover().await;
-    world.runbook.expect(0, &["suspend"]).await.unwrap();
+    world.runbook.expect(0, &["suspend"]).await.must();
     world
         .transaction(&[
             "UPDATE NAME.orders SET status = 'paid' WHERE order_id = 1",
@@ -24,7 +25,7 @@ async fn a_file_that_comes_twice_changes_nothing() {
         .await;
     let files = Kept::of(&world).await;
     assert_eq!(files.0.len(), 1, "one transaction, one file: {:?}", files.names());
-    world.runbook.expect(0, &["resume"]).await.unwrap();
+    world.runbook.expect(0, &["resume"]).await.must();
     world.assert_ods_equals_source().await;
     let before = everything(&world).await;
 
@@ -54,7 +55,7 @@ async fn a_file_that_comes_after_newer_ones_does_not_go_back() {
     let world = World::orders(20).await;
     world.cutover().await;
     world.quiet().await;
-    world.runbook.expect(0, &["suspend"]).await.unwrap();
+    world.runbook.expect(0, &["suspend"]).await.must();
     let mut late = Vec::new();
     for statements in [
         [
@@ -79,9 +80,9 @@ async fn a_file_that_comes_after_newer_ones_does_not_go_back() {
             "INSERT INTO NAME.orders VALUES (4, 'again', 4, NULL), (2, 'other', 2, NULL)",
         ])
         .await;
-    world.runbook.expect(0, &["resume"]).await.unwrap();
+    world.runbook.expect(0, &["resume"]).await.must();
     world.quiet().await;
-    assert!(world.databend.value(&world.named(ORDER_1)).await.unwrap().starts_with("second|"));
+    assert!(world.databend.value(&world.named(ORDER_1)).await.must().starts_with("second|"));
     // The later of the two first: each of them comes alone.
     for files in late.iter().rev() {
         files.put(&world).await;
@@ -98,7 +99,7 @@ async fn the_clean_up_takes_nothing_that_was_not_merged() {
     let world = World::orders(20).await;
     world.cutover().await;
     world.quiet().await;
-    world.runbook.expect(0, &["suspend"]).await.unwrap();
+    world.runbook.expect(0, &["suspend"]).await.must();
     // Committed in 2020, by the source's clock: older than raw keeps anything.
     let statements = [
         "SET timestamp = 1577836800",
@@ -110,36 +111,36 @@ async fn the_clean_up_takes_nothing_that_was_not_merged() {
         "COMMIT",
         "SET timestamp = DEFAULT",
     ];
-    world.mysql.session(&statements.map(|sql| world.named(sql))).await.unwrap();
-    world.dms.flush().await.unwrap();
-    let pipeline = world.terraform.resource("databend_cdc_table.t0").await.unwrap()["pipeline"].take();
+    world.mysql.session(&statements.map(|sql| world.named(sql))).await.must();
+    world.dms.flush().await.must();
+    let pipeline = world.terraform.resource("databend_cdc_table.t0").await.must()["pipeline"].take();
     let sql = |name: &str| pipeline[name].as_str().unwrap().to_owned();
-    world.databend.exec(&sql("load_sql")).await.unwrap();
+    world.databend.exec(&sql("load_sql")).await.must();
     let old = "SELECT count(*) FROM NAME_raw.orders WHERE _dms_ingestion_timestamp < '2021'";
     assert_eq!(world.count(old).await, 4, "the changes are in raw, and old");
 
-    world.databend.exec(&sql("cleanup_sql")).await.unwrap();
+    world.databend.exec(&sql("cleanup_sql")).await.must();
     assert_eq!(world.count(old).await, 4, "none of them was merged");
     let cleanup = world.named("NAME_cleanup");
-    world.databend.exec(&format!("EXECUTE TASK {cleanup}")).await.unwrap();
+    world.databend.exec(&format!("EXECUTE TASK {cleanup}")).await.must();
     succeeded(&world, &cleanup).await;
     assert_eq!(world.count(old).await, 4, "the task does the same");
 
-    world.runbook.expect(0, &["resume"]).await.unwrap();
+    world.runbook.expect(0, &["resume"]).await.must();
     world.assert_ods_equals_source().await;
-    world.databend.exec(&sql("cleanup_sql")).await.unwrap();
+    world.databend.exec(&sql("cleanup_sql")).await.must();
     assert_eq!(world.count(old).await, 0, "merged, and old: gone");
     assert_eq!(world.count("SELECT count(*) FROM NAME_raw.orders").await, 20, "the full load is young");
     world.transaction(&["UPDATE NAME.orders SET status = 'after'"]).await;
     world.assert_ods_equals_source().await;
-    world.runbook.expect(0, &["status"]).await.unwrap();
+    world.runbook.expect(0, &["status"]).await.must();
 }
 
 async fn succeeded(world: &World, task: &str) {
     let runs =
         format!("SELECT count(*) FROM system.task_history WHERE name = '{task}' AND state = 'SUCCEEDED'");
     let look = async || world.databend.count(&runs).await;
-    wait::until(&format!("{task} has run"), Duration::from_secs(20), look, |runs| *runs > 0).await.unwrap();
+    wait::until(&format!("{task} has run"), Duration::from_secs(20), look, |runs| *runs > 0).await.must();
 }
 
 /// Every row of ODS with its flags.
@@ -147,7 +148,7 @@ async fn everything(world: &World) -> Vec<Vec<Option<String>>> {
     let sql = world.named(
         "SELECT order_id, status, amount::string, note, is_deleted::string, _cdc_seq FROM NAME_ods.orders ORDER BY order_id",
     );
-    world.databend.rows(&sql).await.unwrap()
+    world.databend.rows(&sql).await.must()
 }
 
 /// Files of the bucket, with what is in them.
@@ -156,11 +157,11 @@ struct Kept(Vec<(String, Vec<u8>)>);
 impl Kept {
     /// All that are there once DMS has written everything.
     async fn of(world: &World) -> Self {
-        world.dms.flush().await.unwrap();
+        world.dms.flush().await.must();
         let aws = Aws::of(&world.sandbox);
         let mut files = Vec::new();
-        for key in world.dms.files().await.unwrap() {
-            let content = aws.get(&world.dms.bucket, &key).await.unwrap();
+        for key in world.dms.files().await.must() {
+            let content = aws.get(&world.dms.bucket, &key).await.must();
             files.push((key, content));
         }
         Self(files)
@@ -172,13 +173,13 @@ impl Kept {
 
     async fn remove(&self, world: &World) {
         for (key, _) in &self.0 {
-            Aws::of(&world.sandbox).delete(&world.dms.bucket, key).await.unwrap();
+            Aws::of(&world.sandbox).delete(&world.dms.bucket, key).await.must();
         }
     }
 
     async fn put(&self, world: &World) {
         for (key, content) in &self.0 {
-            Aws::of(&world.sandbox).put(&world.dms.bucket, key, content).await.unwrap();
+            Aws::of(&world.sandbox).put(&world.dms.bucket, key, content).await.must();
         }
     }
 
@@ -186,7 +187,7 @@ impl Kept {
     async fn put_again(&self, world: &World, n: &str) {
         for (key, content) in &self.0 {
             let key = key.replace(".parquet", &format!("{n}.parquet"));
-            Aws::of(&world.sandbox).put(&world.dms.bucket, &key, content).await.unwrap();
+            Aws::of(&world.sandbox).put(&world.dms.bucket, &key, content).await.must();
         }
     }
 }

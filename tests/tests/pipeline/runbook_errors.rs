@@ -6,6 +6,7 @@ use std::path::Path;
 use e2e::{Output, Runbook, Sandbox, TerraformDir};
 use serde_json::Value;
 
+use crate::must::Must;
 use crate::world::World;
 
 /// What must never be printed: the DSN's password and the key that reads the bucket.
@@ -32,21 +33,21 @@ async fn without_a_pipeline() {
     let path = empty.path().display().to_string();
     let runbook = Runbook::new(&sandbox, empty.path());
     for verb in ["plan", "cutover", "status", "suspend", "resume"] {
-        let output = runbook.run(&[verb]).await.unwrap();
+        let output = runbook.run(&[verb]).await.must();
         let says = ["is not a Terraform folder", path.as_str(), "--dir", "--manifest"];
         refused(&sandbox, &output, &says);
     }
     let missing = empty.path().join("no-such-folder");
-    let output = Runbook::new(&sandbox, &missing).run(&["plan"]).await.unwrap();
+    let output = Runbook::new(&sandbox, &missing).run(&["plan"]).await.must();
     refused(&sandbox, &output, &["there is no folder", "no-such-folder", "--dir"]);
 
     // A configuration that was never applied, and one without anything of ours.
     empty.write("main.tf", "resource \"terraform_data\" \"x\" {}\n").unwrap();
-    let output = runbook.run(&["plan"]).await.unwrap();
+    let output = runbook.run(&["plan"]).await.must();
     refused(&sandbox, &output, &["holds no databend_cdc_task_chain", &path, "terraform apply"]);
-    empty.init().await.unwrap();
-    empty.apply(&[]).await.unwrap();
-    let output = runbook.run(&["plan"]).await.unwrap();
+    empty.init().await.must();
+    empty.apply(&[]).await.must();
+    let output = runbook.run(&["plan"]).await.must();
     refused(&sandbox, &output, &["holds no databend_cdc_task_chain", &path, "databend_cdc_table"]);
 }
 
@@ -69,7 +70,7 @@ async fn with_a_pipeline_and_something_wrong() {
     let sandbox = &world.sandbox;
     let mut runbook = world.runbook.clone();
 
-    let output = runbook.run(&["cutover", "--table", "shop.nothing"]).await.unwrap();
+    let output = runbook.run(&["cutover", "--table", "shop.nothing"]).await.must();
     let known = world.named("NAME.orders");
     refused(sandbox, &output, &["no task chain moves table shop.nothing", &known, "SCHEMA.TABLE"]);
 
@@ -89,11 +90,11 @@ async fn with_a_pipeline_and_something_wrong() {
         ),
     ] {
         runbook.set("DATABEND_DSN", dsn);
-        refused(sandbox, &runbook.run(&["status"]).await.unwrap(), &says);
+        refused(sandbox, &runbook.run(&["status"]).await.must(), &says);
     }
     let stranger = sandbox.databend_dsn.replacen("root:", "root:hunter2-of-databend", 1);
     runbook.set("DATABEND_DSN", &stranger);
-    let output = runbook.run(&["cutover"]).await.unwrap();
+    let output = runbook.run(&["cutover"]).await.must();
     refused(sandbox, &output, &["does not accept the credentials of user \"root\"", "DSN"]);
     runbook.set("DATABEND_DSN", &sandbox.databend_dsn);
 
@@ -104,15 +105,15 @@ async fn with_a_pipeline_and_something_wrong() {
         ("[aws]\nsecret_access_key = \"hunter2-of-aws\"\n", "unknown field `secret_access_key`"),
     ] {
         world.terraform.write("runbook.toml", text).unwrap();
-        let output = runbook.run(&["plan"]).await.unwrap();
+        let output = runbook.run(&["plan"]).await.must();
         refused(sandbox, &output, &["runbook.toml is wrong", says]);
         assert!(!output.stderr.contains("hunter2-of-aws"), "{output}");
     }
     world.terraform.write("runbook.toml", "poll_seconds = 1\n").unwrap();
-    let output = runbook.run(&["plan", "--config", "nowhere.toml"]).await.unwrap();
+    let output = runbook.run(&["plan", "--config", "nowhere.toml"]).await.must();
     refused(sandbox, &output, &["nowhere.toml cannot be read", "--config"]);
 
-    let output = runbook.run(&["danse"]).await.unwrap();
+    let output = runbook.run(&["danse"]).await.must();
     refused(sandbox, &output, &["danse"]);
 }
 
@@ -120,7 +121,7 @@ async fn with_a_pipeline_and_something_wrong() {
 async fn with_a_dms_task_that_is_not_there() {
     let world = World::orders(3).await;
     let file = world.terraform.path().join("state.json");
-    let state = world.terraform.show().await.unwrap();
+    let state = world.terraform.show().await.must();
 
     let arn = format!("{}X", world.dms.arn);
     write_chain(&file, &state, "dms_task_arn", Value::from(arn.clone()));
@@ -140,19 +141,19 @@ async fn with_a_dms_task_that_is_not_there() {
     // The tasks can be looked after without DMS.
     assert_eq!(manifest(&world.sandbox, &file, &["suspend"]).await.code, 0);
     // Nothing was begun anywhere.
-    assert_eq!(world.dms.describe().await.unwrap()["Status"], "ready");
+    assert_eq!(world.dms.describe().await.must()["Status"], "ready");
 }
 
 #[tokio::test]
 async fn with_something_missing_in_databend() {
     let world = World::orders(3).await;
-    world.databend.exec(&world.named("DROP STREAM NAME_raw.stream_orders")).await.unwrap();
-    let output = world.runbook.run(&["cutover"]).await.unwrap();
+    world.databend.exec(&world.named("DROP STREAM NAME_raw.stream_orders")).await.must();
+    let output = world.runbook.run(&["cutover"]).await.must();
     assert_eq!(output.code, 1, "{output}");
     let stream = world.named("stream NAME_raw.stream_orders of NAME.orders is not in Databend");
     assert!(output.stderr.contains(&stream) && output.stderr.contains("terraform apply"), "{output}");
     // As it says.
-    world.terraform.apply(&[]).await.unwrap();
+    world.terraform.apply(&[]).await.must();
     world.cutover().await;
     world.assert_ods_equals_source().await;
 }
@@ -171,7 +172,7 @@ async fn manifest(sandbox: &Sandbox, file: &Path, arguments: &[&str]) -> Output 
     let mut command = tokio::process::Command::new(&sandbox.runbook);
     command.arg("--manifest").arg(file).args(["--no-input", "--yes"]).args(arguments);
     command.envs(sandbox.variables()).env("NO_COLOR", "1").stdin(std::process::Stdio::null());
-    let output = command.kill_on_drop(true).output().await.unwrap();
+    let output = command.kill_on_drop(true).output().await.must();
     Output {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -6,6 +6,7 @@ use e2e::compare::{Comparison, Pair, compare};
 use e2e::{Databend, DmsTask, Error, Mysql, Runbook, Sandbox, TerraformDir, names, wait};
 use serde_json::Value;
 
+use crate::must::Must;
 use crate::table::Table;
 
 /// How long the last change may take from the source to ODS.
@@ -32,25 +33,25 @@ impl World {
     pub(crate) async fn new(tables: &[Table], statements: &[&str]) -> Self {
         let sandbox = Sandbox::from_env().unwrap();
         let name = names::unique("p");
-        let mysql = Mysql::connect(&sandbox).await.unwrap();
-        mysql.exec(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let mysql = Mysql::connect(&sandbox).await.must();
+        mysql.exec(&format!("CREATE DATABASE {name}")).await.must();
         for table in tables {
-            mysql.exec(&table.ddl(&name)).await.unwrap();
+            mysql.exec(&table.ddl(&name)).await.must();
         }
         for statement in statements {
-            mysql.exec(&statement.replace("NAME", &name)).await.unwrap();
+            mysql.exec(&statement.replace("NAME", &name)).await.must();
         }
         let mapped: Vec<_> = tables.iter().map(|table| (name.clone(), table.name.clone())).collect();
-        let dms = DmsTask::create(&sandbox, &name.replace('_', "-"), &mapped, DMS_SECONDS).await.unwrap();
+        let dms = DmsTask::create(&sandbox, &name.replace('_', "-"), &mapped, DMS_SECONDS).await.must();
         let terraform = TerraformDir::new(&sandbox).unwrap();
         // The settings of the runbook lie beside the configuration, as at its users'.
         terraform.write("runbook.toml", "poll_seconds = 1\n").unwrap();
         let runbook = Runbook::new(&sandbox, terraform.path());
-        let databend = Databend::connect(&sandbox).await.unwrap();
+        let databend = Databend::connect(&sandbox).await.must();
         let world = Self { sandbox, mysql, databend, dms, terraform, runbook, name, tables: tables.to_vec() };
         world.declare();
-        world.terraform.init().await.unwrap();
-        world.terraform.apply(&[]).await.unwrap();
+        world.terraform.init().await.must();
+        world.terraform.apply(&[]).await.must();
         world
     }
 
@@ -113,12 +114,12 @@ resource "databend_cdc_task_chain" "chain" {{
     /// One transaction at the source; `NAME` is the schema.
     pub(crate) async fn transaction(&self, statements: &[&str]) {
         let statements: Vec<_> = statements.iter().map(|sql| self.named(sql)).collect();
-        self.mysql.transaction(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+        self.mysql.transaction(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.must();
     }
 
     /// A number from Databend; `NAME` is the schema.
     pub(crate) async fn count(&self, sql: &str) -> u64 {
-        self.databend.count(&self.named(sql)).await.unwrap()
+        self.databend.count(&self.named(sql)).await.must()
     }
 
     /// The tables and their copies.
@@ -133,10 +134,10 @@ resource "databend_cdc_task_chain" "chain" {{
 
     /// Waits until everything that was committed at the source has come to rest: written by DMS, loaded, merged.
     pub(crate) async fn quiet(&self) {
-        self.dms.flush().await.unwrap();
+        self.dms.flush().await.must();
         // In this order: a file is removed after its rows are in raw, a stream is empty after they are in ODS.
         let files = async || self.dms.files().await;
-        wait::until("every file is loaded", QUIET_WITHIN, files, Vec::is_empty).await.unwrap();
+        wait::until("every file is loaded", QUIET_WITHIN, files, Vec::is_empty).await.must();
         for table in &self.tables {
             let backlog = format!(
                 "SELECT count(*) FROM \"{}_raw\".\"stream_{}\"",
@@ -144,7 +145,7 @@ resource "databend_cdc_task_chain" "chain" {{
                 table.name.replace('"', "\"\"")
             );
             let rows = async || self.databend.count(&backlog).await;
-            wait::until(&format!("{backlog} is 0"), QUIET_WITHIN, rows, |rows| *rows == 0).await.unwrap();
+            wait::until(&format!("{backlog} is 0"), QUIET_WITHIN, rows, |rows| *rows == 0).await.must();
         }
     }
 
@@ -159,7 +160,7 @@ resource "databend_cdc_task_chain" "chain" {{
 
     /// Without waiting, for a table that is cut over or not.
     pub(crate) async fn compared(&self, pair: &Pair) -> Comparison {
-        compare(&self.mysql, &self.databend, pair).await.unwrap()
+        compare(&self.mysql, &self.databend, pair).await.must()
     }
 
     /// Names and states of the chain's tasks, in order of their names, which lose the chain's.
@@ -167,7 +168,7 @@ resource "databend_cdc_task_chain" "chain" {{
         let query = self.named(
             "SELECT name, state FROM system.tasks WHERE left(name, length('NAME_')) = 'NAME_' ORDER BY name",
         );
-        let rows = self.databend.rows(&query).await.unwrap();
+        let rows = self.databend.rows(&query).await.must();
         let prefix = format!("{}_", self.name);
         rows.into_iter()
             .map(|row| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join(" "))
@@ -177,12 +178,12 @@ resource "databend_cdc_task_chain" "chain" {{
 
     /// `runbook --json VERB`, which must end with `code`.
     pub(crate) async fn json(&self, code: i32, arguments: &[&str]) -> Value {
-        self.runbook.json(code, arguments).await.unwrap()
+        self.runbook.json(code, arguments).await.must()
     }
 
     /// `runbook cutover`, which must succeed.
     pub(crate) async fn cutover(&self) {
-        self.runbook.expect(0, &["cutover"]).await.unwrap();
+        self.runbook.expect(0, &["cutover"]).await.must();
     }
 }
 
