@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from moto.s3.models import s3_backends
@@ -9,7 +10,6 @@ from werkzeug.wrappers import Request, Response
 
 from .dms.context import ACCOUNT
 from .dms.service import DmsService
-from .dms.store import Document
 from .faults import BadRule, Faults
 from .moto_state import MotoService
 
@@ -18,6 +18,14 @@ FLUSH_SECONDS = 60
 
 class Refused(Exception):
     """The admin call cannot be carried out; says why."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    arn: str
+    name: str
+    running: bool
+    serverless: bool = False
 
 
 class Admin:
@@ -31,6 +39,7 @@ class Admin:
             ("POST", "dms/flush"): self._flush,
             ("POST", "dms/fail-task"): self._fail_task,
             ("POST", "dms/table-error"): self._table_error,
+            ("POST", "dms/deprovision"): self._deprovision,
             ("POST", "s3/damage"): self._damage,
         }
 
@@ -62,15 +71,13 @@ class Admin:
 
     def _flush(self, raw: dict[str, Any]) -> Any:
         """Everything committed until now is in files when this answers."""
-        tasks = self._tasks(raw) if raw.get("task") else [t for t in self._dms.store.all("task") if t["Status"] == "running"]
+        tasks = self._tasks(raw) if raw.get("task") else [t for t in self._all_tasks() if t.running]
         files = {}
         for task in tasks:
             try:
-                files[task["ReplicationTaskIdentifier"]] = self._dms.runner.flush(
-                    task["ReplicationTaskArn"], raw.get("timeout", FLUSH_SECONDS)
-                )
+                files[task.name] = self._dms.runner.flush(task.arn, raw.get("timeout", FLUSH_SECONDS))
             except TimeoutError as error:
-                raise Refused(f"task {task['ReplicationTaskIdentifier']}: {error}") from error
+                raise Refused(f"task {task.name}: {error}") from error
         return {"files": files}
 
     def _fail_task(self, raw: dict[str, Any]) -> Any:
@@ -84,18 +91,36 @@ class Admin:
             "message": raw.get("message", "An error was asked for."),
         })  # fmt: skip
 
-    def _command(self, raw: dict[str, Any], command: dict[str, Any]) -> Any:
+    def _deprovision(self, raw: dict[str, Any]) -> Any:
         for task in self._tasks(raw):
-            if not self._dms.runner.send(task["ReplicationTaskArn"], command):
-                raise Refused(f"task {task['ReplicationTaskIdentifier']} is not running")
+            if not task.serverless:
+                raise Refused(f"task {task.name} is no serverless replication")
+            if problem := self._dms.replications.deprovision(task.arn):
+                raise Refused(problem)
         return {}
 
-    def _tasks(self, raw: dict[str, Any]) -> list[Document]:
+    def _command(self, raw: dict[str, Any], command: dict[str, Any]) -> Any:
+        for task in self._tasks(raw):
+            if not self._dms.runner.send(task.arn, command):
+                raise Refused(f"task {task.name} is not running")
+        return {}
+
+    def _tasks(self, raw: dict[str, Any]) -> list[_Task]:
         name = raw["task"]
-        found = [t for t in self._dms.store.all("task") if name in (t["ReplicationTaskArn"], t["ReplicationTaskIdentifier"])]
+        found = [t for t in self._all_tasks() if name in (t.arn, t.name)]
         if not found:
             raise Refused(f"there is no task {name}")
         return found
+
+    def _all_tasks(self) -> list[_Task]:
+        """Replication tasks and serverless replications."""
+        store = self._dms.store
+        tasks = [_Task(t["ReplicationTaskArn"], t["ReplicationTaskIdentifier"], t["Status"] == "running") for t in store.all("task")]
+        running = {r["ReplicationConfigArn"] for r in store.all("replication") if r["Status"] == "running"}
+        for config in store.all("config"):
+            arn = config["ReplicationConfigArn"]
+            tasks.append(_Task(arn, config["ReplicationConfigIdentifier"], arn in running, serverless=True))
+        return tasks
 
     # -- S3
 

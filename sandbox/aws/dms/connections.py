@@ -18,7 +18,7 @@ FILTERS = {
 }
 
 
-def source_config(endpoint: Document) -> SourceConfig:
+def source_config(context: Context, endpoint: Document) -> SourceConfig:
     return SourceConfig(
         host=endpoint["ServerName"],
         port=int(endpoint["Port"]),
@@ -62,7 +62,7 @@ class Actions:
         return self._test(instance, endpoint)
 
     def _test(self, instance: Document, endpoint: Document) -> str | None:
-        failure = self._failure(endpoint)
+        failure = self.failure(endpoint)
         self._put(instance, endpoint, "failed" if failure else "successful", failure)
         return failure
 
@@ -79,9 +79,10 @@ class Actions:
         self._context.store.put("connection", key, connection)
         return connection
 
-    def _failure(self, endpoint: Document) -> str | None:
+    def failure(self, endpoint: Document) -> str | None:
+        """Tries the endpoint; None, or why it does not work."""
         if endpoint["EngineName"] in MYSQL:
-            return _mysql_failure(endpoint)
+            return self._mysql_failure(endpoint)
         if endpoint["EngineName"] == "s3":
             return self._s3_failure(endpoint["S3Settings"])
         return f"The sandbox cannot connect to engine {endpoint['EngineName']}."
@@ -95,17 +96,16 @@ class Actions:
             )
         return problem and f"Test Endpoint failed: Application-Status: 1020912, Application-Message: {problem}"
 
-
-def _mysql_failure(endpoint: Document) -> str | None:
-    try:
-        source_config(endpoint).connect().close()
-    except (pymysql.MySQLError, OSError) as error:
-        detail = error.args[-1] if error.args else error
-        return (
-            "Test Endpoint failed: Application-Status: 1020912, Application-Message: Cannot connect to ODBC provider "
-            f"Network error has occurred, Application-Detailed-Message: RetCode: SQL_ERROR Message: {detail}"
-        )
-    return None
+    def _mysql_failure(self, endpoint: Document) -> str | None:
+        try:
+            source_config(self._context, endpoint).connect().close()
+        except (pymysql.MySQLError, OSError) as error:
+            detail = error.args[-1] if error.args else error
+            return (
+                "Test Endpoint failed: Application-Status: 1020912, Application-Message: Cannot connect to ODBC provider "
+                f"Network error has occurred, Application-Detailed-Message: RetCode: SQL_ERROR Message: {detail}"
+            )
+        return None
 
 
 def _key(instance: str, endpoint: str) -> str:

@@ -22,7 +22,8 @@ FILTERS = {
     "engine-name": lambda d: d["EngineName"],
 }
 CONNECTION = ("ServerName", "Port", "Username", "Password", "DatabaseName")
-BUSY = {"starting", "running", "stopping", "testing"}
+#: Statuses of a task or replication that does not use its endpoints; the steps of a serverless start are not among them.
+IDLE = {"creating", "ready", "created", "modifying", "stopped", "failed", "deleting"}
 
 
 class Actions:
@@ -107,12 +108,9 @@ class Actions:
     def ModifyEndpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self._context.require("endpoint", request["EndpointArn"], "Endpoint")
         arn = endpoint["EndpointArn"]
-        for task in self._tasks(arn):
-            if task["Status"] in BUSY:
-                raise invalid_state(
-                    f"Endpoint {arn} cannot be modified because it is used by ReplicationTask "
-                    f"{task['ReplicationTaskArn']} in state {task['Status']}. Stop the task first."
-                )
+        for user, status in self._users(arn):
+            if status not in IDLE:
+                raise invalid_state(f"Endpoint {arn} cannot be modified because it is used by {user} in state {status}. Stop the task first.")
         changed = {**endpoint, "S3Settings": dict(endpoint.get("S3Settings") or {})}
         if endpoint["EngineName"] != "s3":
             del changed["S3Settings"]
@@ -130,11 +128,22 @@ class Actions:
     def DeleteEndpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         endpoint = self._context.require("endpoint", request["EndpointArn"], "Endpoint")
         arn = endpoint["EndpointArn"]
-        if self._tasks(arn):
-            raise invalid_state(f"Endpoint {arn} is part of one or more ReplicationTasks.")
+        if users := self._users(arn):
+            raise invalid_state(f"Endpoint {arn} is part of one or more {users[0][0].partition(' ')[0]}s.")
         self._context.store.change_later("endpoint", arn, "Status", "deleting", None)
         self._context.store.delete_where("connection", lambda c: c["EndpointArn"] == arn)
         return {"Endpoint": public(endpoint)}
 
-    def _tasks(self, arn: str) -> list[Document]:
-        return [t for t in self._context.store.all("task") if arn in (t["SourceEndpointArn"], t["TargetEndpointArn"])]
+    def _users(self, arn: str) -> list[tuple[str, str]]:
+        """The tasks and serverless configurations with this endpoint, and their statuses."""
+        store = self._context.store
+        users = [
+            (f"ReplicationTask {t['ReplicationTaskArn']}", t["Status"])
+            for t in store.all("task")
+            if arn in (t["SourceEndpointArn"], t["TargetEndpointArn"])
+        ]
+        for config in store.all("config"):
+            if arn in (config["SourceEndpointArn"], config["TargetEndpointArn"]):
+                name = config["ReplicationConfigArn"]
+                users.append((f"ReplicationConfig {name}", self._context.require("replication", name, "Replication")["Status"]))
+        return users

@@ -247,6 +247,9 @@ def _locator(rule_id: str, rule: dict[str, Any], *, table: bool, column: bool) -
         raise MappingError(f'Rule {rule_id}: "object-locator" needs a "table-name".')
     if column and not raw.get("column-name"):
         raise MappingError(f'Rule {rule_id}: "object-locator" needs a "column-name".')
+    if raw.get("table-type", "table") != "table":
+        # User guide, selection rules: views by full-load tasks only; Serverless not at all (facts/dms.md section 4).
+        raise MappingError(f'Rule {rule_id}: the sandbox migrates no views; "table-type" must be "table".')
     return Locator(raw["schema-name"], raw.get("table-name"), raw.get("column-name"))
 
 

@@ -1,6 +1,7 @@
-"""Runs replication tasks: one worker process each, and what its events mean for the resources.
+"""Runs replication tasks and serverless replications: one worker process each, and what its events mean for the resources.
 
 A task that runs when the sandbox is stopped or killed runs again after the next start, from its checkpoint.
+Here "task" means either kind; both documents have Status, StopReason, LastFailureMessage, RecoveryCheckpoint and _stats.
 """
 
 import itertools
@@ -14,13 +15,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import table_statistics
+from . import tables
 from .store import Document, Store
 
 log = logging.getLogger(__name__)
 
 #: How long a worker may take to end after its input is closed.
 GRACE_SECONDS = 10
+#: What a task is before its worker says that it runs: a replication task, a serverless replication.
+STARTING = {"starting", "replication_starting"}
+
+
+def arn_of(task: Document) -> str:
+    return str(task.get("ReplicationTaskArn") or task["ReplicationConfigArn"])
+
+
+def kind_of(arn: str) -> str:
+    """The store's name for what the ARN names."""
+    return "replication" if ":replication-config:" in arn else "task"
 
 
 class Runner:
@@ -33,17 +45,17 @@ class Runner:
         self.closing = False
 
     def directory(self, task: Document) -> Path:
-        return self._directory / task["ReplicationTaskArn"].rpartition(":")[2]
+        return self._directory / arn_of(task).rpartition(":")[2]
 
     def start(self, task: Document, job: dict[str, Any]) -> None:
         """Starts a worker for a task whose status is already `starting`."""
-        arn = task["ReplicationTaskArn"]
+        arn = arn_of(task)
         directory = self.directory(task)
         directory.mkdir(parents=True, exist_ok=True)
         job = {**job, "directory": str(directory), "endpoint_url": self.endpoint_url}
         with self._store.lock:
             task["_job"] = {k: job[k] for k in ("start_type", "cdc_start_position", "cdc_start_time", "cdc_stop_position")}
-            self._store.put("task", arn, task)
+            self._store.put(kind_of(arn), arn, task)
             self._workers[arn] = Worker(self, arn, job)
 
     def send(self, arn: str, command: dict[str, Any]) -> bool:
@@ -60,7 +72,7 @@ class Runner:
     def forget(self, task: Document) -> None:
         """After a task is deleted."""
         shutil.rmtree(self.directory(task), ignore_errors=True)
-        self._store.delete_where("table", lambda t: t["_task"] == task["ReplicationTaskArn"])
+        self._store.delete_where("table", lambda t: t["_task"] == arn_of(task))
 
     def close(self) -> None:
         """Ends all workers; their tasks stay `running` and go on after the next start."""
@@ -72,12 +84,12 @@ class Runner:
 
     def handle(self, arn: str, event: dict[str, Any]) -> None:
         with self._store.lock:
-            task = self._store.get("task", arn)
+            task = self._store.get(kind_of(arn), arn)
             if task is None:
                 return
             match event["event"]:
                 case "running":
-                    if task["Status"] == "starting":
+                    if task["Status"] in STARTING:
                         task["Status"] = "running"
                 case "full-load":
                     self._full_load(task, event)
@@ -94,7 +106,7 @@ class Runner:
                 case "failed":
                     task["LastFailureMessage"] = f"Last Error {event['message']} Stop Reason FATAL_ERROR Error Level FATAL"
                     self._ended(task, "failed", "Stop Reason FATAL_ERROR Error Level FATAL")
-            self._store.put("task", arn, task)
+            self._store.put(kind_of(arn), arn, task)
 
     def gone(self, arn: str, worker: "Worker", code: int) -> None:
         """A worker has ended. Its last event may have been followed by a new start already."""
@@ -102,17 +114,17 @@ class Runner:
             if self._workers.get(arn) is not worker:
                 return
             del self._workers[arn]
-            task = self._store.get("task", arn)
+            task = self._store.get(kind_of(arn), arn)
             if self.closing or task is None:
                 return
             if task["Status"] == "stopping":
                 self._ended(task, "stopped", "Stop Reason NORMAL")
-            elif task["Status"] in ("starting", "running"):
+            elif task["Status"] in STARTING | {"running"}:
                 task["LastFailureMessage"] = f"Last Error The task's process ended unexpectedly (exit status {code})."
                 self._ended(task, "failed", "Stop Reason RECOVERABLE_ERROR Error Level RECOVERABLE")
             else:
                 return
-            self._store.put("task", arn, task)
+            self._store.put(kind_of(arn), arn, task)
 
     def _ended(self, task: Document, status: str, reason: str) -> None:
         if self.closing:
@@ -129,8 +141,8 @@ class Runner:
             task["_stats"]["FullLoadFinishDate"] = event["ended"]
 
     def _table(self, arn: str, event: dict[str, Any]) -> None:
-        key = table_statistics.key(arn, event["schema"], event["table"])
-        table = self._store.get("table", key) or table_statistics.new(arn, event["schema"], event["table"])
+        key = tables.key(arn, event["schema"], event["table"])
+        table = self._store.get("table", key) or tables.new(arn, event["schema"], event["table"])
         for field, name in (
             ("state", "TableState"), ("rows", "FullLoadRows"), ("started", "FullLoadStartTime"),
             ("ended", "FullLoadEndTime"), ("reloaded", "FullLoadReloaded"), ("error", "_error"),
@@ -142,8 +154,8 @@ class Runner:
         self._store.put("table", key, table)
 
     def _changes(self, arn: str, event: dict[str, Any]) -> None:
-        key = table_statistics.key(arn, event["schema"], event["table"])
-        table = self._store.get("table", key) or table_statistics.new(arn, event["schema"], event["table"])
+        key = tables.key(arn, event["schema"], event["table"])
+        table = self._store.get("table", key) or tables.new(arn, event["schema"], event["table"])
         for what, name in (
             ("I", "Inserts"), ("U", "Updates"), ("D", "Deletes"), ("ddl", "Ddls"), ("ddl", "AppliedDdls"),
             ("applied_I", "AppliedInserts"), ("applied_U", "AppliedUpdates"), ("applied_D", "AppliedDeletes"),
@@ -229,9 +241,9 @@ def _checkpoint(position: str, number: int) -> str:
     return f"checkpoint:V1#{number}#{file}:{offset}:-1:{offset}:0:{file}:{offset}#0#0#*#0#{number}"
 
 
-def statistics(task: Document, tables: list[Document]) -> Document:
+def statistics(task: Document, of: list[Document]) -> Document:
     """ReplicationTaskStats."""
-    states = [t["TableState"] for t in tables]
+    states = [t["TableState"] for t in of]
     loaded = sum(s == "Table completed" for s in states)
     stats = dict(task["_stats"])
     begin = stats.get("FullLoadStartDate")

@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 from werkzeug.wrappers import Request, Response
 
 from ..iam.roles import Roles
-from . import connections, endpoints, instances, subnet_groups, table_statistics, tags, tasks
+from . import connections, endpoints, instances, replication_configs, replications, subnet_groups, table_statistics, tags, tasks
 from .context import Context
 from .errors import DmsError
 from .runner import Runner
@@ -33,12 +33,15 @@ class DmsService:
         self.context = Context(self.store, roles)
         tested = connections.Actions(self.context, head_bucket)
         self.tasks = tasks.Actions(self.context, self.runner, tested)
+        self.replications = replications.Actions(self.context, self.runner, tested)
         self._parts = [
             subnet_groups.Actions(self.context),
             instances.Actions(self.context),
             endpoints.Actions(self.context),
             tested,
             self.tasks,
+            replication_configs.Actions(self.context, self.runner),
+            self.replications,
             table_statistics.Actions(self.context, self.runner),
             tags.Actions(self.context),
         ]
@@ -47,6 +50,7 @@ class DmsService:
         """Once the port is known: the tasks that ran go on."""
         self.runner.endpoint_url = endpoint_url
         self.tasks.resume_after_restart()
+        self.replications.resume_after_restart()
 
     def close(self) -> None:
         self.runner.close()

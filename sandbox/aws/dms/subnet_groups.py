@@ -78,6 +78,8 @@ class Actions:
         name = group["ReplicationSubnetGroupIdentifier"]
         if any(i["_subnet_group"] == name for i in self._context.store.all("instance")):
             raise invalid_state(f"Cannot delete the replication subnet group '{name}' because at least one replication instance is still using it.")
+        if any((c["ComputeConfig"].get("ReplicationSubnetGroupId") or "").lower() == name for c in self._context.store.all("config")):
+            raise invalid_state(f"Cannot delete the replication subnet group '{name}' because at least one replication config is still using it.")
         self._context.store.delete("subnet_group", arn)
         self._context.store.delete("tags", arn)
         return {}

@@ -1,4 +1,4 @@
-"""DescribeTableStatistics and ReloadTables."""
+"""Table statistics and reloads, of replication tasks and of serverless replications."""
 
 import time
 from typing import Any
@@ -7,6 +7,7 @@ from .context import Context, Filters, page, public
 from .errors import invalid_state, invalid_value, not_found
 from .runner import Runner
 from .store import Document
+from .tables import key
 
 FILTERS: Filters = {
     "schema-name": lambda d: d["SchemaName"],
@@ -14,26 +15,6 @@ FILTERS: Filters = {
     "table-state": lambda d: d["TableState"],
 }
 RELOAD_LIMIT = 10
-
-
-def key(task: str, schema: str, table: str) -> str:
-    return f"{task}\n{schema}\n{table}"
-
-
-def new(task: str, schema: str, table: str) -> Document:
-    return {
-        "SchemaName": schema,
-        "TableName": table,
-        "Inserts": 0, "Deletes": 0, "Updates": 0, "Ddls": 0,
-        "AppliedInserts": 0, "AppliedDeletes": 0, "AppliedUpdates": 0, "AppliedDdls": 0,
-        "FullLoadRows": 0, "FullLoadCondtnlChkFailedRows": 0, "FullLoadErrorRows": 0,
-        "FullLoadReloaded": False,
-        "LastUpdateTime": time.time(),
-        "TableState": "Before load",
-        "ValidationPendingRecords": 0, "ValidationFailedRecords": 0, "ValidationSuspendedRecords": 0,
-        "ValidationState": "Not enabled",
-        "_task": task,
-    }  # fmt: skip
 
 
 class Actions:
@@ -44,6 +25,16 @@ class Actions:
     def DescribeTableStatistics(self, request: dict[str, Any]) -> dict[str, Any]:
         arn = request["ReplicationTaskArn"]
         self._context.require("task", arn, "Replication Task")
+        tables, more = self._tables(arn, request)
+        return {"ReplicationTaskArn": arn, "TableStatistics": tables, **more}
+
+    def DescribeReplicationTableStatistics(self, request: dict[str, Any]) -> dict[str, Any]:
+        arn = request["ReplicationConfigArn"]
+        self._context.require("replication", arn, "Replication Config")
+        tables, more = self._tables(arn, request)
+        return {"ReplicationConfigArn": arn, "ReplicationTableStatistics": tables, **more}
+
+    def _tables(self, arn: str, request: dict[str, Any]) -> tuple[list[Document], dict[str, str]]:
         tables = [t for t in self._context.store.all("table") if t["_task"] == arn]
         for condition in request.get("Filters") or []:
             if condition["Name"] not in FILTERS:
@@ -53,37 +44,41 @@ class Actions:
         items, more = page(tables, request, largest=500)
         # The statistics are of now: LastUpdateTime is their refresh, not the last change (facts section 4).
         now = time.time()
-        return {
-            "ReplicationTaskArn": arn,
-            "TableStatistics": [public(t | {"LastUpdateTime": now}) for t in items],
-            **more,
-        }
+        return [public(t | {"LastUpdateTime": now}) for t in items], more
 
     def ReloadTables(self, request: dict[str, Any]) -> dict[str, Any]:
         arn = request["ReplicationTaskArn"]
         task = self._context.require("task", arn, "Replication Task")
+        self._reload(arn, task["Status"], task["MigrationType"], request)
+        return {"ReplicationTaskArn": arn}
+
+    def ReloadReplicationTables(self, request: dict[str, Any]) -> dict[str, Any]:
+        arn = request["ReplicationConfigArn"]
+        config = self._context.require("config", arn, "Replication Config")
+        replication = self._context.require("replication", arn, "Replication")
+        self._reload(arn, replication["Status"], config["ReplicationType"], request)
+        return {"ReplicationConfigArn": arn}
+
+    def _reload(self, arn: str, status: str, migration_type: str, request: dict[str, Any]) -> None:
         tables = request["TablesToReload"]
-        if task["Status"] != "running":
-            raise invalid_state(f"Replication Task {arn} must be running to reload tables; it is {task['Status']}.")
-        if task["MigrationType"] == "cdc":
+        if status != "running":
+            raise invalid_state(f"{arn} must be running to reload tables; it is {status}.")
+        if migration_type == "cdc":
             raise invalid_state("Tables of a task that only replicates changes cannot be reloaded.")
         if not 1 <= len(tables) <= RELOAD_LIMIT:
             raise invalid_value(f"TablesToReload must name between 1 and {RELOAD_LIMIT} tables.")
         if request.get("ReloadOption", "data-reload") != "data-reload":
             raise invalid_value("Validation is not part of the sandbox; ReloadOption must be data-reload.")
-        for table in tables:
-            known = self._context.store.get("table", key(arn, table["SchemaName"], table["TableName"]))
-            if known is None:
-                raise not_found(f"Table {table['SchemaName']}.{table['TableName']} is not part of Replication Task {arn}.")
+        documents = []
         for table in tables:
             document = self._context.store.get("table", key(arn, table["SchemaName"], table["TableName"]))
-            if document is not None:
-                document["TableState"] = "Table is being reloaded"
-                self._context.store.put("table", key(arn, table["SchemaName"], table["TableName"]), document)
+            if document is None:
+                raise not_found(f"Table {table['SchemaName']}.{table['TableName']} is not part of {arn}.")
+            documents.append(document)
+        for document in documents:
+            document["TableState"] = "Table is being reloaded"
+            self._context.store.put("table", key(arn, document["SchemaName"], document["TableName"]), document)
         self._runner.send(arn, {
             "command": "reload",
             "tables": [{"schema": t["SchemaName"], "table": t["TableName"]} for t in tables],
         })  # fmt: skip
-        return {"ReplicationTaskArn": arn}
-
-

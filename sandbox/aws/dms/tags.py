@@ -5,7 +5,7 @@ from typing import Any
 from .context import Context
 from .errors import not_found
 
-KINDS = ("subnet_group", "instance", "endpoint", "task")
+KINDS = ("subnet_group", "instance", "endpoint", "task", "config")
 
 
 def create(context: Context, arn: str, tags: list[dict[str, Any]] | None) -> None:

@@ -1,15 +1,12 @@
 """Replication tasks: create, describe, modify, delete, start, stop."""
 
-import json
 import time
 from typing import Any
 
-from . import mappings, s3_settings, tags, task_settings
+from . import jobs, tags, task_settings
 from .connections import Actions as Connections
-from .connections import source_config
 from .context import Context, check_identifier, page, public, select
-from .endpoints import MYSQL
-from .errors import exists, invalid_combination, invalid_state, invalid_value
+from .errors import exists, invalid_combination, invalid_state
 from .runner import Runner, statistics
 from .store import Document
 
@@ -33,19 +30,11 @@ class Actions:
         name = check_identifier(request["ReplicationTaskIdentifier"], "ReplicationTaskIdentifier", 255)
         if any(t["ReplicationTaskIdentifier"] == name for t in self._context.store.all("task")):
             raise exists(f"Replication Task already exists: {name}.")
-        source = self._context.require("endpoint", request["SourceEndpointArn"], "Endpoint")
-        target = self._context.require("endpoint", request["TargetEndpointArn"], "Endpoint")
+        source, target = jobs.endpoints(self._context, request)
         instance = self._context.require("instance", request["ReplicationInstanceArn"], "Replication Instance")
-        if source["EndpointType"] != "SOURCE":
-            raise invalid_combination(f"Endpoint {source['EndpointArn']} is not a source endpoint.")
-        if target["EndpointType"] != "TARGET":
-            raise invalid_combination(f"Endpoint {target['EndpointArn']} is not a target endpoint.")
-        if source["EngineName"] not in MYSQL or target["EngineName"] != "s3":
-            raise invalid_value("The sandbox replicates from MySQL to S3 only.")
         if instance["ReplicationInstanceStatus"] != "available":
             raise invalid_state(f"Replication Instance {instance['ReplicationInstanceArn']} is not available.")
-        s3_settings.check_for_task(target["S3Settings"])
-        _check_mappings(request["TableMappings"])
+        jobs.check_mappings(request["TableMappings"])
         _check_start(request)
         document = {
             "ReplicationTaskIdentifier": name,
@@ -92,7 +81,7 @@ class Actions:
         if "ReplicationTaskIdentifier" in request:
             changed["ReplicationTaskIdentifier"] = check_identifier(request["ReplicationTaskIdentifier"], "ReplicationTaskIdentifier", 255)
         if "TableMappings" in request:
-            _check_mappings(request["TableMappings"])
+            jobs.check_mappings(request["TableMappings"])
             changed["TableMappings"] = request["TableMappings"]
         if "ReplicationTaskSettings" in request:
             changed["ReplicationTaskSettings"] = task_settings.complete(
@@ -151,22 +140,7 @@ class Actions:
         return {"ReplicationTask": self._public(task)}
 
     def _run(self, task: Document, kind: str, request: dict[str, Any]) -> None:
-        source = self._context.require("endpoint", task["SourceEndpointArn"], "Endpoint")
-        target = self._context.require("endpoint", task["TargetEndpointArn"], "Endpoint")
-        resumed = kind == "resume-processing"
-        self._runner.start(task, {
-            "source": source_config(source).__dict__,
-            "s3_settings": target["S3Settings"],
-            "task_settings": json.loads(task["ReplicationTaskSettings"]),
-            "mappings": task["TableMappings"],
-            "migration_type": task["MigrationType"],
-            "start_type": kind,
-            # A resume goes on from the checkpoint, unless this very call names another place.
-            "cdc_start_position": request.get("CdcStartPosition") if resumed else task.get("CdcStartPosition"),
-            "cdc_start_time": request.get("CdcStartTime") or (None if resumed else task.get("_cdc_start_time")),
-            "cdc_stop_position": task.get("CdcStopPosition"),
-            "region": self._context.region,
-        })  # fmt: skip
+        self._runner.start(task, jobs.job(self._context, task, jobs.TASK, kind, request))
 
     def resume_after_restart(self) -> None:
         """What ran when the sandbox ended goes on; a stop that was under way is done."""
@@ -201,19 +175,10 @@ class Actions:
         return answer
 
 
-def _check_mappings(text: str) -> None:
-    try:
-        mappings.parse(text)
-    except mappings.MappingError as error:
-        raise invalid_value(f"Invalid Table Mappings document. {error}") from error
-
-
 def _check_start(request: dict[str, Any]) -> None:
     if request.get("CdcStartTime") is not None and request.get("CdcStartPosition"):
         raise invalid_combination("CdcStartTime and CdcStartPosition can't both be given.")
-    stop = request.get("CdcStopPosition")
-    if stop and not stop.startswith(("server_time:", "commit_time:")):
-        raise invalid_value(f"CdcStopPosition {stop!r} must begin with server_time: or commit_time:")
+    jobs.check_stop(request.get("CdcStopPosition"))
 
 
 def _check_start_type(kind: str, task: Document, request: dict[str, Any]) -> None:
@@ -228,5 +193,3 @@ def _check_start_type(kind: str, task: Document, request: dict[str, Any]) -> Non
         raise invalid_combination(f"Start Type : {label}, not valid for tasks running for the first time")
     elif kind == "reload-target" and task["MigrationType"] == "cdc":
         raise invalid_combination(f"Start Type : {label}, not valid for tasks that only replicate changes")
-
-

@@ -27,20 +27,39 @@ def mirror() -> Path | None:
     return next((f for f in folders if (f / AWS).is_dir()), None)
 
 
-class Terraform:
-    """One working folder with the AWS half of examples/complete."""
+VERSIONS = """
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "5.100.0"
+    }
+  }
+}
+"""
+#: For folders that do not copy the example, which has a provider of its own.
+PROVIDER = """
+provider "aws" {
+  region            = "us-east-1"
+  s3_use_path_style = true
+}
+"""
 
-    def __init__(self, folder: Path, url: str, **variables: str) -> None:
+
+class Terraform:
+    """One working folder, with the AWS half of examples/complete unless it gets a configuration of its own."""
+
+    def __init__(self, folder: Path, url: str, *, configuration: str | None = None, **variables: str) -> None:
         assert shutil.which("terraform"), "Terraform is missing: https://developer.hashicorp.com/terraform/install (1.11 or newer)"
         self.folder = folder
         folder.mkdir(parents=True)
-        configuration = folder / "cli.tfrc"
+        cli = folder / "cli.tfrc"
         found = mirror()
         method = f"filesystem_mirror {{ path = {json.dumps(str(found))} }}" if found else "direct {}"
-        configuration.write_text(f"provider_installation {{\n  {method}\n}}\ndisable_checkpoint = true\n")
+        cli.write_text(f"provider_installation {{\n  {method}\n}}\ndisable_checkpoint = true\n")
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TF_"))},
-            "TF_CLI_CONFIG_FILE": str(configuration),
+            "TF_CLI_CONFIG_FILE": str(cli),
             "TF_IN_AUTOMATION": "1",
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "test",
@@ -48,8 +67,12 @@ class Terraform:
             "AWS_REGION": "us-east-1",
             **{f"TF_VAR_{k}": v for k, v in variables.items()},
         }
-        for file in (ROOT / "examples/complete").glob("aws*.tf"):
-            shutil.copy(file, folder)
+        self.write("versions.tf", VERSIONS)
+        if configuration is not None:
+            self.write("main.tf", PROVIDER + configuration)
+        else:
+            for file in (ROOT / "examples/complete").glob("aws*.tf"):
+                shutil.copy(file, folder)
 
     def write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text)

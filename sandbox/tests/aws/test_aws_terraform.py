@@ -8,17 +8,6 @@ from pathlib import Path
 from sandbox.tests.aws.lab import Lab, Task, wait_for
 from sandbox.tests.aws.terraform import Terraform
 
-VERSIONS = """
-terraform {
-  required_providers {
-    aws = {
-      source  = "hashicorp/aws"
-      version = "5.100.0"
-    }
-  }
-}
-"""
-
 # What provider::databend::dms_table_mappings and dms_s3_settings give in the example.
 MAPPINGS = """
 locals {
@@ -85,7 +74,6 @@ def test_the_whole_cycle_of_the_example(lab: Lab, tmp_path: Path) -> None:
         bucket_force_destroy="true",
         cdc_max_batch_interval="600",
     )
-    terraform.write("versions.tf", VERSIONS)
     terraform.write("mappings.tf", MAPPINGS.replace("SCHEMA", lab.schema))
     terraform.run("init", "-input=false")
     terraform.apply()
