@@ -75,7 +75,13 @@ impl Aws {
 
     /// The keys of a bucket, in order.
     pub async fn keys(&self, bucket: &str) -> Result<Vec<String>, Error> {
-        let answer = self.s3("GET", &format!("/{bucket}?list-type=2&encoding-type=url"), &[]).await?;
+        self.keys_under(bucket, "").await
+    }
+
+    /// The keys of a bucket that begin with `prefix`, in order.
+    pub async fn keys_under(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Error> {
+        let path = format!("/{bucket}?list-type=2&encoding-type=url&prefix={}", encoded(prefix));
+        let answer = self.s3("GET", &path, &[]).await?;
         let answer = String::from_utf8_lossy(&answer);
         Ok(between(&answer, "<Key>", "</Key>").map(decoded).collect())
     }

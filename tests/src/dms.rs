@@ -21,15 +21,21 @@ pub struct DmsTask {
     pub bucket: String,
 }
 
-impl DmsTask {
-    /// A task for `tables` (schema and table) that writes changes `interval` seconds after the first. `name` names
-    /// everything: small letters, digits and hyphens.
-    pub async fn create(
-        sandbox: &Sandbox,
-        name: &str,
-        tables: &[(String, String)],
-        interval: i64,
-    ) -> Result<Self, Error> {
+/// What tasks need: an instance, both endpoints and a bucket. Several tasks can share one.
+#[derive(Debug, Clone)]
+pub struct DmsSite {
+    aws: Aws,
+    instance: String,
+    source: String,
+    target: String,
+    /// Where the tasks write.
+    pub bucket: String,
+}
+
+impl DmsSite {
+    /// A site whose tasks write changes `interval` seconds after the first. `name` names everything: small letters,
+    /// digits and hyphens.
+    pub async fn create(sandbox: &Sandbox, name: &str, interval: i64) -> Result<Self, Error> {
         let aws = Aws::of(sandbox);
         aws.create_bucket(name).await?;
         let role = aws.create_role(name, name).await?;
@@ -62,17 +68,34 @@ impl DmsTask {
             |status| status == "available",
         )
         .await?;
+        Ok(Self { aws, instance, source, target, bucket: name.to_owned() })
+    }
+
+    /// A task for `tables` (schema and table), not started yet.
+    pub async fn task(&self, name: &str, tables: &[(String, String)]) -> Result<DmsTask, Error> {
         let task = json!({
             "ReplicationTaskIdentifier": name, "MigrationType": "full-load-and-cdc",
-            "SourceEndpointArn": source, "TargetEndpointArn": target, "ReplicationInstanceArn": instance,
-            "TableMappings": mappings(tables)?.to_string(),
+            "SourceEndpointArn": self.source, "TargetEndpointArn": self.target,
+            "ReplicationInstanceArn": self.instance, "TableMappings": mappings(tables)?.to_string(),
             "ReplicationTaskSettings": settings().to_string(),
         });
-        let task = aws.dms("CreateReplicationTask", task).await?;
+        let task = self.aws.dms("CreateReplicationTask", task).await?;
         let arn = text(&task, "/ReplicationTask/ReplicationTaskArn")?;
-        let new = Self { aws, arn, bucket: name.to_owned() };
+        let new = DmsTask { aws: self.aws.clone(), arn, bucket: self.bucket.clone() };
         new.until("ready").await?;
         Ok(new)
+    }
+}
+
+impl DmsTask {
+    /// A task for `tables` (schema and table) at a site of its own; see [`DmsSite::create`].
+    pub async fn create(
+        sandbox: &Sandbox,
+        name: &str,
+        tables: &[(String, String)],
+        interval: i64,
+    ) -> Result<Self, Error> {
+        DmsSite::create(sandbox, name, interval).await?.task(name, tables).await
     }
 
     /// What `DescribeReplicationTasks` says.
@@ -128,6 +151,11 @@ impl DmsTask {
     pub async fn stop(&self) -> Result<(), Error> {
         self.aws.dms("StopReplicationTask", json!({ "ReplicationTaskArn": self.arn })).await?;
         self.until("stopped").await
+    }
+
+    /// Deletes it; it must not run.
+    pub async fn delete(&self) -> Result<(), Error> {
+        self.aws.dms("DeleteReplicationTask", json!({ "ReplicationTaskArn": self.arn })).await.map(drop)
     }
 
     /// The files in its bucket.

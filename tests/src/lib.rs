@@ -11,6 +11,7 @@
 //! - [`Tap`]: what a program says to Databend; [`Wire`]: cuts or holds its connection at a chosen request
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
+//! - [`history`]: random histories of a source, through the whole pipeline
 //! - [`wait`]: until something is so; [`names`]: names that no other test uses
 //!
 //! A test looks like this:
@@ -37,6 +38,7 @@ mod databend;
 mod dms;
 mod error;
 mod faults;
+pub mod history;
 mod http;
 mod mysql;
 pub mod names;
@@ -49,7 +51,7 @@ mod wire;
 
 pub use aws::Aws;
 pub use databend::Databend;
-pub use dms::DmsTask;
+pub use dms::{DmsSite, DmsTask};
 pub use error::Error;
 pub use faults::{Faults, Service};
 pub use mysql::{Mysql, Text};

@@ -8,18 +8,28 @@ use tokio::process::Command;
 use crate::program::{self, Output};
 use crate::{Error, Sandbox};
 
-/// The `runbook` on one Terraform folder.
+/// The `runbook` on one pipeline.
 #[derive(Debug, Clone)]
 pub struct Runbook {
     program: PathBuf,
-    dir: PathBuf,
+    /// Where it learns the pipeline from: `--dir`, or `--manifest` and `--config`.
+    origin: Vec<std::ffi::OsString>,
     variables: Vec<(&'static str, String)>,
 }
 
 impl Runbook {
     /// For the pipeline that `terraform_dir` declares.
     pub fn new(sandbox: &Sandbox, terraform_dir: &Path) -> Self {
-        Self { program: sandbox.runbook.clone(), dir: terraform_dir.into(), variables: sandbox.variables() }
+        Self::of(sandbox, vec!["--dir".into(), terraform_dir.into()])
+    }
+
+    /// For the pipeline of a manifest, with a file of settings.
+    pub fn with_manifest(sandbox: &Sandbox, manifest: &Path, config: &Path) -> Self {
+        Self::of(sandbox, vec!["--manifest".into(), manifest.into(), "--config".into(), config.into()])
+    }
+
+    fn of(sandbox: &Sandbox, origin: Vec<std::ffi::OsString>) -> Self {
+        Self { program: sandbox.runbook.clone(), origin, variables: sandbox.variables() }
     }
 
     /// Sets an environment variable for all later runs.
@@ -73,14 +83,10 @@ impl Runbook {
         })
     }
 
-    /// For tests that need the process itself, to kill it for instance: `--dir`, `--no-input` and `--yes` are set.
+    /// For tests that need the process itself, to kill it for instance: where it learns the pipeline from, `--no-input` and `--yes` are set.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .arg("--dir")
-            .arg(&self.dir)
-            .args(["--no-input", "--yes"])
-            .envs(self.variables.iter().cloned());
+        command.args(&self.origin).args(["--no-input", "--yes"]).envs(self.variables.iter().cloned());
         command.env("NO_COLOR", "1").kill_on_drop(true);
         command
     }

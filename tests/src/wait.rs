@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::Error;
 
-const POLL: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Looks again and again until `done` says so, and returns what was seen then.
 ///

@@ -1,0 +1,128 @@
+//! Random histories in a running sandbox, for as long as one likes. `cargo xtask histories` starts the sandbox and runs
+//! this in it; docs/verification.md says what came of it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use e2e::history::{self, Failure, Found, History, Mutation, Plan, Stand, play, search};
+use e2e::{Error, Sandbox};
+
+/// Plays random histories of a source through the whole pipeline and compares, until one fails.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// How many
+    #[arg(long, default_value_t = 100)]
+    count: u64,
+    /// Begin no more after this many minutes
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// Where chance begins: the same seed gives the same histories
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The number of the first history
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// How many at the same time
+    #[arg(long, default_value_t = 4)]
+    lanes: usize,
+    /// A defect to put into the pipeline, which must be found
+    #[arg(long, value_enum)]
+    mutation: Option<Mutation>,
+    /// How long to look for a shorter history that fails too, in seconds
+    #[arg(long, default_value_t = 300)]
+    shrink_seconds: u64,
+    /// Play the history of this file instead
+    #[arg(long, value_name = "FILE")]
+    play: Option<PathBuf>,
+    /// Print the history of this number instead, and play nothing
+    #[arg(long, value_name = "NUMBER")]
+    show: Option<u64>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went as it should: with a defect, that is to find it.
+async fn run(arguments: &Arguments) -> Result<bool, Error> {
+    if let Some(number) = arguments.show {
+        println!("{}", json(&history::search::history(arguments.seed, number))?);
+        return Ok(true);
+    }
+    let stand = Stand::new(Sandbox::from_env()?).await?;
+    if let Some(path) = &arguments.play {
+        return Ok(one(&stand, path, arguments.mutation).await?.is_ok());
+    }
+    let plan = Plan {
+        seed: arguments.seed,
+        first: arguments.first,
+        count: arguments.count,
+        until: arguments.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes)),
+        lanes: arguments.lanes,
+        mutation: arguments.mutation,
+        shrink_for: Duration::from_secs(arguments.shrink_seconds),
+    };
+    let began = Instant::now();
+    let found = search(&stand, &plan, |number, story| {
+        eprintln!(
+            "history {number}: good, {} transactions, {} faults, cut over after {:.1} s, {:.1} s",
+            story.transactions,
+            story.faults,
+            story.cut_over.as_secs_f32(),
+            story.took.as_secs_f32()
+        );
+    })
+    .await?;
+    report(arguments, &found, began.elapsed());
+    Ok(found.bad.is_none() == arguments.mutation.is_none())
+}
+
+fn report(arguments: &Arguments, found: &Found, took: Duration) {
+    let Found { good, transactions, faults, played, bad } = found;
+    println!(
+        "seed {}, from {}: {good} histories good, {transactions} transactions, {faults} faults, {:.0} s ({:.1} s each)",
+        arguments.seed,
+        arguments.first,
+        took.as_secs_f32(),
+        played.as_secs_f32() / f32::from(u16::try_from(*good).unwrap_or(u16::MAX).max(1)),
+    );
+    match (bad, arguments.mutation) {
+        (Some(bad), None) => println!("{bad}"),
+        (Some(bad), Some(mutation)) => println!("{mutation}: caught after {} histories; {bad}", good + 1),
+        (None, Some(mutation)) => println!("{mutation}: NOT caught"),
+        (None, None) => {}
+    }
+}
+
+async fn one(
+    stand: &Stand,
+    path: &PathBuf,
+    mutation: Option<Mutation>,
+) -> Result<Result<(), Failure>, Error> {
+    let file = |source| Error::File { path: path.clone(), source };
+    let text = std::fs::read_to_string(path).map_err(file)?;
+    let history: History = serde_json::from_str(&text)
+        .map_err(|error| Error::Form { what: path.display().to_string(), reason: error.to_string() })?;
+    let outcome = play(stand, &history, mutation).await;
+    match &outcome {
+        Ok(story) => println!("good: {} transactions, {:.1} s", story.transactions, story.took.as_secs_f32()),
+        Err(failure) => println!("{failure}"),
+    }
+    Ok(outcome.map(drop))
+}
+
+fn json(history: &History) -> Result<String, Error> {
+    serde_json::to_string_pretty(history)
+        .map_err(|error| Error::Form { what: "the history".into(), reason: error.to_string() })
+}

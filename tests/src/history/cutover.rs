@@ -1,0 +1,113 @@
+//! A history's cutover: killed, met by faults, or run twice at the same time; at last it must succeed.
+
+use std::time::Duration;
+
+use tokio::process::Child;
+
+use super::lane::Lane;
+use super::model::{CutoverPlan, Fault, Faulty};
+use super::play::Failure;
+use crate::program::Output;
+use crate::{Act, Error, Runbook, Wire};
+
+/// One more than the faults that can make it fail.
+const SPARE_ATTEMPTS: usize = 1;
+
+/// Runs it as planned, then again until it succeeds. How many faults there were.
+pub(super) async fn run(lane: &Lane, plan: &CutoverPlan) -> Result<usize, Failure> {
+    for milliseconds in &plan.killed_after {
+        let mut child = spawn(&lane.runbook)?;
+        tokio::time::sleep(Duration::from_millis(u64::from(*milliseconds))).await;
+        // It may have ended by itself; then there is nothing to kill.
+        drop(child.kill().await);
+        expire_lease(lane).await?;
+    }
+    let mut failures = Vec::new();
+    if plan.rival {
+        let (one, other) = tokio::join!(lane.runbook.run(&["cutover"]), lane.runbook.run(&["cutover"]));
+        failures.extend([one?, other?].into_iter().filter(|output| output.code != 0));
+        if failures.len() < 2 {
+            return Ok(1);
+        }
+    }
+    let (wire, runbook) = faulty(lane, plan).await?;
+    for _ in 0..=plan.faults.len() + SPARE_ATTEMPTS {
+        let output = runbook.run(&["cutover"]).await?;
+        if output.code == 0 {
+            drop(wire);
+            return Ok(plan.faults.len() + plan.killed_after.len() + usize::from(plan.rival));
+        }
+        failures.push(output);
+        expire_lease(lane).await?;
+    }
+    Err(Failure::Cutover(failures.iter().map(Output::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// Runs it on a pipeline that is cut over already.
+pub(super) async fn again(lane: &Lane) -> Result<(), Failure> {
+    lane.runbook.expect(0, &["cutover"]).await?;
+    Ok(())
+}
+
+/// The runbook on a way to Databend that has the plan's faults.
+async fn faulty(lane: &Lane, plan: &CutoverPlan) -> Result<(Option<Wire>, Runbook), Error> {
+    let mut runbook = lane.runbook.clone();
+    if plan.faults.is_empty() {
+        return Ok((None, runbook));
+    }
+    let (wire, dsn) = Wire::to_databend(&lane.stand.sandbox).await?;
+    runbook.set("DATABEND_DSN", &format!("{dsn}&retry_delay_secs=1"));
+    for Fault { of, done } in plan.faults.iter().copied() {
+        let matches = move |sql: &str| match of {
+            Faulty::Copy => sql.starts_with("COPY INTO"),
+            Faulty::Merge => sql.starts_with("MERGE INTO"),
+            Faulty::Insert => sql.starts_with("INSERT INTO") && sql.contains("_ods\""),
+            Faulty::Commit => sql == "COMMIT",
+            Faulty::Journal => sql.starts_with("INSERT INTO") && sql.contains("journal"),
+        };
+        drop(wire.on(matches, if done { Act::CutAfter } else { Act::CutBefore }));
+    }
+    Ok((Some(wire), runbook))
+}
+
+fn spawn(runbook: &Runbook) -> Result<Child, Error> {
+    let mut command = runbook.command();
+    command
+        .arg("cutover")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    command.spawn().map_err(|source| Error::Start { program: "runbook".into(), source })
+}
+
+/// What time would do: nobody waits for the lease of a killed run here.
+async fn expire_lease(lane: &Lane) -> Result<(), Error> {
+    let sql = format!(
+        "UPDATE databend_cdc.lease SET expires_at = '2000-01-01 00:00:00' WHERE pipeline = '{}'",
+        lane.name
+    );
+    let mut last = None;
+    // All pipelines share the table, so another one may be faster.
+    for _ in 0..50 {
+        match lane.databend.exec(&sql).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let text = error.to_string();
+                // Killed before it had made its tables.
+                if text.contains("UnknownDatabase")
+                    || text.contains("UnknownTable")
+                    || text.contains("1003")
+                    || text.contains("1025")
+                {
+                    return Ok(());
+                }
+                if !text.contains("4001") && !text.contains("2009") {
+                    return Err(error);
+                }
+                last = Some(error);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    last.map_or(Ok(()), Err)
+}

@@ -1,0 +1,281 @@
+//! What one history has for itself. The Databend half is made of the statements that the provider runs, in its order;
+//! that the provider does run them is the matter of its own end-to-end tests.
+
+use std::time::Duration;
+
+use pipeline::Pipeline;
+use pipeline::chain::Chain;
+use pipeline::column::Column;
+use pipeline::mysql_type::MysqlType;
+use pipeline::schedule::Schedule;
+use pipeline::sql::{self, TableName};
+use pipeline::table::{self, Table};
+use serde_json::json;
+
+use super::model::{History, TableShape};
+use super::mutation::Mutation;
+use super::stand::Stand;
+use crate::compare::{Pair, compare};
+use crate::{Aws, Databend, DmsTask, Error, Faults, Runbook, Service, names, wait};
+
+/// How long a run of the tasks may take.
+const RUN_WITHIN: Duration = Duration::from_secs(60);
+/// The tasks run when they are told to.
+const SCHEDULE: &str = "cron 0 0 0 1 1 * UTC";
+/// Raw keeps as little as it can, so that the clean-up has something to do.
+const RETENTION_DAYS: u32 = 1;
+
+/// Source tables, a DMS task, the tables and tasks in Databend, and the runbook for them.
+pub(super) struct Lane {
+    pub(super) stand: Stand,
+    pub(super) name: String,
+    pub(super) databend: Databend,
+    pub(super) dms: DmsTask,
+    pub(super) aws: Aws,
+    pub(super) faults: Faults,
+    pub(super) runbook: Runbook,
+    pub(super) tables: Vec<Table>,
+    pub(super) pipelines: Vec<Pipeline>,
+    chain: Chain,
+    /// Manifest and settings.
+    _folder: tempfile::TempDir,
+}
+
+impl Lane {
+    /// Ready for its first transactions; DMS has not started.
+    pub(super) async fn new(
+        stand: &Stand,
+        history: &History,
+        mutation: Option<Mutation>,
+    ) -> Result<Self, Error> {
+        let name = names::unique("h");
+        let mut source = vec![format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")];
+        source.extend(history.tables.iter().map(|table| table.ddl(&name)));
+        stand.mysql.session(&source).await?;
+
+        let tables = history
+            .tables
+            .iter()
+            .map(|shape| described(stand, &name, shape))
+            .collect::<Result<Vec<_>, _>>()?;
+        let pipelines: Vec<_> = tables.iter().map(|table| Mutation::pipeline(mutation, table)).collect();
+        let chain = Chain {
+            name: name.clone(),
+            warehouse: "default".into(),
+            schedule: schedule()?,
+            cleanup_schedule: schedule()?,
+            suspend_after_failures: 3,
+            error_integration: None,
+            tables: pipelines.clone(),
+        };
+        let mapped: Vec<_> = tables.iter().map(|table| (name.clone(), table.source_table.clone())).collect();
+        let (databend, dms) = tokio::join!(Databend::connect(&stand.sandbox), async {
+            stand.site.task(&name.replace('_', "-"), &mapped).await
+        },);
+        let (databend, dms) = (databend?, dms?);
+        for setting in Mutation::settings(mutation) {
+            databend.exec(&setting).await?;
+        }
+        for statement in statements(&tables, &chain, mutation) {
+            databend.exec(&statement).await?;
+        }
+        let folder = tempfile::tempdir()
+            .map_err(|source| Error::File { path: "a temporary folder".into(), source })?;
+        let (manifest, config) = (folder.path().join("manifest.json"), folder.path().join("runbook.toml"));
+        write(&manifest, &manifest_of(&chain, &dms.arn).to_string())?;
+        write(&config, "poll_seconds = 1\n")?;
+        let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
+        // Answers get lost here. The driver's own ten seconds before it asks again would be most of a history's time.
+        let dsn = &stand.sandbox.databend_dsn;
+        let joined = if dsn.contains('?') { '&' } else { '?' };
+        runbook.set("DATABEND_DSN", &format!("{dsn}{joined}retry_delay_secs=1"));
+        Ok(Self {
+            stand: stand.clone(),
+            databend,
+            dms,
+            aws: Aws::of(&stand.sandbox),
+            faults: Faults::of(&stand.sandbox, Service::Databend),
+            runbook,
+            tables,
+            pipelines,
+            chain,
+            name,
+            _folder: folder,
+        })
+    }
+
+    /// The files that wait to be loaded.
+    pub(super) async fn files(&self) -> Result<Vec<String>, Error> {
+        self.aws.keys_under(&self.dms.bucket, &format!("{}/", self.name)).await
+    }
+
+    /// How many rows the streams hold.
+    pub(super) async fn backlog(&self) -> Result<u64, Error> {
+        let counts: Vec<_> =
+            self.tables.iter().map(|table| format!("(SELECT count(*) FROM {})", table.stream())).collect();
+        self.databend.count(&format!("SELECT {}", counts.join(" + "))).await
+    }
+
+    /// The tasks run once, as on their schedule: the load, then the merges of what has data.
+    pub(super) async fn run_tasks(&self) -> Result<(), Error> {
+        self.execute(&self.chain.load_task_name()).await
+    }
+
+    /// The clean-up runs once.
+    pub(super) async fn clean_up(&self) -> Result<(), Error> {
+        self.execute(&self.chain.cleanup_task_name()).await
+    }
+
+    async fn execute(&self, task: &str) -> Result<(), Error> {
+        let before = self.ended(task).await?;
+        self.databend.exec(&sql::task_control::execute(task)).await?;
+        wait::until(
+            &format!("{task} has run"),
+            RUN_WITHIN,
+            async || self.ended(task).await,
+            |now| *now > before,
+        )
+        .await?;
+        let busy = format!(
+            "SELECT count(*) FROM system.task_history WHERE {} AND state IN ('EXECUTING', 'SCHEDULED')",
+            self.mine()
+        );
+        wait::until("no task runs", RUN_WITHIN, async || self.databend.count(&busy).await, |runs| *runs == 0)
+            .await?;
+        Ok(())
+    }
+
+    /// The condition that a task is this lane's.
+    fn mine(&self) -> String {
+        format!("left(name, {}) = '{}_'", self.name.len() + 1, self.name)
+    }
+
+    /// How many runs of a task have ended.
+    async fn ended(&self, task: &str) -> Result<u64, Error> {
+        let query = format!(
+            "SELECT count(*) FROM system.task_history WHERE name = '{task}' AND state NOT IN ('EXECUTING', 'SCHEDULED')"
+        );
+        self.databend.count(&query).await
+    }
+
+    /// The errors of the last runs of tasks, for a report.
+    pub(super) async fn errors(&self) -> Result<String, Error> {
+        let query = format!(
+            "SELECT name, exception_text FROM system.task_history WHERE {} AND state = 'FAILED' \
+             ORDER BY completed_time DESC LIMIT 5",
+            self.mine()
+        );
+        let rows = self.databend.rows(&query).await?;
+        Ok(rows.into_iter().flatten().flatten().collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Whether Databend has suspended one after too many failures.
+    pub(super) async fn is_suspended(&self) -> Result<bool, Error> {
+        let query =
+            format!("SELECT count(*) FROM system.tasks WHERE {} AND state = 'Suspended'", self.mine());
+        Ok(self.databend.count(&query).await? > 0)
+    }
+
+    /// What differs between the source and ODS, table by table; empty if nothing does.
+    pub(super) async fn differences(&self) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for table in &self.tables {
+            let pair = Pair {
+                schema: self.name.clone(),
+                table: table.source_table.clone(),
+                ods_database: table.ods.database.clone(),
+                ods_table: table.ods.table.clone(),
+            };
+            let comparison = compare(&self.stand.mysql, &self.databend, &pair).await?;
+            if !comparison.is_equal() {
+                found.push(format!("{}: {comparison}", pair.table));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes everything away again, whatever state it is in.
+    pub(super) async fn end(self) {
+        drop(self.dms.stop().await);
+        drop(self.dms.delete().await);
+        for task in self.chain.tasks() {
+            drop(self.databend.exec(&sql::drop_task(&task.name)).await);
+        }
+        for database in ["raw", "ods"] {
+            drop(self.databend.exec(&format!("DROP DATABASE IF EXISTS {}_{database}", self.name)).await);
+        }
+        drop(self.stand.mysql.exec(&format!("DROP DATABASE {}", self.name)).await);
+        for key in self.files().await.unwrap_or_default() {
+            drop(self.aws.delete(&self.dms.bucket, &key).await);
+        }
+    }
+}
+
+/// What the provider makes of a `databend_cdc_table`.
+fn described(stand: &Stand, schema: &str, shape: &TableShape) -> Result<Table, Error> {
+    let kinds = shape.key.iter().chain(&shape.values).map(|kind| kind.column_type());
+    let kinds = kinds.chain((0..shape.width).map(|_| "int"));
+    let columns = shape.columns().into_iter().zip(kinds).map(|(name, kind)| {
+        let ty: MysqlType =
+            kind.parse().map_err(|error| Error::Form { what: kind.into(), reason: format!("{error}") })?;
+        Ok(Column { name, ty })
+    });
+    let name = shape.name().to_owned();
+    let table = Table {
+        stage: stand.stage.clone(),
+        path: format!("{schema}/{name}/"),
+        source_schema: schema.to_owned(),
+        columns: columns.collect::<Result<_, Error>>()?,
+        primary_key: shape.key_columns(),
+        raw: TableName::new(format!("{schema}_raw"), &name),
+        retention_days: RETENTION_DAYS,
+        ods: TableName::new(format!("{schema}_ods"), &name),
+        source_table: name,
+        cluster_by: Vec::new(),
+        timestamp_column: table::DEFAULT_TIMESTAMP_COLUMN.into(),
+        change_seq_column: Some(table::DEFAULT_CHANGE_SEQ_COLUMN.into()),
+        before_image_prefix: Some(table::DEFAULT_BEFORE_IMAGE_PREFIX.into()),
+    };
+    match table.problems().into_iter().next() {
+        None => Ok(table),
+        Some(problem) => Err(Error::Form {
+            what: table.source_table,
+            reason: format!("the provider refuses it: {problem}"),
+        }),
+    }
+}
+
+fn schedule() -> Result<Schedule, Error> {
+    SCHEDULE.parse().map_err(|error| Error::Form { what: SCHEDULE.into(), reason: format!("{error}") })
+}
+
+/// Everything in Databend, in the provider's order.
+fn statements(tables: &[Table], chain: &Chain, mutation: Option<Mutation>) -> Vec<String> {
+    let mut all = Vec::new();
+    for table in tables {
+        all.extend([sql::create_database(&table.raw.database), sql::create_database(&table.ods.database)]);
+        all.extend([sql::create_raw(table), sql::create_stream(table), sql::create_ods(table)]);
+    }
+    all.extend(chain.tasks().iter().map(|task| Mutation::task(mutation, &sql::create_task(task))));
+    all
+}
+
+/// What `terraform show -json` says of it.
+fn manifest_of(chain: &Chain, arn: &str) -> serde_json::Value {
+    let merges: serde_json::Map<_, _> =
+        chain.tables.iter().map(|table| (table.ods().plain(), chain.merge_task_name(table).into())).collect();
+    json!({
+        "format_version": "1.0",
+        "values": { "root_module": { "resources": [{
+            "address": "databend_cdc_task_chain.chain", "mode": "managed", "type": "databend_cdc_task_chain",
+            "values": {
+                "name": chain.name, "tables": chain.tables, "dms_task_arn": arn, "merge_tasks": merges,
+                "load_task": chain.load_task_name(), "cleanup_task": chain.cleanup_task_name(),
+            },
+        }] } },
+    })
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<(), Error> {
+    std::fs::write(path, text).map_err(|source| Error::File { path: path.into(), source })
+}

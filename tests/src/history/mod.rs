@@ -1,0 +1,33 @@
+//! Random histories of a source, through the whole pipeline: the promise of the product as a property. Whatever happens
+//! at the source and on the way, at rest ODS equals the source. `MariaDB` itself is the model: nothing here knows what a
+//! statement does.
+//!
+//! # Layout
+//!
+//! - [`model`]: what a history is, as data that can be written to a file and read again
+//! - [`names`], [`kind`]: names and types of tables and columns, and their values
+//! - [`statements`]: a history's steps as statements of `MySQL`
+//! - [`strategy`]: histories by chance, which shrink
+//! - [`stand`]: what many histories share; [`lane`]: what one has for itself: source tables, a DMS task, both tables and
+//!   the tasks in Databend
+//! - [`play`]: a history, from its first transaction to the comparison; [`cutover`]: its cutover, killed and run again
+//! - [`mutation`]: defects put into the pipeline on purpose, which the property must catch
+//! - [`search`]: many histories from one seed, side by side; the first that fails is shrunk
+
+mod cutover;
+pub mod kind;
+mod lane;
+pub mod model;
+pub mod mutation;
+pub mod names;
+mod play;
+pub mod search;
+mod stand;
+mod statements;
+pub mod strategy;
+
+pub use model::History;
+pub use mutation::Mutation;
+pub use play::{Failure, Story, play};
+pub use search::{Found, Plan, search};
+pub use stand::Stand;

@@ -1,0 +1,153 @@
+//! What a history is. Tables, keys and values are small numbers, so that a history shrinks well and prints short; what
+//! they stand for is in [`super::names`] and [`super::kind`].
+
+use serde::{Deserialize, Serialize};
+
+use super::kind::Kind;
+
+/// Everything that happens to one pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The source's tables.
+    pub tables: Vec<TableShape>,
+    /// Committed before DMS starts: the full load.
+    pub before: Vec<Transaction>,
+    /// Committed while the cutover runs.
+    pub during: Vec<Transaction>,
+    /// What happens to the cutover.
+    pub cutover: CutoverPlan,
+    /// What happens afterwards, one after the other.
+    pub after: Vec<Event>,
+}
+
+/// A source table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableShape {
+    /// Which of [`super::names::TABLES`].
+    pub name: u8,
+    /// The types of the key's columns.
+    pub key: Vec<Kind>,
+    /// The types of the other columns.
+    pub values: Vec<Kind>,
+    /// Further columns of type INT.
+    pub width: u8,
+}
+
+/// What is committed, or rolled back, at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// In order. What the source refuses (a key that is there already) is left out.
+    pub statements: Vec<Statement>,
+    /// Whether it ends with ROLLBACK.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rolled_back: bool,
+    /// The source's clock is set back by this many days meanwhile.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub days_ago: u8,
+}
+
+/// One statement. `table` counts the history's tables, over and over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "a table, a key or a value, by its number")]
+pub enum Statement {
+    /// INSERT of a row.
+    Insert { table: u8, key: u8, value: u16 },
+    /// INSERT … ON DUPLICATE KEY UPDATE.
+    Upsert { table: u8, key: u8, value: u16 },
+    /// REPLACE.
+    Replace { table: u8, key: u8, value: u16 },
+    /// UPDATE of a row's values.
+    Update { table: u8, key: u8, value: u16 },
+    /// UPDATE of every row's values.
+    UpdateAll { table: u8, value: u16 },
+    /// DELETE of a row.
+    Delete { table: u8, key: u8 },
+    /// DELETE of every row.
+    DeleteAll { table: u8 },
+    /// UPDATE of a row's key.
+    Rekey { table: u8, from: u8, to: u8 },
+    /// Two rows exchange their keys.
+    Swap { table: u8, one: u8, other: u8 },
+    /// UPDATE of the last part of a composite key alone (of the whole key, if it has one part).
+    RekeyPart { table: u8, from: u8, to: u8 },
+    /// INSERT of as many rows as there are keys.
+    Fill { table: u8, value: u16 },
+    /// The same row changed again and again.
+    Burst { table: u8, key: u8, times: u8 },
+}
+
+/// What happens to the cutover.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutoverPlan {
+    /// Attempts that end by SIGKILL, each after this many milliseconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub killed_after: Vec<u16>,
+    /// Two are started at the same time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rival: bool,
+    /// Faults that wait for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// What happens after the cutover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The source goes on.
+    Commit(Transaction),
+    /// DMS writes what it has.
+    Flush,
+    /// The tasks run.
+    Run,
+    /// The oldest file that waits is kept back (late, out of order).
+    Hold,
+    /// All files that were kept back arrive.
+    Release,
+    /// A file that waits arrives a second time, under another name.
+    Repeat,
+    /// DMS is stopped and resumed; it repeats changes.
+    Restart,
+    /// The next such statement of a task fails.
+    Fail(Fault),
+    /// The clean-up task runs.
+    CleanUp,
+    /// Somebody runs the cutover once more.
+    Cutover,
+    /// `runbook suspend`, and `runbook resume`.
+    Pause,
+    /// The stream of a table was lost, and `terraform apply` makes it again.
+    NewStream {
+        /// The table.
+        table: u8,
+    },
+}
+
+/// A statement that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Which statement.
+    pub of: Faulty,
+    /// Whether its work is done all the same.
+    pub done: bool,
+}
+
+/// Statements that may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Faulty {
+    /// COPY into raw.
+    Copy,
+    /// MERGE into ODS.
+    Merge,
+    /// The first INSERT into ODS.
+    Insert,
+    /// COMMIT.
+    Commit,
+    /// The journal's rows.
+    Journal,
+}
+
+/// A reference, since serde asks for one.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(days: &u8) -> bool {
+    *days == 0
+}

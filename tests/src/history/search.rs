@@ -1,0 +1,198 @@
+//! Many histories from one seed, side by side, until one fails; that one is shrunk.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use tokio::task::{JoinSet, LocalSet};
+
+use super::model::History;
+use super::mutation::Mutation;
+use super::play::{Failure, Story, play};
+use super::stand::Stand;
+use super::strategy;
+use crate::Error;
+
+/// What to search.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where chance begins. The same seed gives the same histories.
+    pub seed: u64,
+    /// The number of the first.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// When to begin no more.
+    pub until: Option<Instant>,
+    /// How many at the same time.
+    pub lanes: usize,
+    /// A defect to find.
+    pub mutation: Option<Mutation>,
+    /// How long a failing history is shrunk.
+    pub shrink_for: Duration,
+}
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Histories that went well.
+    pub good: u64,
+    /// Their transactions.
+    pub transactions: usize,
+    /// Their faults.
+    pub faults: usize,
+    /// The time that they took together, one after the other.
+    pub played: Duration,
+    /// The first that did not.
+    pub bad: Option<Bad>,
+}
+
+/// A history that fails.
+#[derive(Debug)]
+pub struct Bad {
+    /// Its number.
+    pub number: u64,
+    /// As found.
+    pub history: History,
+    /// What went wrong.
+    pub failure: Failure,
+    /// The smallest one that still fails, and how.
+    pub shrunk: Option<(History, Failure)>,
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (history, failure) = match &self.shrunk {
+            Some((history, failure)) => (history, failure),
+            None => (&self.history, &self.failure),
+        };
+        let text = serde_json::to_string(history).unwrap_or_else(|error| error.to_string());
+        write!(f, "history {} fails: {failure}\nin short (for tests/histories/cases):\n{text}", self.number)
+    }
+}
+
+/// The history of a number.
+pub fn history(seed: u64, number: u64) -> History {
+    tree(seed, number).current()
+}
+
+fn tree(seed: u64, number: u64) -> Box<dyn ValueTree<Value = History>> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&number.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    match strategy::history().new_tree(&mut runner) {
+        Ok(tree) => Box::new(tree),
+        // Only a strategy with filters can refuse; there is none.
+        Err(reason) => panic!("the strategy gives no history: {reason}"),
+    }
+}
+
+/// Searches. `told` hears of each history that went well.
+pub async fn search(
+    stand: &Stand,
+    plan: &Plan,
+    told: impl Fn(u64, &Story) + 'static,
+) -> Result<Found, Error> {
+    let next = Rc::new(Cell::new(plan.first));
+    let stop = Rc::new(Cell::new(false));
+    let told = Rc::new(told);
+    // One thread: all that a lane does is to ask others and wait.
+    let local = LocalSet::new();
+    let mut lanes = JoinSet::new();
+    for _ in 0..plan.lanes {
+        let (stand, plan, next, stop, told) =
+            (stand.clone(), plan.clone(), next.clone(), stop.clone(), told.clone());
+        let lane = async move {
+            let mut found = Found::default();
+            loop {
+                let number = next.replace(next.get() + 1);
+                let over = plan.until.is_some_and(|until| Instant::now() > until);
+                if over || stop.get() || number >= plan.first + plan.count {
+                    return found;
+                }
+                let history = history(plan.seed, number);
+                match play(&stand, &history, plan.mutation).await {
+                    Ok(story) => {
+                        found.good += 1;
+                        found.transactions += story.transactions;
+                        found.faults += story.faults;
+                        found.played += story.took;
+                        told(number, &story);
+                    }
+                    Err(failure) => {
+                        stop.set(true);
+                        found.bad = Some(Bad { number, history, failure, shrunk: None });
+                        return found;
+                    }
+                }
+            }
+        };
+        lanes.spawn_local_on(lane, &local);
+    }
+    let mut all = Found::default();
+    while let Some(found) = local.run_until(lanes.join_next()).await {
+        let found =
+            found.map_err(|error| Error::Form { what: "a history".into(), reason: error.to_string() })?;
+        all.good += found.good;
+        all.transactions += found.transactions;
+        all.faults += found.faults;
+        all.played += found.played;
+        // With several that fail, the one of the lowest number is the one to tell.
+        if found
+            .bad
+            .as_ref()
+            .is_some_and(|bad| all.bad.as_ref().is_none_or(|known| bad.number < known.number))
+        {
+            all.bad = found.bad;
+        }
+    }
+    if let Some(bad) = &mut all.bad {
+        bad.shrunk = shrink(stand, plan, bad.number).await;
+    }
+    Ok(all)
+}
+
+/// The smallest history that is found in the time given and still fails.
+async fn shrink(stand: &Stand, plan: &Plan, number: u64) -> Option<(History, Failure)> {
+    let until = Instant::now() + plan.shrink_for;
+    let mut tree = tree(plan.seed, number);
+    let mut best = None;
+    let mut goes_on = tree.simplify();
+    while goes_on && Instant::now() < until {
+        let history = tree.current();
+        match play(stand, &history, plan.mutation).await {
+            Err(failure) => {
+                best = Some((history, failure));
+                goes_on = tree.simplify();
+            }
+            Ok(_) => goes_on = tree.complicate(),
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_histories_every_time() {
+        assert_eq!(history(7, 3), history(7, 3));
+        assert_ne!(history(7, 3), history(7, 4));
+        assert_ne!(history(7, 3), history(8, 3));
+    }
+
+    #[test]
+    fn a_history_survives_being_written_down() {
+        for number in 0..50 {
+            let one = history(1, number);
+            let text = serde_json::to_string(&one).unwrap();
+            assert_eq!(serde_json::from_str::<History>(&text).unwrap(), one);
+        }
+    }
+}

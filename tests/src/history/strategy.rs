@@ -1,0 +1,96 @@
+//! Histories by chance. Numbers at the front of each choice are its weight; what comes first is what a failing history
+//! shrinks to.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::kind::Kind;
+use super::model::{CutoverPlan, Event, Fault, Faulty, History, Statement, TableShape, Transaction};
+use super::names;
+use super::statements::KEYS;
+
+/// Wide tables have this many further columns at most.
+const WIDEST: u8 = 200;
+
+/// Any history.
+pub fn history() -> impl Strategy<Value = History> {
+    let tables = vec(table(), 1..4).prop_map(|mut tables: Vec<TableShape>| {
+        // No two tables have one name.
+        let mut names = std::collections::BTreeSet::new();
+        tables.retain(|table| names.insert(table.name));
+        tables
+    });
+    (tables, vec(transaction(), 0..5), vec(transaction(), 0..4), cutover(), vec(event(), 0..14)).prop_map(
+        |(tables, before, during, cutover, after)| History { tables, before, during, cutover, after },
+    )
+}
+
+fn table() -> impl Strategy<Value = TableShape> {
+    let key = prop_oneof![
+        3 => Just(vec![Kind::Int]),
+        3 => proptest::sample::select(&Kind::KEYS[..]).prop_map(|kind| vec![kind]),
+        3 => vec(proptest::sample::select(&Kind::KEYS[..]), 2..4),
+    ];
+    let values = vec(proptest::sample::select(&Kind::ALL[..]), 0..5);
+    let width = prop_oneof![20 => Just(0_u8), 1 => Just(WIDEST)];
+    let name = 0..u8::try_from(names::TABLES.len()).unwrap_or(u8::MAX);
+    (name, key, values, width).prop_map(|(name, key, values, width)| TableShape { name, key, values, width })
+}
+
+fn transaction() -> impl Strategy<Value = Transaction> {
+    (vec(statement(), 1..6), prop::bool::weighted(0.1), prop_oneof![15 => Just(0_u8), 1 => Just(3_u8)])
+        .prop_map(|(statements, rolled_back, days_ago)| Transaction { statements, rolled_back, days_ago })
+}
+
+fn statement() -> impl Strategy<Value = Statement> {
+    let (table, key, value) = (0..3_u8, 0..KEYS, 0..400_u16);
+    let at = (table.clone(), key.clone(), value.clone());
+    let two = (table.clone(), key.clone(), key.clone());
+    prop_oneof![
+        6 => at.clone().prop_map(|(table, key, value)| Statement::Insert { table, key, value }),
+        6 => at.clone().prop_map(|(table, key, value)| Statement::Update { table, key, value }),
+        5 => (table.clone(), key.clone()).prop_map(|(table, key)| Statement::Delete { table, key }),
+        5 => two.clone().prop_map(|(table, from, to)| Statement::Rekey { table, from, to }),
+        4 => (table.clone(), value.clone()).prop_map(|(table, value)| Statement::Fill { table, value }),
+        3 => at.clone().prop_map(|(table, key, value)| Statement::Upsert { table, key, value }),
+        3 => at.prop_map(|(table, key, value)| Statement::Replace { table, key, value }),
+        3 => two.clone().prop_map(|(table, one, other)| Statement::Swap { table, one, other }),
+        2 => two.prop_map(|(table, from, to)| Statement::RekeyPart { table, from, to }),
+        2 => (table.clone(), key, 2..30_u8).prop_map(|(table, key, times)| Statement::Burst { table, key, times }),
+        1 => (table.clone(), value).prop_map(|(table, value)| Statement::UpdateAll { table, value }),
+        1 => table.prop_map(|table| Statement::DeleteAll { table }),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        20 => transaction().prop_map(Event::Commit),
+        8 => Just(Event::Flush),
+        8 => Just(Event::Run),
+        4 => Just(Event::Hold),
+        3 => Just(Event::Release),
+        4 => Just(Event::Repeat),
+        2 => Just(Event::Restart),
+        3 => fault(&[Faulty::Copy, Faulty::Merge]).prop_map(Event::Fail),
+        2 => Just(Event::CleanUp),
+        1 => Just(Event::Cutover),
+        1 => Just(Event::Pause),
+        2 => (0..3_u8).prop_map(|table| Event::NewStream { table }),
+    ]
+}
+
+fn cutover() -> impl Strategy<Value = CutoverPlan> {
+    let faults = fault(&[Faulty::Copy, Faulty::Insert, Faulty::Commit, Faulty::Journal]);
+    // The first two thirds of a second are the program's start.
+    let killed = 150..2500_u16;
+    prop_oneof![
+        6 => Just(CutoverPlan::default()),
+        2 => vec(killed, 1..3).prop_map(|killed_after| CutoverPlan { killed_after, ..CutoverPlan::default() }),
+        2 => vec(faults, 1..3).prop_map(|faults| CutoverPlan { faults, ..CutoverPlan::default() }),
+        1 => Just(CutoverPlan { rival: true, ..CutoverPlan::default() }),
+    ]
+}
+
+fn fault(of: &'static [Faulty]) -> impl Strategy<Value = Fault> {
+    (proptest::sample::select(of), any::<bool>()).prop_map(|(of, done)| Fault { of, done })
+}
