@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pymysql
@@ -63,7 +63,8 @@ def create(data: Path, log: Path) -> None:
     making.rename(data)
 
 
-def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None]) -> Child:
+def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None], more: Sequence[str] = ()) -> Child:
+    """`more`: options besides those that every source of the sandbox has."""
     data = home / "data"
     temporary = home / "tmp"
     home.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,7 @@ def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None
         "--innodb-buffer-pool-size=64M",
         "--performance-schema=OFF",
         "--max-connections=300",
+        *more,
         *_as_root(),
     ]
     return Child("mariadbd", command, log, on_exit)

@@ -7,6 +7,7 @@ from typing import Any
 import pymysql
 
 from ..worker.source import SourceConfig
+from .certificates import VERIFYING
 from .context import Context, page, public, select
 from .endpoints import MYSQL
 from .errors import invalid_state
@@ -19,12 +20,17 @@ FILTERS = {
 
 
 def source_config(context: Context, endpoint: Document) -> SourceConfig:
+    mode, authority = endpoint["SslMode"], None
+    if mode in VERIFYING:
+        authority = context.require("certificate", endpoint["CertificateArn"], "Certificate")["CertificatePem"]
     return SourceConfig(
         host=endpoint["ServerName"],
         port=int(endpoint["Port"]),
         user=endpoint["Username"],
         password=endpoint["_Password"],
-        tls=endpoint["SslMode"] != "none",
+        tls=mode != "none",
+        authority=authority,
+        verify_name=mode == "verify-full",
     )
 
 

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from . import s3_settings, tags
+from .certificates import VERIFYING
 from .context import Context, check_identifier, page, public, select
 from .errors import access_denied, exists, invalid_combination, invalid_state, invalid_value
 from .store import Document
@@ -59,8 +60,11 @@ class Actions:
 
     def _apply(self, document: Document, request: dict[str, Any]) -> None:
         """Takes over and checks what the engine needs."""
-        if document["CertificateArn"]:
-            raise invalid_value("Certificates are not part of the sandbox; use SslMode none or require.")
+        certificate = document.get("CertificateArn")
+        if certificate:
+            self._context.require("certificate", certificate, "Certificate")
+        elif document["SslMode"] in VERIFYING:
+            raise invalid_combination(f"A CertificateArn must be provided for SslMode {document['SslMode']}.")
         if document["EngineName"] == "s3":
             self._apply_s3(document, request)
         elif document["EngineName"] in MYSQL:

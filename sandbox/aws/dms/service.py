@@ -13,7 +13,19 @@ from botocore.validate import ParamValidator
 from werkzeug.wrappers import Request, Response
 
 from ..iam.roles import Roles
-from . import connections, endpoints, instances, replication_configs, replications, subnet_groups, table_statistics, tags, tasks
+from . import (
+    certificates,
+    connections,
+    endpoints,
+    event_subscriptions,
+    instances,
+    replication_configs,
+    replications,
+    subnet_groups,
+    table_statistics,
+    tags,
+    tasks,
+)
 from .context import Context
 from .errors import DmsError
 from .runner import Runner
@@ -37,12 +49,14 @@ class DmsService:
         self._parts = [
             subnet_groups.Actions(self.context),
             instances.Actions(self.context),
+            certificates.Actions(self.context),
             endpoints.Actions(self.context),
             tested,
             self.tasks,
             replication_configs.Actions(self.context, self.runner),
             self.replications,
             table_statistics.Actions(self.context, self.runner),
+            event_subscriptions.Actions(self.context),
             tags.Actions(self.context),
         ]
 

@@ -5,7 +5,7 @@ from typing import Any
 from .context import Context
 from .errors import not_found
 
-KINDS = ("subnet_group", "instance", "endpoint", "task", "config")
+KINDS = ("subnet_group", "instance", "endpoint", "task", "config", "certificate", "event_subscription")
 
 
 def create(context: Context, arn: str, tags: list[dict[str, Any]] | None) -> None:

@@ -1,6 +1,7 @@
 """The MySQL source: tables and columns, binlog positions, rows."""
 
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ class SourceConfig:
     user: str
     password: str
     tls: bool = False
+    #: The authority (PEM) that must have signed the server's certificate: SslMode verify-ca and verify-full.
+    authority: str | None = None
+    #: verify-full: the certificate is for this very host.
+    verify_name: bool = False
 
     def connect(self, read_timeout: int | None = None) -> pymysql.connections.Connection:
         connection = pymysql.connect(
@@ -38,11 +43,22 @@ class SourceConfig:
             autocommit=True,
             connect_timeout=10,
             read_timeout=read_timeout,
-            ssl={"check_hostname": False} if self.tls else None,
+            ssl=self._tls(),
+            # Else the driver takes TLS wherever it finds it, and `none` would pass where AWS fails.
+            ssl_disabled=not self.tls,
         )
         # TIMESTAMP is migrated in UTC (facts/dms.md section 3).
         connection.query("SET time_zone = '+00:00'")
         return connection
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self.tls:
+            return None
+        context = ssl.create_default_context(cadata=self.authority)
+        context.check_hostname = self.verify_name
+        if self.authority is None:  # require: encrypted, with whomever
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
 
 @dataclass(frozen=True, order=True)

@@ -181,6 +181,7 @@ class Lab:
         rules: list[dict[str, Any]] | None = None,
         settings: dict[str, Any] | None = None,
         migration: str = "full-load-and-cdc",
+        source: str | None = None,
         target: str | None = None,
         **more: Any,
     ) -> Task:
@@ -188,7 +189,7 @@ class Lab:
             more["ReplicationTaskSettings"] = json.dumps(settings)
         answer = self.dms.create_replication_task(
             ReplicationTaskIdentifier=f"{self.name}-task-{next(_numbers)}",
-            SourceEndpointArn=self.source_endpoint(),
+            SourceEndpointArn=source or self.source_endpoint(),
             TargetEndpointArn=target or self.s3_endpoint(**(s3 or {})),
             ReplicationInstanceArn=self.instance,
             MigrationType=migration,

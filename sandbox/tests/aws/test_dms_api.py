@@ -313,4 +313,4 @@ def test_tags(lab: Lab) -> None:
 def test_what_is_not_there_says_so(lab: Lab) -> None:
     client = lab.service.client("dms", attempts=1)
     with _refused("NotImplemented", "FIDELITY.md"):
-        client.describe_certificates()
+        client.describe_applicable_individual_assessments()
