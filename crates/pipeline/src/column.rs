@@ -75,8 +75,8 @@ impl Column {
             MysqlType::Bit(1) => "BOOLEAN".into(),
             MysqlType::Date => "DATE".into(),
             MysqlType::DateTime => "TIMESTAMP".into(),
-            MysqlType::Time | MysqlType::Text | MysqlType::Json => "VARCHAR".into(),
-            MysqlType::Bit(_) | MysqlType::Binary => "BINARY".into(),
+            MysqlType::Time | MysqlType::Text | MysqlType::LongText | MysqlType::Json => "VARCHAR".into(),
+            MysqlType::Bit(_) | MysqlType::Binary | MysqlType::LongBinary => "BINARY".into(),
         }
     }
 
@@ -108,6 +108,16 @@ impl Column {
             _ if self.raw_type() == self.ods_type() => raw.to_owned(),
             _ => format!("TRY_CAST({raw} AS {})", self.ods_type()),
         }
+    }
+
+    /// A value of this column as it can be compared: Databend has no `=` and no `<>` for BINARY (error 1065, observed).
+    pub fn comparable(&self, value: &str) -> String {
+        if self.ods_type() == "BINARY" { format!("TO_HEX({value})") } else { value.to_owned() }
+    }
+
+    /// Whether Databend can cluster a table by this column (error 1081 if not, observed).
+    pub fn clusters(&self) -> bool {
+        !matches!(self.ods_type().as_str(), "BINARY" | "VARIANT")
     }
 }
 
@@ -170,6 +180,20 @@ mod tests {
             assert_eq!(column.raw_type(), raw, "{mysql}");
             assert_eq!(column.ods_type(), ods, "{mysql}");
             assert_eq!(column.cast_raw("\"c\""), expression, "{mysql}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_compared_by_their_digits() {
+        for (mysql, comparable, clusters) in [
+            ("varbinary(16)", "TO_HEX(x)", false),
+            ("bit(9)", "TO_HEX(x)", false),
+            ("bit(1)", "x", true),
+            ("varchar(16)", "x", true),
+            ("json", "x", false),
+        ] {
+            assert_eq!(column(mysql).comparable("x"), comparable, "{mysql}");
+            assert_eq!(column(mysql).clusters(), clusters, "{mysql}");
         }
     }
 

@@ -30,12 +30,16 @@ pub enum MysqlType {
     DateTime,
     /// `time(fsp)`: DMS writes it as a string (facts/dms.md, "Types").
     Time,
-    /// `char`, `varchar`, `text` of every size, `enum`, `set`.
+    /// `char`, `varchar`, `tinytext`, `text`, `enum`, `set`.
     Text,
+    /// `mediumtext`, `longtext`: LOBs for DMS (facts/dms.md, "LOB").
+    LongText,
     /// `json`.
     Json,
-    /// `binary`, `varbinary`, `blob` of every size and the spatial types.
+    /// `binary`, `varbinary`, `tinyblob`, `blob`.
     Binary,
+    /// `mediumblob`, `longblob` and the spatial types: LOBs for DMS.
+    LongBinary,
 }
 
 /// The integer types, by width and sign.
@@ -125,11 +129,12 @@ impl FromStr for MysqlType {
                 _ => Err(wrong("fractional seconds are 0 to 6 digits")),
             },
             "char" | "varchar" | "character" | "character varying" | "nchar" | "nvarchar" | "tinytext" | "text"
-            | "mediumtext" | "longtext" | "enum" | "set" => Ok(Self::Text),
+            | "enum" | "set" => Ok(Self::Text),
+            "mediumtext" | "longtext" => Ok(Self::LongText),
             "json" => Ok(Self::Json),
-            "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "geometry" | "point"
-            | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon" | "geometrycollection"
-            | "geomcollection" => Ok(Self::Binary),
+            "binary" | "varbinary" | "tinyblob" | "blob" => Ok(Self::Binary),
+            "mediumblob" | "longblob" | "geometry" | "point" | "linestring" | "polygon" | "multipoint"
+            | "multilinestring" | "multipolygon" | "geometrycollection" | "geomcollection" => Ok(Self::LongBinary),
             _ => Err(unknown()),
         }
     }
@@ -200,6 +205,21 @@ fn split(text: &str) -> Option<(String, Vec<String>, Vec<String>)> {
     Some((words.join(" "), args, modifiers))
 }
 
+impl MysqlType {
+    /// Why a column of this type cannot be a key here, if so.
+    pub fn not_a_key(&self) -> Option<&'static str> {
+        match self {
+            Self::LongText | Self::LongBinary | Self::Json => Some(
+                "DMS treats it as a LOB: it cuts long values and writes no before image of them, so a changed key would leave its old row behind",
+            ),
+            Self::Float => Some(
+                "DMS says of no FLOAT how many digits it writes, so the key of one row could come in two spellings, which would be two rows",
+            ),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for MysqlType {
     /// The shortest MySQL spelling that parses back to the same type.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -223,8 +243,10 @@ impl fmt::Display for MysqlType {
             Self::DateTime => f.write_str("datetime(6)"),
             Self::Time => f.write_str("time(6)"),
             Self::Text => f.write_str("text"),
+            Self::LongText => f.write_str("longtext"),
             Self::Json => f.write_str("json"),
             Self::Binary => f.write_str("blob"),
+            Self::LongBinary => f.write_str("longblob"),
         }
     }
 }
@@ -279,7 +301,9 @@ mod tests {
             "datetime",
             "json",
             "blob",
+            "longblob",
             "text",
+            "longtext",
             "time",
         ] {
             let ty = ok(text);

@@ -217,12 +217,34 @@ impl Table {
                     ),
                 );
             }
+            if let Some(column) = self.columns.iter().find(|c| c.name == *key)
+                && let Some(why) = column.ty.not_a_key()
+            {
+                say(
+                    Attribute::Element("primary_key", i),
+                    format!(
+                        "\"{key}\" is {}, which cannot be a key: {why}. Use another unique key of the table",
+                        column.ty
+                    ),
+                );
+            }
             if self.primary_key[..i].contains(key) {
                 say(Attribute::Element("primary_key", i), format!("\"{key}\" is listed twice; remove one"));
             }
         }
         for (i, name) in self.cluster_by.iter().enumerate() {
-            if !self.columns.iter().any(|c| c.name == *name) {
+            let column = self.columns.iter().find(|c| c.name == *name);
+            if let Some(column) = column.filter(|c| !c.clusters()) {
+                say(
+                    Attribute::Nested("ods", "cluster_by"),
+                    format!(
+                        "\"{name}\" (element {i}) is {}, {} in Databend, which cannot cluster a table; cluster by other columns",
+                        column.ty,
+                        column.ods_type()
+                    ),
+                );
+            }
+            if column.is_none() {
                 say(
                     Attribute::Nested("ods", "cluster_by"),
                     format!(
@@ -385,6 +407,36 @@ mod tests {
         );
         table.primary_key.clear();
         assert_eq!(only_problem(&table).0, Attribute::Top("primary_key"));
+    }
+
+    #[test]
+    fn types_that_cannot_be_keys_are_refused() {
+        for (ty, why) in
+            [("float", "two spellings"), ("json", "LOB"), ("mediumtext", "LOB"), ("longblob", "LOB")]
+        {
+            let mut table = orders();
+            table.columns[0].ty = ty.parse().unwrap();
+            let (attribute, message) = only_problem(&table);
+            assert_eq!(attribute, Attribute::Element("primary_key", 0));
+            assert!(message.contains(why) && message.contains("cannot be a key"), "{message}");
+        }
+        for ty in ["double", "text", "blob", "bit(64)", "date", "enum('a')", "decimal(65,30)"] {
+            let mut table = orders();
+            table.columns[0].ty = ty.parse().unwrap();
+            assert_eq!(table.problems(), [], "{ty}");
+        }
+    }
+
+    #[test]
+    fn types_that_cannot_cluster_are_refused() {
+        for ty in ["json", "varbinary(16)"] {
+            let mut table = orders();
+            table.columns[2].ty = ty.parse().unwrap();
+            table.cluster_by = vec!["note".into()];
+            let (attribute, message) = only_problem(&table);
+            assert_eq!(attribute, Attribute::Nested("ods", "cluster_by"));
+            assert!(message.contains("cannot cluster a table"), "{message}");
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn old_keys(table: &Table, from: &TableName, prefix: &str, seq: &str, ts: &str) 
             } else {
                 format!("COALESCE({old}, {new}) AS {}", ident(&column.name))
             });
-            changed.push(format!("{old} <> {new}"));
+            changed.push(format!("{} <> {}", column.comparable(&old), column.comparable(&new)));
         } else {
             columns.push(format!("NULL AS {}", ident(&column.name)));
         }

@@ -12,7 +12,10 @@ pub fn cleanup(table: &Table) -> String {
     let keys: Vec<_> = table
         .key_columns()
         .into_iter()
-        .map(|c| format!("t.{} = {}", ident(&c.name), c.cast_raw(&raw(&c.name))))
+        .map(|c| {
+            let ods = format!("t.{}", ident(&c.name));
+            format!("{} = {}", c.comparable(&ods), c.comparable(&c.cast_raw(&raw(&c.name))))
+        })
         .collect();
     format!(
         "DELETE FROM {table} AS r WHERE TRY_CAST({ts} AS TIMESTAMP) < DATE_ADD(DAY, -{days}, NOW()) AND EXISTS (SELECT 1 FROM {ods} AS t WHERE {keys} AND t.{seq} >= {order})",

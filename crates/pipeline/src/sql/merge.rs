@@ -24,7 +24,14 @@ pub fn merge_all(table: &Table) -> String {
 }
 
 fn merge_from(table: &Table, from: &TableName) -> String {
-    let on: Vec<_> = table.primary_key.iter().map(|k| format!("t.{0} = s.{0}", ident(k))).collect();
+    let on: Vec<_> = table
+        .key_columns()
+        .into_iter()
+        .map(|c| {
+            let name = ident(&c.name);
+            format!("{} = {}", c.comparable(&format!("t.{name}")), c.comparable(&format!("s.{name}")))
+        })
+        .collect();
     let (op, seq, deleted) = (ident(CHANGE_OP), ident(SEQ_COLUMN), ident(DELETED_COLUMN));
     let values: Vec<_> = table
         .columns
@@ -100,6 +107,16 @@ mod tests {
         assert!(sql.contains(r#"ON t."order_id" = s."order_id" AND t."note" = s."note""#), "{sql}");
         assert!(sql.contains(r#"PARTITION BY "order_id", "note""#), "{sql}");
         assert!(sql.contains(r#"COALESCE(r."_dms_before_note", r."note") AS "note""#), "{sql}");
+        assert_parses(&sql);
+    }
+
+    #[test]
+    fn keys_of_bytes_are_compared_by_their_digits() {
+        let mut table = orders();
+        table.columns[0].ty = "varbinary(16)".parse().unwrap();
+        let sql = merge(&table);
+        assert!(sql.contains(r#") AS s ON TO_HEX(t."order_id") = TO_HEX(s."order_id") WHEN"#), "{sql}");
+        assert!(sql.contains(r#"(TO_HEX(r."_dms_before_order_id") <> TO_HEX(r."order_id"))"#), "{sql}");
         assert_parses(&sql);
     }
 
