@@ -8,7 +8,7 @@ import pymysql
 
 from ..worker.source import SourceConfig
 from .certificates import VERIFYING
-from .context import Context, page, public, select
+from .context import ACCOUNT, Context, page, public, select
 from .endpoints import MYSQL
 from .errors import invalid_state
 from .store import Document
@@ -95,7 +95,7 @@ class Actions:
 
     def _s3_failure(self, settings: Document) -> str | None:
         bucket, folder = settings["BucketName"], (settings.get("BucketFolder") or "").strip("/")
-        problem = self._head_bucket(bucket)
+        problem = self._head_bucket(bucket) or _owner_problem(settings)
         if problem is None:
             problem = self._context.roles.s3_target_problem(
                 settings["ServiceAccessRoleArn"], bucket, folder, settings.get("CannedAclForObjects")
@@ -112,6 +112,14 @@ class Actions:
                 f"Network error has occurred, Application-Detailed-Message: RetCode: SQL_ERROR Message: {detail}"
             )
         return None
+
+
+def _owner_problem(settings: Document) -> str | None:
+    """facts/dms.md section 1: without ExpectedBucketOwner, the account of the role is expected to own the bucket."""
+    expected = settings.get("ExpectedBucketOwner") or settings["ServiceAccessRoleArn"].split(":")[4]
+    if expected == ACCOUNT:
+        return None
+    return f"Access denied: the bucket {settings['BucketName']} belongs to account {ACCOUNT}, not to the expected owner {expected}."
 
 
 def _key(instance: str, endpoint: str) -> str:

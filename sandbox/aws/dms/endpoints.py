@@ -74,6 +74,7 @@ class Actions:
 
     def _apply_s3(self, document: Document, request: dict[str, Any]) -> None:
         settings = document.get("S3Settings", {})
+        before = dict(settings)
         settings |= s3_settings.from_attributes(request.get("ExtraConnectionAttributes"))
         settings |= request.get("S3Settings") or {}
         role = settings.get("ServiceAccessRoleArn") or request.get("ServiceAccessRoleArn")
@@ -81,6 +82,8 @@ class Actions:
             raise invalid_combination("The parameter ServiceAccessRoleArn must be provided for an S3 endpoint.")
         settings["ServiceAccessRoleArn"] = role
         s3_settings.check(settings)
+        if before:
+            s3_settings.check_change(before, settings)
         if not self._context.roles.trusts(role, "dms.amazonaws.com"):
             raise access_denied(f"The IAM Role {role} is not configured properly.")
         document["S3Settings"] = settings

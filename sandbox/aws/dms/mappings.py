@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from . import filters
+from .filters import RuleFilters
+
 SELECTION_ACTIONS = {"include", "exclude", "explicit"}
 
 #: rule-target -> rule-action that the sandbox carries out.
@@ -90,6 +93,7 @@ class Selection:
     locator: Locator
     action: str
     load_order: int
+    filters: RuleFilters = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,11 @@ class TableMappings:
         if any(s.action == "exclude" for s in hits):
             return False
         return any(s.action in ("include", "explicit") for s in hits)
+
+    def row_filters(self, schema: str, table: str) -> tuple[RuleFilters, ...]:
+        """The filters of the rules that take the table, any of which lets a row in; nothing: all rows."""
+        found = tuple(s.filters for s in self.selections if s.action != "exclude" and s.locator.takes_table(schema, table))
+        return () if () in found else found
 
     def load_order(self, schema: str, table: str) -> int:
         """Tables with the higher load-order are loaded first."""
@@ -258,10 +267,18 @@ def _selection(rule_id: str, rule: dict[str, Any]) -> Selection:
     if action not in SELECTION_ACTIONS:
         raise MappingError(f"Rule {rule_id}: selection rule-action {action!r} is not one of "
                            f"{sorted(SELECTION_ACTIONS)}.")
-    if rule.get("filters"):
-        raise MappingError(f"Rule {rule_id}: the sandbox does not carry out source filters.")
     order = rule.get("load-order", 0)
-    return Selection(rule_id, _locator(rule_id, rule, table=True, column=False), action, int(order))
+    locator = _locator(rule_id, rule, table=True, column=False)
+    try:
+        found = filters.parse(rule.get("filters"))
+    except filters.FilterError as error:
+        raise MappingError(f"Rule {rule_id}: {error}.") from error
+    # User guide, "Using source filters": only when rule-action is include, and no wildcards.
+    if found and action != "include":
+        raise MappingError(f"Rule {rule_id}: source filters are for rule-action include.")
+    if found and re.search(r"[%\[]", locator.schema + (locator.table or "")):
+        raise MappingError(f"Rule {rule_id}: source filters need the exact name of one table, without wildcards.")
+    return Selection(rule_id, locator, action, int(order), found)
 
 
 def _transformation(rule_id: str, rule: dict[str, Any]) -> Transformation:

@@ -66,9 +66,18 @@ def check(settings: dict[str, Any]) -> None:
     for name in ("CdcMaxBatchInterval", "CdcMinFileSize"):
         if settings.get(name, 0) < 0:
             raise invalid_value(f"{name} must not be negative.")
-    mode = (settings.get("EncryptionMode") or "sse-s3").lower().replace("_", "-")
-    if mode == "sse-kms" and not settings.get("ServerSideEncryptionKmsKeyId"):
+    if _encryption(settings) == "sse-kms" and not settings.get("ServerSideEncryptionKmsKeyId"):
         raise invalid_combination("ServerSideEncryptionKmsKeyId is required when EncryptionMode is SSE_KMS.")
+
+
+def check_change(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """facts/dms.md section 1: "can modify KMS->S3 but not S3->KMS"."""
+    if _encryption(before) == "sse-s3" and _encryption(after) == "sse-kms":
+        raise invalid_combination("EncryptionMode can't be changed from SSE_S3 to SSE_KMS.")
+
+
+def _encryption(settings: dict[str, Any]) -> str:
+    return (settings.get("EncryptionMode") or "sse-s3").lower().replace("_", "-")
 
 
 def check_for_task(settings: dict[str, Any]) -> None:

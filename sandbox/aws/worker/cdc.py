@@ -214,7 +214,7 @@ class ChangeCapture:
                 continue
             sequence = self._sequence.next()
             plan = self._plan(change.table)
-            if plan is None:
+            if plan is None or (plan.takes is not None and not plan.takes(change.values)):
                 continue
             self._count(key, change.op)
             if change.op not in captured_ops:

@@ -111,7 +111,7 @@ class FullLoad:
             writer = _LoadWriter(plan, self, key, Path(scratch))
             rows = stream_rows(
                 self._job.source,
-                f"SELECT {quoted} FROM {names[0]}.{names[1]}",
+                f"SELECT {quoted} FROM {names[0]}.{names[1]}" + (f" WHERE {plan.where}" if plan.where else ""),
                 len(plan.outputs),
                 self._job.s3.row_group_length,
                 writer.batch,

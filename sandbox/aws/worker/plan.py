@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ..dms import filters
 from ..dms.mappings import TableMappings, Transformation
 from .columns import SourceColumn, SourceTable
 from .settings import S3Settings, TaskSettings
-from .types import UnknownType, named_type, parquet_type, text_converter, values_array
+from .types import UnknownType, binlog_value, named_type, parquet_type, text_converter, values_array
 
 OP_COLUMN = "Op"
 
@@ -51,6 +53,8 @@ class Output:
     native: pa.DataType
     type: pa.DataType
     lob_limit: int | None
+    #: AddTrailingPaddingCharacter: the length that a CHAR is filled up to, else 0.
+    pad: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,23 @@ class TablePlan:
         self.added = [self._added(rule, every) for rule in mappings.added_columns(*table.key)]
         self.before = self._before(mappings.before_image(*table.key))
         self._primary_key = table.primary_key
+        rules = mappings.row_filters(*table.key)
+        #: Conditions of source filters: for the full load as SQL, for a changed row as a test of its values.
+        self.where = filters.where(rules)
+        self.takes = self._row_test(rules) if rules else None
+
+    def _row_test(self, rules: tuple[filters.RuleFilters, ...]) -> Callable[[tuple[Any, ...]], bool]:
+        columns = {c.name: c for c in self.table.columns}
+        for name in (f.column for rule in rules for f in rule):
+            if name not in columns:
+                raise UnknownType(f"a source filter names column {name}, which {self.table.schema}.{self.table.name} has not")
+            if columns[name].is_lob:
+                raise UnknownType(f"a source filter names column {name}, which is a LOB")
+
+        def bound(name: str, text: str) -> Any:
+            return binlog_value(columns[name], text)
+
+        return filters.row_test(rules, {c.name: i for i, c in enumerate(self.table.columns)}, bound)
 
     def _output(self, index: int, column: SourceColumn, mappings: TableMappings, task: TaskSettings) -> Output | None:
         if column.is_lob and (not task.support_lobs or not self.table.has_unique_key):
@@ -91,7 +112,8 @@ class TablePlan:
         native = parquet_type(column, self.s3.timestamp_in_millisecond)
         spec = mappings.column_type(*self.table.key, column.name)
         target = named_type(spec, self.s3.timestamp_in_millisecond) if spec else native
-        return Output(index, column, name, native, target, task.lob_limit if column.is_lob else None)
+        pad = (column.length or 0) if self.s3.padding and column.data_type == "char" else 0
+        return Output(index, column, name, native, target, task.lob_limit if column.is_lob else None, pad)
 
     def _added(self, rule: Transformation, outputs: list[Output | None]) -> Added:
         expression, source = rule.expression or "", None
@@ -111,7 +133,7 @@ class TablePlan:
             return rule.column_filter == "all" or not output.column.is_lob
 
         return [
-            Output(o.index, o.column, f"{rule.column_prefix}{o.name}{rule.column_suffix}", o.native, o.type, o.lob_limit)
+            Output(o.index, o.column, f"{rule.column_prefix}{o.name}{rule.column_suffix}", o.native, o.type, o.lob_limit, o.pad)
             for o in self.outputs
             if wanted(o)
         ]
@@ -156,6 +178,8 @@ class TablePlan:
             if output.lob_limit is not None:
                 texts = [cut_bytes(t, output) for t in texts]
             array = convert(texts)
+            if output.pad:
+                array = pc.utf8_rpad(array, output.pad)
             return array if output.type == output.native else array.cast(output.type, safe=False)
 
         return run
@@ -211,6 +235,8 @@ def _column(output: Output, rows: list[tuple[Any, ...] | None]) -> pa.Array:
     if output.lob_limit is not None:
         values = [_cut(v, output) for v in values]
     array = values_array(values, output.native)
+    if output.pad:
+        array = pc.utf8_rpad(array, output.pad)
     return array if output.type == output.native else array.cast(output.type, safe=False)
 
 

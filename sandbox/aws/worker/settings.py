@@ -3,7 +3,7 @@
 Source: facts/dms.md section 1 (API reference of S3Settings), user guide "Task settings".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .source import SourceConfig
@@ -44,6 +44,10 @@ class S3Settings:
     csv_null_value: str = "NULL"
     add_column_name: bool = False
     rfc_4180: bool = True
+    #: AddTrailingPaddingCharacter.
+    padding: bool = False
+    #: What every written object gets: boto3's arguments for its ACL and its encryption.
+    object_arguments: dict[str, str] = field(default_factory=dict)
 
     @property
     def parquet(self) -> bool:
@@ -97,7 +101,22 @@ class S3Settings:
             csv_null_value=get("CsvNullValue", "NULL"),
             add_column_name=get("AddColumnName", False),
             rfc_4180=get("Rfc4180", True),
+            padding=get("AddTrailingPaddingCharacter", False),
+            object_arguments=_object_arguments(raw),
         )
+
+
+def _object_arguments(raw: dict[str, Any]) -> dict[str, str]:
+    """CannedAclForObjects (default NONE) and EncryptionMode (default SSE_S3): facts/dms.md section 1."""
+    arguments = {"ServerSideEncryption": "AES256"}
+    if _dashed(raw.get("EncryptionMode")) == "sse-kms":
+        arguments = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": raw["ServerSideEncryptionKmsKeyId"]}
+    acl = _dashed(raw.get("CannedAclForObjects"))
+    return arguments | ({"ACL": acl} if acl not in ("", "none") else {})
+
+
+def _dashed(value: str | None) -> str:
+    return (value or "").lower().replace("_", "-")
 
 
 def _escaped(text: str) -> str:

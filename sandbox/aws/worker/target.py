@@ -17,6 +17,7 @@ class TargetError(RuntimeError):
 class Target:
     def __init__(self, job: Job) -> None:
         self._bucket = job.s3.bucket
+        self._arguments = job.s3.object_arguments
         self._client = boto3.client(
             "s3",
             endpoint_url=job.endpoint_url,
@@ -30,10 +31,10 @@ class Target:
         self._call("list", lambda: self._client.list_objects_v2(Bucket=self._bucket, MaxKeys=1))
 
     def put(self, key: str, body: bytes) -> None:
-        self._call(f"write {key}", lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body))
+        self._call(f"write {key}", lambda: self._client.put_object(Bucket=self._bucket, Key=key, Body=body, **self._arguments))
 
     def put_file(self, key: str, path: Path) -> None:
-        self._call(f"write {key}", lambda: self._client.upload_file(str(path), self._bucket, key))
+        self._call(f"write {key}", lambda: self._client.upload_file(str(path), self._bucket, key, ExtraArgs=self._arguments))
 
     def clear_folder(self, prefix: str) -> int:
         """Deletes everything under a table's folder."""

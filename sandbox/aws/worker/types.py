@@ -8,6 +8,7 @@ than 38 digits as a string.
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -147,6 +148,27 @@ def _datetime(text: str | None) -> datetime | None:
         return None if text is None else datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def binlog_value(column: SourceColumn, text: str) -> Any:
+    """A text as MySQL would compare it with the column, in the form in which the binlog decoders give the column's values."""
+    native = parquet_type(column, milliseconds=False)
+    if column.data_type == "decimal" and not pa.types.is_decimal(native):
+        raise UnknownType(f"column {column.name}: the sandbox has no source filters on DECIMAL with more than 38 digits")
+    if column.data_type == "bit":
+        number = int(text)
+        return number == 1 if pa.types.is_boolean(native) else number.to_bytes(((column.length or 1) + 7) // 8, "big")
+    try:
+        if pa.types.is_decimal(native) or pa.types.is_integer(native):
+            return Decimal(text)
+        array = text_converter(column, native)([text.encode()])
+    except (pa.ArrowException, ArithmeticError, ValueError) as error:
+        raise UnknownType(f"column {column.name}: {text!r} of a source filter is no {column.column_type}: {error}") from error
+    if pa.types.is_date32(native):
+        array = array.cast(pa.int32())
+    elif pa.types.is_timestamp(native):
+        array = array.cast(pa.int64())
+    return array[0].as_py()
 
 
 def values_array(values: list[Any], target: pa.DataType) -> pa.Array:

@@ -59,7 +59,6 @@ def test_exclude_wins_whatever_the_order() -> None:
         (json.dumps({"rules": [_select("s", "t", "maybe")]}), "'maybe' is not one of"),
         (json.dumps({"rules": [_select("", "t")]}), 'needs a "schema-name"'),
         (json.dumps({"rules": [{"rule-id": "1", "rule-type": "table-settings"}]}), "'table-settings'"),
-        (json.dumps({"rules": [_select("s", "t") | {"filters": [{}]}]}), "source filters"),
     ],
 )
 def test_bad_documents_are_refused_with_the_rule(document: str, reason: str) -> None:
