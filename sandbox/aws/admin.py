@@ -3,17 +3,21 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.s3.models import s3_backends
 from werkzeug.wrappers import Request, Response
 
+from . import clock
 from .dms.context import ACCOUNT
 from .dms.service import DmsService
 from .faults import BadRule, Faults
 from .moto_state import MotoService
 
 FLUSH_SECONDS = 60
+#: Ten years: no date that a file's name cannot hold.
+CLOCK_LIMIT = 315_360_000
 
 
 class Refused(Exception):
@@ -40,6 +44,8 @@ class Admin:
             ("POST", "dms/fail-task"): self._fail_task,
             ("POST", "dms/table-error"): self._table_error,
             ("POST", "dms/deprovision"): self._deprovision,
+            ("GET", "dms/clock"): lambda _: {"offset_seconds": clock.offset(), "now": _iso(clock.now())},
+            ("POST", "dms/clock"): self._shift_clock,
             ("POST", "s3/damage"): self._damage,
         }
 
@@ -90,6 +96,13 @@ class Admin:
             "table": raw["table"],
             "message": raw.get("message", "An error was asked for."),
         })  # fmt: skip
+
+    def _shift_clock(self, raw: dict[str, Any]) -> Any:
+        seconds = raw["offset_seconds"]
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or abs(seconds) > CLOCK_LIMIT:
+            raise ValueError(f'"offset_seconds" is a number between -{CLOCK_LIMIT} and {CLOCK_LIMIT}')
+        self._dms.runner.shift_clock(float(seconds))
+        return {"offset_seconds": clock.offset(), "now": _iso(clock.now())}
 
     def _deprovision(self, raw: dict[str, Any]) -> Any:
         for task in self._tasks(raw):
@@ -144,6 +157,10 @@ class Admin:
         backend.put_object(raw["bucket"], raw["key"], content)
         self._moto.snapshot("s3")
         return {"size": len(content)}
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _json(document: Any, status: int = 200) -> Response:

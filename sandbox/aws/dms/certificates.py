@@ -1,11 +1,11 @@
 """Certificates: authorities that sign a source's TLS certificate, for endpoints with SslMode verify-ca or verify-full."""
 
-import time
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from .. import clock
 from . import tags
 from .context import ACCOUNT, Context, check_identifier, page, public, select
 from .errors import DmsError, exists, invalid_combination, invalid_state, invalid_value
@@ -33,7 +33,7 @@ class Actions:
             raise invalid_combination("The parameter CertificatePem must be provided.")
         document = {
             "CertificateIdentifier": name,
-            "CertificateCreationDate": time.time(),
+            "CertificateCreationDate": clock.now(),
             "CertificatePem": pem,
             "CertificateArn": self._context.arn("cert"),
             "CertificateOwner": ACCOUNT,

@@ -1,10 +1,10 @@
 """Event subscriptions: kept and described. Nobody is notified: the sandbox has no SNS."""
 
 import re
-import time
 from datetime import UTC, datetime
 from typing import Any
 
+from .. import clock
 from . import tags
 from .context import ACCOUNT, Context, page, public, select
 from .errors import DmsError, exists, invalid_state, invalid_value, not_found
@@ -38,7 +38,7 @@ class Actions:
             "CustomerAwsId": ACCOUNT,
             "CustSubscriptionId": name,
             "SnsTopicArn": request["SnsTopicArn"],
-            "SubscriptionCreationTime": datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "SubscriptionCreationTime": datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S"),
             "SourceType": request.get("SourceType"),
             "SourceIdsList": request.get("SourceIds") or [],
             "EventCategoriesList": request.get("EventCategories") or [],

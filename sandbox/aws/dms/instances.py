@@ -1,8 +1,8 @@
 """Replication instances. They are only described: every task gets a process of its own."""
 
-import time
 from typing import Any
 
+from .. import clock
 from . import tags
 from .context import Context, check_identifier, page, public, select
 from .errors import exists, invalid_state, invalid_value, not_found
@@ -41,7 +41,7 @@ class Actions:
             "ReplicationInstanceIdentifier": name,
             "ReplicationInstanceClass": request["ReplicationInstanceClass"],
             "AllocatedStorage": storage,
-            "InstanceCreateTime": time.time(),
+            "InstanceCreateTime": clock.now(),
             "VpcSecurityGroups": _groups(request.get("VpcSecurityGroupIds")),
             "AvailabilityZone": request.get("AvailabilityZone") or zones[0],
             "SecondaryAvailabilityZone": zones[1] if multi and len(zones) > 1 else None,

@@ -6,9 +6,9 @@ replications.py.
 """
 
 import re
-import time
 from typing import Any
 
+from .. import clock
 from . import jobs, tags, task_settings
 from .context import Context, check_identifier, page, public, select
 from .errors import DmsError, exists, invalid_combination, invalid_state, invalid_value, not_found
@@ -36,7 +36,7 @@ class Actions:
             raise exists(f"Replication Config already exists: {name}.")
         jobs.endpoints(self._context, request)
         jobs.check_mappings(request["TableMappings"])
-        now = time.time()
+        now = clock.now()
         arn = self._arn(request.get("ResourceIdentifier"))
         config = {
             "ReplicationConfigIdentifier": name,
@@ -128,7 +128,7 @@ class Actions:
             changed["ComputeConfig"] = self._compute(request["ComputeConfig"], config["ComputeConfig"])
         if "ReplicationSettings" in request:
             changed["ReplicationSettings"] = task_settings.complete(request["ReplicationSettings"], current=config["ReplicationSettings"])
-        now = time.time()
+        now = clock.now()
         changed["ReplicationConfigUpdateTime"] = replication["ReplicationUpdateTime"] = now
         self._context.store.put("config", arn, changed)
         # It cannot start meanwhile, which Terraform does not wait for (terraform-provider-aws issue 35650).

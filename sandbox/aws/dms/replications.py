@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from .. import clock
 from . import jobs
 from .connections import Actions as Connections
 from .context import Context, page, public, select
@@ -55,7 +56,7 @@ class Actions:
         kind = _start_type(kind, config, replication)
         if kind != "resume-processing":
             self._context.store.delete_where("table", lambda t: t["_task"] == config["ReplicationConfigArn"])
-        now = time.time()
+        now = clock.now()
         for key in ("StopReason", "LastFailureMessage", "ReplicationLastStopTime", "ReplicationDeprovisionTime"):
             replication.pop(key, None)
         replication |= {"_started": True, "StartReplicationType": kind, "ReplicationUpdateTime": now}
@@ -144,7 +145,7 @@ class Actions:
         self._show(arn, {"ProvisionData": {
             "ProvisionState": "provisioned",
             "ProvisionedCapacityUnits": config["ComputeConfig"].get("MinCapacityUnits", 1),
-            "DateProvisioned": time.time(),
+            "DateProvisioned": clock.now(),
             "IsNewProvisioningAvailable": False,
         }})  # fmt: skip
 

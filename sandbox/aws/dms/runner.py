@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
+from .. import clock
 from . import tables
 from .store import Document, Store
 
@@ -43,6 +43,7 @@ class Runner:
         self._requests = itertools.count(1)
         self.endpoint_url = ""
         self.closing = False
+        clock.shift((store.get("clock", "offset") or {}).get("seconds", 0.0))
 
     def directory(self, task: Document) -> Path:
         return self._directory / arn_of(task).rpartition(":")[2]
@@ -52,7 +53,7 @@ class Runner:
         arn = arn_of(task)
         directory = self.directory(task)
         directory.mkdir(parents=True, exist_ok=True)
-        job = {**job, "directory": str(directory), "endpoint_url": self.endpoint_url}
+        job = {**job, "directory": str(directory), "endpoint_url": self.endpoint_url, "clock_offset": clock.offset()}
         with self._store.lock:
             task["_job"] = {k: job[k] for k in ("start_type", "cdc_start_position", "cdc_start_time", "cdc_stop_position")}
             self._store.put(kind_of(arn), arn, task)
@@ -61,6 +62,14 @@ class Runner:
     def send(self, arn: str, command: dict[str, Any]) -> bool:
         worker = self._workers.get(arn)
         return worker is not None and worker.send(command)
+
+    def shift_clock(self, seconds: float) -> None:
+        """Sets DMS's clock wrong, for the tasks that run too; kept over a restart of the sandbox."""
+        with self._store.lock:
+            self._store.put("clock", "offset", {"seconds": seconds})
+            clock.shift(seconds)
+            for worker in list(self._workers.values()):
+                worker.send({"command": "clock", "offset": seconds})
 
     def flush(self, arn: str, timeout: float) -> int:
         """Makes the task write everything committed until now; the number of files. Raises TimeoutError."""
@@ -131,7 +140,7 @@ class Runner:
             return  # the end of the sandbox, not of the task
         task["Status"] = status
         task["StopReason"] = reason
-        task["_stats"]["StopDate"] = time.time()
+        task["_stats"]["StopDate"] = clock.now()
 
     def _full_load(self, task: Document, event: dict[str, Any]) -> None:
         if "started" in event:
@@ -247,7 +256,7 @@ def statistics(task: Document, of: list[Document]) -> Document:
     loaded = sum(s == "Table completed" for s in states)
     stats = dict(task["_stats"])
     begin = stats.get("FullLoadStartDate")
-    end = stats.get("FullLoadFinishDate") or time.time()
+    end = stats.get("FullLoadFinishDate") or clock.now()
     return {
         "FullLoadProgressPercent": 100 * loaded // len(states) if states else 0,
         "ElapsedTimeMillis": int((end - begin) * 1000) if begin else 0,

@@ -1,8 +1,8 @@
 """Table statistics and reloads, of replication tasks and of serverless replications."""
 
-import time
 from typing import Any
 
+from .. import clock
 from .context import Context, Filters, page, public
 from .errors import invalid_state, invalid_value, not_found
 from .runner import Runner
@@ -43,7 +43,7 @@ class Actions:
         tables.sort(key=lambda t: (t["SchemaName"], t["TableName"]))
         items, more = page(tables, request, largest=500)
         # The statistics are of now: LastUpdateTime is their refresh, not the last change (facts section 4).
-        now = time.time()
+        now = clock.now()
         return [public(t | {"LastUpdateTime": now}) for t in items], more
 
     def ReloadTables(self, request: dict[str, Any]) -> dict[str, Any]:

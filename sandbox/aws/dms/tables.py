@@ -1,7 +1,7 @@
 """The tables of a task: documents of kind "table", as DescribeTableStatistics shows them."""
 
-import time
 
+from .. import clock
 from .store import Document
 
 
@@ -17,7 +17,7 @@ def new(task: str, schema: str, table: str) -> Document:
         "AppliedInserts": 0, "AppliedDeletes": 0, "AppliedUpdates": 0, "AppliedDdls": 0,
         "FullLoadRows": 0, "FullLoadCondtnlChkFailedRows": 0, "FullLoadErrorRows": 0,
         "FullLoadReloaded": False,
-        "LastUpdateTime": time.time(),
+        "LastUpdateTime": clock.now(),
         "TableState": "Before load",
         "ValidationPendingRecords": 0, "ValidationFailedRecords": 0, "ValidationSuspendedRecords": 0,
         "ValidationState": "Not enabled",

@@ -1,8 +1,8 @@
 """Replication tasks: create, describe, modify, delete, start, stop."""
 
-import time
 from typing import Any
 
+from .. import clock
 from . import jobs, tags, task_settings
 from .connections import Actions as Connections
 from .context import Context, check_identifier, page, public, select
@@ -44,7 +44,7 @@ class Actions:
             "MigrationType": request["MigrationType"],
             "TableMappings": request["TableMappings"],
             "ReplicationTaskSettings": task_settings.complete(request.get("ReplicationTaskSettings")),
-            "ReplicationTaskCreationDate": time.time(),
+            "ReplicationTaskCreationDate": clock.now(),
             "CdcStartPosition": request.get("CdcStartPosition"),
             "CdcStopPosition": request.get("CdcStopPosition"),
             "TaskData": request.get("TaskData"),
@@ -124,7 +124,7 @@ class Actions:
                 )
         if kind == "reload-target" or not task["_started"]:
             self._context.store.delete_where("table", lambda t: t["_task"] == task["ReplicationTaskArn"])
-        now = time.time()
+        now = clock.now()
         task |= {"Status": "starting", "_started": True, "ReplicationTaskStartDate": now}
         task.pop("StopReason", None)
         task.pop("LastFailureMessage", None)

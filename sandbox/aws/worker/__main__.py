@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from .. import clock
 from .control import Control
 from .settings import Job
 from .task import Task
@@ -17,6 +18,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = Control()
     raw = control.read_job()
+    clock.shift(raw.get("clock_offset", 0.0))
     control.listen()
     # After a SIGKILL of the API process, the worker before this one may not have ended yet.
     with (Path(raw["directory"]) / "lock").open("w") as lock:

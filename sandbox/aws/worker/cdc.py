@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from .. import clock
 from ..dms.mappings import TableMappings
 from .binlog.stream import BinlogStream, Broken, Ddl, Progress, Suspended, Transaction
 from .change_seq import ChangeSequence
@@ -97,7 +98,7 @@ class ChangeCapture:
     def _loop(self) -> str:
         while True:
             self._commands()
-            reason = self._cached_changes_done() or self._stop_point.reached_by_clock(time.time())
+            reason = self._cached_changes_done() or self._stop_point.reached_by_clock(clock.now())
             if reason:
                 return reason
             item = self._stream.get(self._patience())
@@ -290,7 +291,7 @@ class ChangeCapture:
         first = min(self._buffers[k].first for k in keys)
         written = 0
         if self._transactions is not None:
-            self._target.put(self._layout.transactions_key(time.time()), self._transactions.take())
+            self._target.put(self._layout.transactions_key(clock.now()), self._transactions.take())
             written = 1
         for key in keys:
             buffer = self._buffers[key]
@@ -315,7 +316,7 @@ class ChangeCapture:
                 log.exception("cannot write changes of %s.%s", *key)
                 self._suspend(key, str(error))
                 return written
-            self._target.put(self._layout.cdc_key(buffer.plan.target, partition, time.time()), body)
+            self._target.put(self._layout.cdc_key(buffer.plan.target, partition, clock.now()), body)
             written += 1
         return written
 

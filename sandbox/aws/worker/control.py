@@ -6,6 +6,8 @@ import sys
 import threading
 from typing import Any
 
+from .. import clock
+
 
 class Control:
     def __init__(self) -> None:
@@ -27,6 +29,9 @@ class Control:
             command = json.loads(line)
             if command["command"] == "fail":
                 self.failure = command["message"]
+            if command["command"] == "clock":
+                clock.shift(command["offset"])
+                continue
             if command["command"] in ("stop", "fail"):
                 self.stopping.set()
             self._commands.put(command)

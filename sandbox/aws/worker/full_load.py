@@ -11,6 +11,7 @@ from threading import Lock
 import pyarrow as pa
 import pymysql
 
+from .. import clock
 from ..dms.mappings import TableMappings
 from .checkpoint import Checkpoint
 from .control import Control
@@ -77,7 +78,7 @@ class FullLoad:
     def _load(self, key: Key, reload: bool) -> None:
         if self._control.stopping.is_set():
             raise Stopped
-        started = time.time()
+        started = clock.now()
         self._state(
             key, "Table is being reloaded" if reload else "Full load", started=started, rows=0, reloaded=reload
         )
@@ -94,7 +95,7 @@ class FullLoad:
             return
         with self._lock:
             self._checkpoint.table(key).rows = rows
-        self._state(key, "Table completed", rows=rows, ended=time.time())
+        self._state(key, "Table completed", rows=rows, ended=clock.now())
 
     def _copy(self, key: Key) -> int:
         table = self._catalog.table(*key)
@@ -132,7 +133,7 @@ class FullLoad:
         """
         if self._job.s3.use_task_start_time:
             return pa.repeat(stamp_text(self._checkpoint.task_start), count), since
-        until = max(micros(time.time()), since + count)
+        until = max(micros(clock.now()), since + count)
         step = (until - since) // count
         values = pa.array(range(since + step, since + step * count + 1, step), pa.int64())
         return values.cast(pa.timestamp("us")).cast(pa.string()), since + step * count
@@ -154,14 +155,14 @@ class _LoadWriter:
         self._number = 0
         self._rows = 0
         self._reported = 0.0
-        self._last_stamp = micros(time.time())
+        self._last_stamp = micros(clock.now())
         self._sink: ParquetSink | CsvSink | None = None
         self._limit = load.job.s3.max_file_size * 1024
 
     def batch(self, texts: list[list[bytes | None]]) -> None:
         count = len(texts[0])
         stamps, self._last_stamp = self._load.stamps(count, self._last_stamp)
-        table = self._plan.full_load_batch(texts, stamps, micros(time.time()))
+        table = self._plan.full_load_batch(texts, stamps, micros(clock.now()))
         if self._sink is None:
             self._number += 1
             self._file = (self._scratch / f"{self._number}").open("wb")

@@ -23,7 +23,7 @@ class Layout:
         self._settings = settings
         zone = settings.date_partition_timezone
         self._zone: tzinfo = ZoneInfo(zone) if zone else UTC
-        self._last_millis = 0
+        self._stamps: set[int] = set()
 
     @property
     def suffix(self) -> str:
@@ -56,7 +56,10 @@ class Layout:
         return "/".join([*parts, name])
 
     def _stamp(self, now: float) -> str:
-        """File time in milliseconds, never the same twice in a task."""
-        self._last_millis = max(int(now * 1000), self._last_millis + 1)
-        when = datetime.fromtimestamp(self._last_millis / 1000, self._zone)
-        return when.strftime("%Y%m%d-%H%M%S") + f"{self._last_millis % 1000:03d}"
+        """File time in milliseconds, never the same twice in a run, also when the clock goes back."""
+        millis = int(now * 1000)
+        while millis in self._stamps:
+            millis += 1
+        self._stamps.add(millis)
+        when = datetime.fromtimestamp(millis // 1000, self._zone)
+        return when.strftime("%Y%m%d-%H%M%S") + f"{millis % 1000:03d}"

@@ -1,11 +1,11 @@
 """The course of one run of a replication task."""
 
 import logging
-import time
 from pathlib import Path
 
 import pymysql
 
+from .. import clock
 from ..dms import mappings
 from .cdc import ChangeCapture
 from .checkpoint import Checkpoint
@@ -86,7 +86,7 @@ class Task:
                 checkpoint.position = str(parse_start_position(job.cdc_start_position))
             self._control.emit("checkpoint", position=checkpoint.position, number=checkpoint.flushes)
             return checkpoint
-        checkpoint = Checkpoint(task_start=micros(time.time()))
+        checkpoint = Checkpoint(task_start=micros(clock.now()))
         if job.start_type == "reload-target" and self._path.exists():
             # The sequence is unique within a task, also across a reload.
             old = Checkpoint.load(self._path)
@@ -123,9 +123,9 @@ class Task:
             if progress.state not in ("Table completed", "Table error"):
                 schema, _, table = text.partition("\n")
                 pending.append((schema, table))
-        self._control.emit("full-load", started=time.time(), tables=len(checkpoint.tables))
+        self._control.emit("full-load", started=clock.now(), tables=len(checkpoint.tables))
         load.run(pending)
-        self._control.emit("full-load", ended=time.time(), tables=len(checkpoint.tables))
+        self._control.emit("full-load", ended=clock.now(), tables=len(checkpoint.tables))
         if self._job.migration_type != "full-load":
             # Changes between the two positions are the cached ones: committed while the load ran.
             checkpoint.cached_until = str(catalog.position())

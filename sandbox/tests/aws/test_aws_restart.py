@@ -26,7 +26,9 @@ def test_everything_is_there_after_a_restart(tmp_path: Path, source: Source, num
         subnets = sorted(s["SubnetId"] for s in service.client("ec2").describe_subnets()["Subnets"])
         lab.sql("UPDATE {s}.orders SET status = 'pending' WHERE id = 1")
 
+        service.admin("POST", "dms/clock", {"offset_seconds": 60})
         service.restart(number)
+        assert service.admin("GET", "dms/clock")["offset_seconds"] == 60
 
         lab.dms, lab.s3, lab.iam = service.client("dms"), service.client("s3"), service.client("iam")
         task._dms = lab.dms
