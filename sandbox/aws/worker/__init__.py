@@ -14,4 +14,5 @@ Layout
     files.py       Parquet and CSV encoding
     layout.py      object keys
     checkpoint.py  what survives a stop
+    schema_history.py  the columns that tables had before
 """

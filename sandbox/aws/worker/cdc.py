@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from .. import clock
 from ..dms.mappings import TableMappings
+from .binlog.events import TableMap
 from .binlog.stream import BinlogStream, Broken, Ddl, Progress, Suspended, Transaction
 from .change_seq import ChangeSequence
 from .checkpoint import Checkpoint
@@ -25,6 +26,7 @@ from .files import encode
 from .full_load import FullLoad, stamp_text
 from .layout import Layout
 from .plan import Captured, Meta, TablePlan
+from .schema_history import SchemaHistory
 from .settings import Job
 from .source import Catalog, Position
 from .stop_point import StopPoint
@@ -62,12 +64,14 @@ class ChangeCapture:
         checkpoint: Checkpoint,
         path: Path,
         full_load: FullLoad,
+        history: SchemaHistory,
         stop_after_cached: bool,
     ) -> None:
         self._job, self._control, self._catalog = job, control, catalog
         self._target, self._layout, self._mappings = target, layout, mappings
         self._checkpoint, self._path = checkpoint, path
         self._full_load = full_load
+        self._history = history
         self._stop_after_cached = stop_after_cached
         self._sequence = ChangeSequence(checkpoint.seq_prefix, checkpoint.seq_counter)
         self._plans: dict[Key, TablePlan] = {}
@@ -168,19 +172,21 @@ class ChangeCapture:
 
     # -- items
 
-    def _table_of(self, schema: str, name: str) -> SourceTable | None:
-        """Called by the stream's thread: the table as it is now, if the task takes it."""
-        key = (schema, name)
-        if key in self._suspended or not self._mappings.selects(schema, name):
+    def _table_of(self, event: TableMap) -> SourceTable | None:
+        """Called by the stream's thread: the table as it was when the event was written, if the task takes it."""
+        key = (event.schema, event.table)
+        if key in self._suspended or not self._mappings.selects(*key):
             return None
-        table = self._catalog.table(schema, name)
+        current = self._catalog.table(*key)
+        table = self._history.at(event, current)
         if table is None:
             return None
+        self._history.remember(current or table)
         known = self._known.get(key)
         if known is not None and not self._job.task.handle_altered:
-            names = {c.name for c in known.columns}
+            names = {c.name for c in known.columns if not c.hidden}
             columns = tuple(c if c.name in names else _hidden(c) for c in table.columns)
-            table = SourceTable(schema, name, columns, table.has_unique_key)
+            table = SourceTable(*key, columns, table.has_unique_key)
         self._known[key] = table
         return table
 
@@ -353,6 +359,4 @@ def _key(text: str) -> Key:
 
 
 def _hidden(column: SourceColumn) -> SourceColumn:
-
-
     return replace(column, hidden=True)

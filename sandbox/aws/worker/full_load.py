@@ -19,6 +19,7 @@ from .errors import Stopped, TaskFailed
 from .files import CsvSink, ParquetSink, open_sink
 from .layout import Layout
 from .plan import TablePlan
+from .schema_history import SchemaHistory
 from .settings import Job
 from .source import Catalog, SourceError, stream_rows
 from .target import Target, TargetError
@@ -49,7 +50,9 @@ class FullLoad:
         mappings: TableMappings,
         checkpoint: Checkpoint,
         path: Path,
+        history: SchemaHistory,
     ) -> None:
+        self._history = history
         self._job, self._control, self._catalog = job, control, catalog
         self._target, self._layout, self._mappings = target, layout, mappings
         self._checkpoint, self._path = checkpoint, path
@@ -102,6 +105,7 @@ class FullLoad:
         if table is None:
             self._control.emit("table", schema=key[0], table=key[1], state="Table does not exist")
             raise SourceError(f"Table {key[0]}.{key[1]} does not exist.")
+        self._history.remember(table)
         plan = TablePlan(table, self._mappings, self._job.s3, self._job.task)
         if self._job.task.prep_mode != "DO_NOTHING":
             # DROP_AND_CREATE and TRUNCATE_BEFORE_LOAD delete what lies in the table's folder (facts section 4).

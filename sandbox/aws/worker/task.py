@@ -13,6 +13,7 @@ from .control import Control
 from .errors import Stopped, TaskFailed
 from .full_load import FullLoad, micros
 from .layout import Layout
+from .schema_history import SchemaHistory
 from .settings import Job
 from .source import Catalog, Position, SourceError
 from .target import Target, TargetError
@@ -61,7 +62,8 @@ class Task:
 
         checkpoint = self._begin(catalog)
         layout = Layout(job.s3)
-        load = FullLoad(job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path)
+        history = SchemaHistory(self._path.with_name("schemas.json"))
+        load = FullLoad(job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path, history)
         just_loaded = False
         if job.migration_type != "cdc" and not checkpoint.full_load_finished():
             self._full_load(catalog, checkpoint, load)
@@ -73,7 +75,7 @@ class Task:
         elif job.migration_type == "full-load":
             return "FULL_LOAD_ONLY_FINISHED"
         return ChangeCapture(
-            job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path, load,
+            job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path, load, history,
             stop_after_cached=just_loaded and job.task.stop_applied,
         ).run()  # fmt: skip
 

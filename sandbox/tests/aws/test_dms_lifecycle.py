@@ -268,6 +268,8 @@ def test_altered_columns_are_ignored_on_demand(lab: Lab) -> None:
     task.flush()
     lab.sql("ALTER TABLE {s}.orders ADD COLUMN note TEXT", "UPDATE {s}.orders SET note = 'n'")
     task.flush()
+    lab.sql("ALTER TABLE {s}.orders ADD COLUMN more TEXT", "UPDATE {s}.orders SET note = 'm'")
+    task.flush()
     assert "note" not in lab.parquet(lab.cdc_files()[-1]).column_names
 
 

@@ -93,12 +93,12 @@ def parse_ddl(query: events.Query) -> tuple[str, str, str] | None:
 class BinlogStream:
     """Reads from `start` until `stop()`; hands over items through `get`.
 
-    `table_of` gives the schema of a captured table, or None for a table that is not captured. It is asked
-    again after every DDL.
+    `table_of` gives a captured table as it was when the event was written, or None for a table that is not captured.
+    It is asked again after every DDL.
     """
 
     def __init__(
-        self, config: SourceConfig, start: Position, table_of: Callable[[str, str], SourceTable | None]
+        self, config: SourceConfig, start: Position, table_of: Callable[[events.TableMap], SourceTable | None]
     ) -> None:
         self._config = config
         self._position = start
@@ -259,7 +259,7 @@ class BinlogStream:
         key = (table_map.schema, table_map.table)
         if key in self._suspended:
             return None
-        table = self._table_of(*key)
+        table = self._table_of(table_map)
         if table is None:
             return None
         try:
