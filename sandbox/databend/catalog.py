@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -30,16 +30,26 @@ _MOST_VALUES = 20
 _FILE_SECONDS = 600
 """No statement is still going to open a file that old."""
 
+# The columns of each list that name a database and, where there is one, a table.
 _LISTS = {
-    ("system", "tables"): "database",
-    ("system", "tables_with_history"): "database",
-    ("system", "columns"): "database",
-    ("system", "databases"): "name",
-    ("system", "databases_with_history"): "name",
-    ("information_schema", "tables"): "table_schema",
-    ("information_schema", "columns"): "table_schema",
-    ("information_schema", "schemata"): "schema_name",
+    ("system", "tables"): ("database", "name"),
+    ("system", "tables_with_history"): ("database", "name"),
+    ("system", "views"): ("database", "name"),
+    ("system", "columns"): ("database", '"table"'),
+    ("system", "databases"): ("name", None),
+    ("system", "databases_with_history"): ("name", None),
+    ("information_schema", "tables"): ("table_schema", "table_name"),
+    ("information_schema", "columns"): ("table_schema", "table_name"),
+    ("information_schema", "schemata"): ("schema_name", None),
 }
+
+
+class Seen(Protocol):
+    """Which rows of a list somebody gets to see."""
+
+    def condition(self, database: str, table: str | None = None) -> str: ...
+
+    def stage_condition(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -102,12 +112,20 @@ class SystemTable:
                     old.unlink()
 
 
-def without_hidden(database: str | None, table: str) -> str | None:
-    """A subquery in the place of a list of all tables, columns or databases that leaves the sandbox's own out."""
-    column = _LISTS.get((database or "", table))
-    if column is None:
+def filtered(database: str | None, table: str, seen: Seen | None) -> str | None:
+    """A subquery in the place of a list of all tables, columns, databases or stages.
+
+    It leaves out the sandbox's own, and what the user may not see; None where there is nothing to leave out.
+    """
+    if (database, table) == ("system", "stages") and seen is not None:
+        return f"(SELECT * FROM system.stages WHERE {seen.stage_condition()})"
+    columns = _LISTS.get((database or "", table))
+    if columns is None:
         return None
-    return f"(SELECT * FROM {database}.{table} WHERE {column} <> {quote_text(HIDDEN_DATABASE)})"
+    condition = f"{columns[0]} <> {quote_text(HIDDEN_DATABASE)}"
+    if seen is not None:
+        condition += f" AND {seen.condition(*columns)}"
+    return f"(SELECT * FROM {database}.{table} WHERE {condition})"
 
 
 def microseconds(moment: datetime) -> int:

@@ -6,6 +6,7 @@ One engine per process; each session context on it is a session of its own with 
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from sandbox.databend.errors import from_engine
 
 
 class EngineSession:
-    """One session of the engine. Not for two threads at once."""
+    """One session of the engine: one statement at a time."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
+        self._lock = threading.Lock()
 
     def run(self, sql: str) -> Any:
         """Runs one statement and returns its result as an arrow table.
@@ -24,7 +26,8 @@ class EngineSession:
         Every look at the result runs the statement again, so there is exactly one.
         """
         try:
-            return self._context.sql(sql).arrow()
+            with self._lock:
+                return self._context.sql(sql).arrow()
         except BaseException as error:  # pyo3's PanicException is no Exception
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from sandbox.databend import catalog, stream_reading, stream_statements, transactions
-from sandbox.databend.engine import quote_name, quote_text
-from sandbox.databend.errors import UNIMPLEMENTED, DatabendError
-from sandbox.databend.history import History
+from sandbox.databend import stream_reading, stream_statements, transactions
+from sandbox.databend.access import Access
+from sandbox.databend.accounts import Accounts
+from sandbox.databend.engine import quote_text
+from sandbox.databend.errors import SYNTAX, UNIMPLEMENTED, DatabendError
+from sandbox.databend.grants import Grants
+from sandbox.databend.introspection import Introspection, named
 from sandbox.databend.parser import Parser, SqlNotUnderstood
 from sandbox.databend.session import Session
 from sandbox.databend.stream_reading import Reading
@@ -21,6 +23,8 @@ from sandbox.databend.tasks import Tasks
 
 _NOTHING = pa.table({})
 _RUNTIME_FILTER = "enable_join_runtime_filter"
+_CHANGES_GRANTS = frozenset(("create_user", "alter_user", "drop_user", "create_table_as", "create_view", "drop_database", "other"))
+"""Users, roles and grants, and owners of what comes, goes or gets another name."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,17 @@ class Executor:
     """Executes statements for every session; knows what the sandbox adds to the engine."""
 
     def __init__(
-        self, parser: Parser, streams: Streams, tasks: Tasks, history: History, system: Session,
-        execute_task: Callable[[str], None], folder: Path,
+        self, parser: Parser, streams: Streams, tasks: Tasks, grants: Grants, accounts: Accounts, access: Access,
+        introspection: Introspection, execute_task: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._parser = parser
         self._streams = streams
         self._tasks = tasks
-        self._history = history
+        self._grants = grants
+        self._accounts = accounts
+        self._access = access
+        self._introspection = introspection
         self._execute_task = execute_task
-        self._tables = {
-            name: catalog.SystemTable(system.engine, name, folder) for name in ("tasks", "task_history", "streams")
-        }
 
     def run(self, session: Session, sql: str) -> Outcome:
         """Runs a statement to its end. Errors are DatabendError; inside a transaction they fail it."""
@@ -59,12 +63,19 @@ class Executor:
     def _run(self, session: Session, sql: str) -> Outcome:
         try:
             statement = self._parser.parse(sql)
-        except SqlNotUnderstood:
+        except SqlNotUnderstood as error:
             # The engine's parser words the error as a server does; should it understand the text, all the better.
             transactions.require_usable(session)
+            if not session.is_unrestricted:
+                raise DatabendError(SYNTAX, str(error)) from None
             return Outcome(session.engine.run(sql))
         transactions.prepare(session, statement)
-        return self._dispatch(session, sql, statement)
+        self._access.check(session, statement)
+        try:
+            return self._dispatch(session, sql, statement)
+        finally:
+            if statement["kind"] in _CHANGES_GRANTS:
+                self._grants.forget()
 
     def abandon(self, session: Session) -> None:
         """Ends a session that nobody will use again; an open transaction does not survive it."""
@@ -79,7 +90,7 @@ class Executor:
             edits = []
             for site in self._parser.parse(sql)["functions"]:
                 if site["name"] == "stream_status" and not site["is_table"]:
-                    held = self._stream_status(session, site["arguments"])
+                    held = self._introspection.stream_status(session, site["arguments"])
                     edits.append((site["start"], site["end"], "TRUE" if held else "FALSE"))
             return session.engine.rows(stream_reading.splice(sql, edits))[0]["held"] is True
 
@@ -102,11 +113,11 @@ class Executor:
             case "drop_stream":
                 stream_statements.drop(session, self._streams, statement)
             case "show_streams":
-                return Outcome(session.engine.run(stream_statements.show(session, statement, self._all_streams(session))))
+                return Outcome(session.engine.run(stream_statements.show(session, statement, self._introspection.streams(session))))
             case "describe_stream":
-                return Outcome(session.engine.run(stream_statements.describe(session, statement, self._all_streams(session))))
+                return Outcome(session.engine.run(stream_statements.describe(session, statement, self._introspection.streams(session))))
             case "create_task":
-                self._tasks.create(session.engine, statement)
+                self._tasks.create(session.engine, statement, session.role)
             case "alter_task":
                 self._tasks.alter(session.engine, statement)
             case "drop_task":
@@ -114,7 +125,19 @@ class Executor:
             case "execute_task":
                 self._execute_task(self._tasks.get(statement["name"]).name)
             case "show_tasks" | "describe_task":
-                return Outcome(session.engine.run(self._show_tasks(statement)))
+                return Outcome(session.engine.run(self._introspection.show_tasks(session, statement)))
+            case "create_user":
+                self._accounts.create(session, sql, statement)
+            case "alter_user":
+                self._accounts.alter(session, sql, statement)
+            case "drop_user":
+                self._accounts.drop(session, sql, statement["name"])
+            case "set_role":
+                self._accounts.set_role(session, statement["role"], is_default=statement["is_default"])
+            case "set_secondary_roles":
+                self._accounts.set_secondary_roles(session, statement["roles"])
+            case "show_grants" if statement["of_self"] and not session.is_unrestricted:
+                return Outcome(session.engine.run(f"SHOW GRANTS FOR {quote_text(session.user)}"))
             case "drop_database":
                 session.engine.run(sql)
                 self._streams.remove_database(session.engine, statement["database"])
@@ -130,18 +153,19 @@ class Executor:
         if kind == "create_view" and names_stream:
             raise DatabendError(UNIMPLEMENTED, "the sandbox has no views over streams; select from the stream itself")
         if not names_stream:
-            return self._outcome(statement, session.engine.run(self._with_catalog(session, sql, statement)))
+            text = stream_reading.splice(sql, self._introspection.edits(session, statement))
+            return self._outcome(session, statement, session.engine.run(text))
         if kind == "create_table_as":
             # DDL is no part of a transaction: the offset moves in a commit of its own right behind it.
             text, readings = self._with_streams(session, sql, statement)
             result = self._without_runtime_filter(session, text)
             self._consume(session, statement, readings)
-            return self._outcome(statement, result)
+            return self._outcome(session, statement, result)
         with transactions.own(session):
             text, readings = self._with_streams(session, sql, statement)
             result = self._without_runtime_filter(session, text)
             self._consume(session, statement, readings)
-        return self._outcome(statement, result)
+        return self._outcome(session, statement, result)
 
     # Streams
 
@@ -152,13 +176,13 @@ class Executor:
 
     def _with_streams(self, session: Session, sql: str, statement: dict[str, Any]) -> tuple[str, list[Reading]]:
         readings: dict[int, Reading] = {}
-        edits = self._catalog_edits(session, statement)
+        edits = self._introspection.edits(session, statement)
         for site in statement["tables"]:
             stream = self._stream(session, site)
             if stream is not None:
                 if stream.id not in readings:
                     readings[stream.id] = stream_reading.bind(session, self._streams, stream, fresh=statement["kind"] != "query")
-                edits.append((site["start"], site["end"], _as(readings[stream.id].subquery(), site)))
+                edits.append((site["start"], site["end"], named(readings[stream.id].subquery(), site)))
         return stream_reading.splice(sql, edits), list(readings.values())
 
     def _consume(self, session: Session, statement: dict[str, Any], readings: list[Reading]) -> None:
@@ -182,78 +206,15 @@ class Executor:
         finally:
             session.engine.run(f"UNSET {_RUNTIME_FILTER}" if before is None else f"SET {_RUNTIME_FILTER} = {before}")
 
-    def _stream_status(self, session: Session, arguments: list[str | None]) -> bool:
-        name = arguments[0] if len(arguments) == 1 else None
-        database, _, stream = (name or "").rpartition(".")
-        return self._streams.has_data(session, self._streams.get(database or session.database, stream))
-
     def _described(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
         """A stream has the columns of its base table."""
         stream = self._streams.find(statement["database"] or session.database, statement["name"])
         return sql if stream is None else f"DESCRIBE {self._streams.base(session, stream).quoted}"
 
-    # What only the cloud has
-
-    def _with_catalog(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
-        return stream_reading.splice(sql, self._catalog_edits(session, statement))
-
-    def _catalog_edits(self, session: Session, statement: dict[str, Any]) -> list[tuple[int, int, str]]:
-        edits = []
-        for site in statement["tables"]:
-            subquery = self._system_table(session, site["database"] or session.database, site["name"])
-            if subquery is not None:
-                edits.append((site["start"], site["end"], _as(subquery, site)))
-        for site in statement["functions"]:
-            if site["is_table"] and site["name"] == "task_history":
-                subquery = self._task_history(session, site["named_arguments"])
-            elif site["is_table"] and site["name"] == "stream_status":
-                held = self._stream_status(session, site["arguments"])
-                subquery = f"(SELECT {'TRUE' if held else 'FALSE'} AS has_data)"
-            else:
-                continue
-            edits.append((site["start"], site["end"], _as(subquery, site)))
-        return edits
-
-    def _system_table(self, session: Session, database: str, name: str) -> str | None:
-        match database, name:
-            case "system", "tasks":
-                return self._all_tasks()
-            case "system", "task_history":
-                return self._tables["task_history"].subquery(self._history.rows())
-            case "system", "streams" | "streams_terse":
-                return self._all_streams(session)
-        return catalog.without_hidden(database, name)
-
-    def _all_streams(self, session: Session) -> str:
-        return self._tables["streams"].subquery(self._streams.rows(session))
-
-    def _all_tasks(self) -> str:
-        return self._tables["tasks"].subquery([task.row() for task in self._tasks.all()])
-
-    def _show_tasks(self, statement: dict[str, Any]) -> str:
-        if statement["kind"] == "describe_task":
-            condition = f"name = {quote_text(self._tasks.get(statement['name']).name)}"
-        else:
-            condition = statement["filter"] or "TRUE"
-        return f"SELECT * FROM {self._all_tasks()} AS tasks WHERE {condition} ORDER BY name"
-
-    def _task_history(self, session: Session, arguments: dict[str, str]) -> str:
-        values = {name: session.engine.rows(f"SELECT {text} AS v")[0]["v"] for name, text in arguments.items()}
-        return self._tables["task_history"].subquery(self._history.selected(values))
-
-    def _outcome(self, statement: dict[str, Any], table: pa.Table) -> Outcome:
+    def _outcome(self, session: Session, statement: dict[str, Any], table: pa.Table) -> Outcome:
         if statement["kind"] == "write":
             return Outcome(table, _written(table))
-        if table.num_columns == 1 and table.column_names[0].startswith("databases_in_"):
-            # SHOW DATABASES names no table that could have been replaced.
-            kept = [name for name in table.column(0).to_pylist() if name != catalog.HIDDEN_DATABASE]
-            return Outcome(pa.table([pa.array(kept, pa.string())], pa.schema([table.schema.field(0).with_type(pa.string())])))
-        return Outcome(table)
-
-
-def _as(subquery: str, site: dict[str, Any]) -> str:
-    """A subquery in the place of a name answers to that name."""
-    return f"{subquery} AS {quote_name(site['name'])}" if site["alias"] == "missing" else subquery
+        return Outcome(self._introspection.shown(session, table) if statement["kind"] == "show" else table)
 
 
 def _written(table: pa.Table) -> int:

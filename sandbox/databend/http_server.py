@@ -13,9 +13,11 @@ from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from sandbox.databend.accounts import Accounts
 from sandbox.databend.errors import AUTHENTICATION, DatabendError
 from sandbox.databend.faults import BadRule, Faults, Rule
 from sandbox.databend.protocol import NODE, VERSION, Protocol
+from sandbox.databend.session import ROOT
 
 _COOKIE = "databend_session"
 _QUERY = re.compile(r"/v1/query/([^/]+)(?:/(final|kill|page/(\d+)))?$")
@@ -28,9 +30,10 @@ class Server(ThreadingHTTPServer):
     # The default of 5 refuses connections when a test opens many at once.
     request_queue_size = 128
 
-    def __init__(self, port: int, protocol: Protocol, faults: Faults) -> None:
+    def __init__(self, port: int, protocol: Protocol, accounts: Accounts, faults: Faults) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.protocol = protocol
+        self.accounts = accounts
         self.faults = faults
 
 
@@ -100,23 +103,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
         try:
-            self._authenticate()
+            user = self._authenticate()
         except DatabendError as error:
             return 401, _failure(error.code, error.message), {}
         protocol = self.server.protocol
         session_id = self._session_id()
         match (self.command, path):
             case "POST", "/v1/session/login":
-                session = protocol.session(None)
+                session = protocol.session(user, None)
                 headers = {"X-DATABEND-SESSION-ID": session.id, "Set-Cookie": f"{_COOKIE}={session.id}; Path=/"}
                 return 200, {"version": VERSION}, headers
             case "POST", "/v1/session/heartbeat":
                 return 200, {"queries_to_remove": []}, {}
             case "POST", "/v1/session/logout":
-                protocol.logout(session_id)
+                protocol.logout(user, session_id)
                 return 200, {}, {}
             case "POST", "/v1/query":
-                session = protocol.session(session_id)
+                session = protocol.session(user, session_id)
                 answer = protocol.start(session, self.headers.get("X-DATABEND-QUERY-ID"), body)
                 return 200, answer, {} if session_id else {"Set-Cookie": f"{_COOKIE}={session.id}; Path=/"}
         match = _QUERY.match(path)
@@ -132,19 +135,19 @@ class Handler(BaseHTTPRequestHandler):
             return 200, protocol.final(query), {}
         return 200, protocol.page(query, int(match[3] or 0)), {}
 
-    def _authenticate(self) -> None:
-        """The user root has no password, as on a Databend just installed; nobody else is let in."""
+    def _authenticate(self) -> str:
+        """The user of the request. Without credentials it is root, who needs none."""
         scheme, _, value = (self.headers.get("Authorization") or "").partition(" ")
         if not scheme:
-            return
+            return ROOT.user
         try:
             user, _, password = base64.b64decode(value).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            user, password = "", "?"
-        if scheme.lower() != "basic" or user != "root" or password:
-            raise DatabendError(
-                AUTHENTICATION, f"Authenticate failed: user '{user}'@'%' is not allowed to log in (wrong password or user)"
-            )
+            raise DatabendError(AUTHENTICATION, "Authenticate failed: the header Authorization cannot be read") from None
+        if scheme.lower() != "basic":
+            raise DatabendError(AUTHENTICATION, "Authenticate failed: the sandbox knows user and password only")
+        self.server.accounts.authenticate(user, password)
+        return user
 
     def _session_id(self) -> str | None:
         cookie = SimpleCookie(self.headers.get("Cookie") or "").get(_COOKIE)

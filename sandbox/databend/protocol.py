@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.databend import transactions
+from sandbox.databend.accounts import Accounts
 from sandbox.databend.encoding import Encoder
 from sandbox.databend.engine import Engine
 from sandbox.databend.errors import INTERNAL, DatabendError
@@ -54,30 +55,31 @@ class Query:
 class Protocol:
     """Sessions and queries of all clients."""
 
-    def __init__(self, engine: Engine, parser: Parser, executor: Executor) -> None:
+    def __init__(self, engine: Engine, parser: Parser, executor: Executor, accounts: Accounts) -> None:
         self._engine = engine
+        self._accounts = accounts
         self._parser = parser
         self._executor = executor
         self._lock = threading.Lock()
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[tuple[str, str], Session] = {}
         self._queries: dict[str, Query] = {}
 
     # Sessions
 
-    def session(self, session_id: str | None) -> Session:
-        """The session of that id; one that is not known, from before a restart, begins anew under its old id."""
+    def session(self, user: str, session_id: str | None) -> Session:
+        """The user's session of that id; one that is not known, from before a restart, begins anew under its old id."""
         self._forget_old()
         with self._lock:
-            session = self._sessions.get(session_id or "")
+            session = self._sessions.get((user, session_id or ""))
             if session is None:
-                session = Session(self._engine.session(), session_id)
-                self._sessions[session.id] = session
+                session = Session(self._engine.session(), session_id, self._accounts.identity(user))
+                self._sessions[user, session.id] = session
             session.last_used = time.monotonic()
             return session
 
-    def logout(self, session_id: str | None) -> None:
+    def logout(self, user: str, session_id: str | None) -> None:
         with self._lock:
-            session = self._sessions.pop(session_id or "", None)
+            session = self._sessions.pop((user, session_id or ""), None)
         if session is not None:
             self._executor.abandon(session)
 
@@ -119,6 +121,7 @@ class Protocol:
             with session.lock:
                 try:
                     with transactions.failing(session):
+                        self._accounts.adopt(session, state)
                         session.adopt(state)
                     outcome = self._executor.run(session, query.sql)
                     encoder = Encoder(self._parser, session.time_zone)
@@ -190,7 +193,7 @@ class Protocol:
                 if session.id not in busy and now - session.last_used > _patience(session)
             ]
             for session in gone:
-                del self._sessions[session.id]
+                del self._sessions[session.user, session.id]
         for session in gone:
             self._executor.abandon(session)
 

@@ -11,8 +11,9 @@ from sandbox.databend.engine import Engine, quote_text
 from sandbox.databend.errors import INTERNAL, DatabendError
 from sandbox.databend.executor import Executor
 from sandbox.databend.faults import Faults
+from sandbox.databend.grants import ADMIN, Identity
 from sandbox.databend.history import History
-from sandbox.databend.session import Session
+from sandbox.databend.session import ROOT, Session
 from sandbox.databend.tasks import Task, Tasks, now_us
 
 _LOG = logging.getLogger(__name__)
@@ -121,9 +122,12 @@ class Scheduler:
     def _run_alone(self, task: Task, run_id: str, scheduled_us: int) -> bool:
         """Runs one task; True when it succeeded. A WHEN that does not hold is no run at all."""
         assert self._executor is not None
-        session = Session(self._engine.session())
+        session: Session | None = None
         key: int | None = None
         try:
+            # With the owner role's privileges and no others. Whose name the cloud runs it under is not known.
+            owner = ROOT if task.owner == ADMIN else Identity(f"task-{task.name}", task.owner, ())
+            session = Session(self._engine.session(), identity=owner)
             for name, value in task.session_parameters.items():
                 session.engine.run(f"SET {name} = {quote_text(value)}")
             session.refresh_settings()
@@ -144,7 +148,8 @@ class Scheduler:
             self._tasks.failed(task.name, task.id)
             return False
         finally:
-            self._executor.abandon(session)
+            if session is not None:
+                self._executor.abandon(session)
         self._tasks.succeeded(task.name, task.id)
         return True
 

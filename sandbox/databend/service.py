@@ -6,11 +6,15 @@ import threading
 from pathlib import Path
 
 from sandbox.databend import meta_ports
+from sandbox.databend.access import Access
+from sandbox.databend.accounts import Accounts
 from sandbox.databend.engine import Engine
 from sandbox.databend.executor import Executor
 from sandbox.databend.faults import Faults
+from sandbox.databend.grants import Grants
 from sandbox.databend.history import History
 from sandbox.databend.http_server import Server
+from sandbox.databend.introspection import Introspection
 from sandbox.databend.parser import Parser
 from sandbox.databend.protocol import Protocol
 from sandbox.databend.scheduler import Scheduler
@@ -35,8 +39,15 @@ class Service:
         history = History(self._store)
         faults = Faults()
         self._scheduler = Scheduler(engine, tasks, history, faults)
-        executor = Executor(self._parser, streams, tasks, history, system, self._scheduler.execute, data / "system-tables")
-        self._server = Server(port, Protocol(engine, self._parser, executor), faults)
+        grants = Grants(engine.session())
+        accounts = Accounts(self._store, engine.session(), grants)
+        access = Access(grants, streams)
+        folder = data / "system-tables"
+        introspection = Introspection(system.engine, streams, tasks, history, grants, access, folder)
+        executor = Executor(
+            self._parser, streams, tasks, grants, accounts, access, introspection, self._scheduler.execute
+        )
+        self._server = Server(port, Protocol(engine, self._parser, executor, accounts), accounts, faults)
         self._scheduler.start(executor)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from sandbox.databend.engine import EngineSession, quote_name, quote_text
 from sandbox.databend.errors import TRANSACTION_ABORTED, UNKNOWN_DATABASE, DatabendError
+from sandbox.databend.grants import ADMIN, Identity
+
+ROOT = Identity("root", ADMIN)
 
 
 class TransactionState(StrEnum):
@@ -23,9 +26,16 @@ class TransactionState(StrEnum):
 class Session:
     """Holds the lock ``lock`` while a statement runs: a session does one thing at a time."""
 
-    def __init__(self, engine: EngineSession, session_id: str | None = None) -> None:
+    def __init__(self, engine: EngineSession, session_id: str | None = None, identity: Identity = ROOT) -> None:
         self.id = session_id or str(uuid.uuid4())
         self.engine = engine
+        self.user = identity.user
+        self.role = identity.role
+        self.secondary = identity.secondary
+        self.is_unrestricted = identity == ROOT
+        """Of root, who may do everything: nothing is checked."""
+        if self.role != ADMIN:
+            self.take_role(self.role)
         self.lock = threading.RLock()
         self.database = "default"
         self.settings: dict[str, str] = {}
@@ -35,6 +45,15 @@ class Session:
         self.last_used = time.monotonic()
         self._fresh = True
         self._database_is_missing = False
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.user, self.role, self.secondary)
+
+    def take_role(self, role: str) -> None:
+        """To the engine as well, so that what the session makes belongs to this role."""
+        self.engine.run(f"SET ROLE {quote_text(role)}")
+        self.role = role
 
     @property
     def time_zone(self) -> str:
@@ -93,7 +112,8 @@ class Session:
         return {
             "catalog": "default",
             "database": self.database,
-            "role": "account_admin",
+            "role": self.role,
+            "secondary_roles": None if self.secondary is None else list(self.secondary),
             "settings": self.settings,
             "txn_state": str(self.transaction),
             "need_sticky": self.transaction is TransactionState.ACTIVE,

@@ -21,7 +21,13 @@ CREATE TABLE IF NOT EXISTS streams (
     mode TEXT NOT NULL,
     comment TEXT NOT NULL,
     created_us INTEGER NOT NULL,
+    owner TEXT NOT NULL DEFAULT 'account_admin',
     UNIQUE (database, name)
+);
+CREATE TABLE IF NOT EXISTS users (
+    name TEXT PRIMARY KEY,
+    salt TEXT NOT NULL,
+    hash TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS tasks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -57,6 +63,9 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
+        if not any(row["name"] == "owner" for row in self.rows("PRAGMA table_info(streams)")):
+            # Made before streams had owners.
+            self._connection.execute("ALTER TABLE streams ADD COLUMN owner TEXT NOT NULL DEFAULT 'account_admin'")
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[sqlite3.Row]:
         with self._lock:

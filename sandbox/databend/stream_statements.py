@@ -47,6 +47,7 @@ def create(session: Session, streams: Streams, statement: dict[str, Any]) -> Non
         "table_label": f"{base.database}.{base.table}",
         "mode": "append_only" if statement["append_only"] else "standard",
         "comment": statement["comment"] or "",
+        "owner": session.role,
     }
     streams.add(engine, fields, offset)
 

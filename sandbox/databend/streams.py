@@ -36,6 +36,7 @@ class Stream:
     mode: str
     comment: str
     created_us: int
+    owner: str = "account_admin"
 
     @property
     def label(self) -> str:
@@ -246,7 +247,7 @@ class Streams:
             "snapshot_location": offset.location or None,
             "invalid_reason": "",
             "has_data": False,
-            "owner": "account_admin",
+            "owner": stream.owner,
         }
         try:
             base = self._base(stream, bases)

@@ -51,6 +51,7 @@ class Task:
     suspended_us: int | None = None
     next_us: int | None = None
     failures: int = 0
+    owner: str = "account_admin"
 
     @property
     def is_started(self) -> bool:
@@ -73,7 +74,7 @@ class Task:
             "created_on": self.created_us,
             "name": self.name,
             "id": self.id,
-            "owner": "account_admin",
+            "owner": self.owner,
             "comment": self.comment,
             "warehouse": self.warehouse,
             "schedule": self.schedule_text,
@@ -122,7 +123,7 @@ class Tasks:
 
     # Statements
 
-    def create(self, engine: EngineSession, statement: dict[str, Any]) -> None:
+    def create(self, engine: EngineSession, statement: dict[str, Any], owner: str) -> None:
         if bool(statement["schedule"]) == bool(statement["after"]):
             raise DatabendError(
                 SYNTAX,
@@ -141,7 +142,7 @@ class Tasks:
             self.drop(name, if_exists=True)
             now = now_us()
             task = Task(
-                id=0, name=name, created_us=now, committed_us=now,
+                id=0, name=name, created_us=now, committed_us=now, owner=owner,
                 **{key: statement[key] for key in (
                     "definition", "warehouse", "schedule", "after", "when", "suspend_after", "error_integration",
                     "comment", "session_parameters",

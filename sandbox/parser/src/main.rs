@@ -6,12 +6,16 @@
 //! - [`request`]: what can be asked, and the answer's envelope
 //! - [`statement`]: what kind of statement a text is, with its fields
 //! - [`task`]: the fields of task statements; definitions are re-printed from the tree
+//! - [`account`]: the fields of statements about users and roles
+//! - [`access`]: which privileges a statement asks for
 //! - [`sites`]: where a statement names tables and functions, so that the sandbox can put something else there
 //! - [`schedule`]: when a cron expression is due
 //! - [`variant`]: JSONB to JSON text
 //!
 //! Nothing here knows what a stream contains or which tasks exist: that is the server's side (`sandbox/databend`).
 
+mod access;
+mod account;
 mod request;
 mod schedule;
 mod sites;

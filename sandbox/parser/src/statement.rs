@@ -8,6 +8,8 @@ use databend_common_ast::parser::token::{Token, TokenKind};
 use databend_common_ast::parser::{Dialect, ParseMode, run_parser, tokenize_sql};
 use serde::Serialize;
 
+use crate::access::{self, Demand};
+use crate::account::{self, AlterUser, CreateUser};
 use crate::sites::{self, Sites, normalized};
 use crate::task::{self, AlterTask, CreateTask};
 
@@ -20,6 +22,7 @@ pub(crate) struct Described {
     pub(crate) kind: Kind,
     #[serde(flatten)]
     pub(crate) sites: Sites,
+    pub(crate) demands: Vec<Demand>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,8 +83,33 @@ pub(crate) enum Kind {
         database: Option<String>,
         name: String,
     },
+    CreateUser(CreateUser),
+    AlterUser(AlterUser),
+    DropUser {
+        name: String,
+    },
+    SetRole {
+        is_default: bool,
+        role: String,
+    },
+    /// None: all of the user's.
+    SetSecondaryRoles {
+        roles: Option<Vec<String>>,
+    },
+    ShowGrants {
+        of_self: bool,
+    },
+    UseWarehouse {
+        name: String,
+    },
+    ShowWarehouses,
+    Kill {
+        id: String,
+    },
     Query,
     Explain,
+    /// Any other SHOW and the like: changes nothing.
+    Show,
     Other,
 }
 
@@ -139,10 +167,12 @@ pub(crate) fn describe(sql: &str) -> Result<Described, String> {
     // something: so its parts are called here.
     let parsed = run_parser(&tokens, Dialect::PostgreSQL, ParseMode::Default, false, statement_body)
         .map_err(|error| error.to_string())?;
+    let sites = sites_of(&parsed, &tokens);
     Ok(Described {
         allowed_in_transaction: parsed.allowed_in_multi_statement(),
         kind: kind(&parsed)?,
-        sites: sites_of(&parsed, &tokens),
+        demands: access::demands(&parsed, &sites),
+        sites,
     })
 }
 
@@ -197,9 +227,32 @@ fn kind(statement: &Statement) -> Result<Kind, String> {
         Statement::DescribeTable(stmt) => {
             Kind::DescribeTable { database: optional(&stmt.database), name: normalized(&stmt.table) }
         }
+        Statement::CreateUser(stmt) => Kind::CreateUser(account::create(stmt)),
+        Statement::AlterUser(stmt) => Kind::AlterUser(account::alter(stmt)),
+        Statement::DropUser { user, .. } => Kind::DropUser { name: user.username.clone() },
+        Statement::SetRole { is_default, role_name } => {
+            Kind::SetRole { is_default: *is_default, role: role_name.clone() }
+        }
+        Statement::SetSecondaryRoles { option } => {
+            Kind::SetSecondaryRoles { roles: account::secondary(option) }
+        }
+        Statement::ShowGrants { principal, .. } => Kind::ShowGrants { of_self: principal.is_none() },
+        Statement::UseWarehouse(stmt) => Kind::UseWarehouse { name: normalized(&stmt.warehouse) },
+        Statement::ShowWarehouses(_) => Kind::ShowWarehouses,
+        Statement::KillStmt { object_id, .. } => Kind::Kill { id: object_id.clone() },
         Statement::Query(_) => Kind::Query,
         Statement::Explain { .. } | Statement::ExplainAnalyze { .. } => Kind::Explain,
         Statement::StatementWithSettings { stmt, .. } => kind(stmt)?,
+        Statement::ShowDatabases(_)
+        | Statement::ShowTables(_)
+        | Statement::ShowCreateTable(_)
+        | Statement::ShowColumns(_)
+        | Statement::ShowStages { .. }
+        | Statement::ShowSettings { .. }
+        | Statement::ShowUsers { .. }
+        | Statement::ShowRoles { .. }
+        | Statement::ListStage { .. }
+        | Statement::DescribeStage { .. } => Kind::Show,
         _ => Kind::Other,
     })
 }
@@ -266,7 +319,7 @@ mod tests {
             ("SHOW TASKS", "show_tasks"),
             ("SHOW STREAMS", "show_streams"),
             ("DROP DATABASE x", "drop_database"),
-            ("LIST @s", "other"),
+            ("LIST @s", "show"),
         ] {
             assert_eq!(fields(sql)["kind"], kind, "{sql}");
         }
