@@ -103,9 +103,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
         try:
-            user = self._authenticate()
+            return self._routed(self._authenticate(), path, body)
         except DatabendError as error:
+            # Statements fail in their answers; what is raised up to here is about who asks.
             return 401, _failure(error.code, error.message), {}
+
+    def _routed(self, user: str, path: str, body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
         protocol = self.server.protocol
         session_id = self._session_id()
         match (self.command, path):

@@ -1,6 +1,6 @@
 //! Which privileges a statement asks for.
 //!
-//! Source: Databend's privilege_access.rs, statement by statement; the privileges have the names that its messages give
+//! Source: Databend's `privilege_access.rs`, statement by statement; the privileges have the names that its messages give
 //! them. Whether the user has them is the server's question.
 
 use databend_common_ast::ast::{
@@ -69,12 +69,16 @@ pub(crate) fn demands(statement: &Statement, sites: &Sites) -> Vec<Demand> {
 struct Demands(Vec<Demand>);
 
 impl Demands {
-    #[allow(clippy::too_many_lines, reason = "one arm per statement, as in its source")]
+    #[allow(
+        clippy::too_many_lines,
+        clippy::match_same_arms,
+        reason = "one arm per statement, as in its source"
+    )]
     fn of(&mut self, statement: &Statement, sites: &Sites) {
         match statement {
             Statement::Query(_) => self.reads(statement, sites),
             Statement::Explain { query, .. } | Statement::ExplainAnalyze { query, .. } => {
-                self.of(query, sites)
+                self.of(query, sites);
             }
             Statement::StatementWithSettings { stmt, .. } => self.of(stmt, sites),
 
@@ -153,16 +157,16 @@ impl Demands {
                 }
             }
             Statement::TruncateTable(stmt) => {
-                self.table(&["Delete"], stmt.database.as_ref(), &stmt.table, false)
+                self.table(&["Delete"], stmt.database.as_ref(), &stmt.table, false);
             }
             Statement::OptimizeTable(stmt) => {
-                self.table(&["Super"], stmt.database.as_ref(), &stmt.table, false)
+                self.table(&["Super"], stmt.database.as_ref(), &stmt.table, false);
             }
             Statement::VacuumTable(stmt) => {
-                self.table(&["Super"], stmt.database.as_ref(), &stmt.table, false)
+                self.table(&["Super"], stmt.database.as_ref(), &stmt.table, false);
             }
             Statement::AnalyzeTable(stmt) => {
-                self.table(&["Super"], stmt.database.as_ref(), &stmt.table, false)
+                self.table(&["Super"], stmt.database.as_ref(), &stmt.table, false);
             }
             Statement::DescribeTable(stmt) => {
                 self.table(&["Select"], stmt.database.as_ref(), &stmt.table, false);
@@ -180,7 +184,7 @@ impl Demands {
             }
             Statement::DropView(stmt) => self.database("Drop", stmt.database.as_ref(), stmt.if_exists),
             Statement::DescribeView(stmt) => {
-                self.table(&["Select"], stmt.database.as_ref(), &stmt.view, false)
+                self.table(&["Select"], stmt.database.as_ref(), &stmt.view, false);
             }
 
             // Streams
@@ -189,7 +193,7 @@ impl Demands {
 
             // Stages
             Statement::CreateStage(_) | Statement::CreateUDF(_) => {
-                self.push("Super", Object::GlobalOfRole, false)
+                self.push("Super", Object::GlobalOfRole, false);
             }
             Statement::DropStage { stage_name, if_exists } => self.whole_stage(stage_name, *if_exists),
             Statement::AlterStage(stmt) => self.whole_stage(&stmt.stage_name, stmt.if_exists),
@@ -209,7 +213,7 @@ impl Demands {
             Statement::Grant(_) | Statement::Revoke(_) => self.global("Grant"),
             // One's own password is the server's exception.
             Statement::AlterUser(_) | Statement::AlterRole(_) | Statement::AlterUDF(_) => {
-                self.global("Alter")
+                self.global("Alter");
             }
 
             Statement::SetStmt { settings } | Statement::UnSetStmt { settings } => {
