@@ -91,17 +91,21 @@ def test_the_whole_cycle_of_the_example(lab: Lab, tmp_path: Path) -> None:
     # Another terraform state learns all of it by import.
     _imported(terraform, name)
 
-    # Changes in place: the endpoint (its task must rest), the task's settings, tags of the instance.
+    # Changes in place of all five: the endpoints (their task must rest), the task's settings, the group, tags of the instance.
     task.stop()
     dms = (terraform.folder / "aws_dms.tf").read_text()
     dms = dms.replace("LobMaxSize         = 1024", "LobMaxSize         = 512")
     dms = dms.replace("publicly_accessible         = false", 'publicly_accessible = false\n  tags = { team = "data" }')
-    assert "512" in dms and "team" in dms
+    dms = dms.replace("Replication instance of ${var.name}", "Subnets of ${var.name}")
+    dms = dms.replace("= var.mysql_ssl_mode", '= var.mysql_ssl_mode\n  extra_connection_attributes = "initstmt=SET FOREIGN_KEY_CHECKS=0"')
+    assert all(word in dms for word in ("512", "team", "Subnets of", "initstmt"))
     terraform.write("aws_dms.tf", dms)
     terraform.write("mappings.tf", MAPPINGS.replace("SCHEMA", lab.schema).replace("= 32000", "= 16000"))
     changed = json.loads(_planned(terraform))
     actions = {c["address"]: c["change"]["actions"] for c in changed["resource_changes"] if c["change"]["actions"] != ["no-op"]}
     assert actions == {
+        "aws_dms_replication_subnet_group.this": ["update"],
+        "aws_dms_endpoint.mysql": ["update"],
         "aws_dms_s3_endpoint.lake": ["update"],
         "aws_dms_replication_task.this": ["update"],
         "aws_dms_replication_instance.this": ["update"],

@@ -105,9 +105,8 @@ def test_the_other_resources_through_the_whole_cycle(lab: Lab, tmp_path: Path) -
     terraform.write("main.tf", main.replace(first, _with("lake", "verify-full", '["failure", "creation"]')))
     terraform.apply()
     terraform.plan_is_empty()
-    assert sorted(lab.dms.describe_event_subscriptions(SubscriptionName=f"{lab.name}-events")["EventSubscriptionsList"][0]["EventCategoriesList"]) == [
-        "creation", "failure",
-    ]  # fmt: skip
+    subscription = lab.dms.describe_event_subscriptions(SubscriptionName=f"{lab.name}-events")["EventSubscriptionsList"][0]
+    assert sorted(subscription["EventCategoriesList"]) == ["creation", "failure"]
     arn = f"arn:aws:dms:us-east-1:{ACCOUNT}:es:{lab.name}-events"
     assert lab.dms.list_tags_for_resource(ResourceArn=arn)["TagList"][0]["Value"] == "lake"
 
