@@ -155,6 +155,7 @@ class Runner:
         for field, name in (
             ("state", "TableState"), ("rows", "FullLoadRows"), ("started", "FullLoadStartTime"),
             ("ended", "FullLoadEndTime"), ("reloaded", "FullLoadReloaded"), ("error", "_error"),
+            ("bad_rows", "FullLoadErrorRows"),
         ):  # fmt: skip
             if field in event:
                 table[name] = event[field]

@@ -111,6 +111,12 @@ DEFAULTS: dict[str, Any] = {
     "PostProcessingRules": None,
 }
 
+#: ErrorBehavior settings that the worker goes by, and their values (user guide, "Error handling task settings").
+POLICIES = {
+    "DataErrorPolicy": ("IGNORE_RECORD", "LOG_ERROR", "SUSPEND_TABLE", "STOP_TASK"),
+    "DataErrorEscalationPolicy": ("SUSPEND_TABLE", "STOP_TASK"),
+    "TableErrorPolicy": ("SUSPEND_TABLE", "STOP_TASK"),
+}
 PREP_MODES = {"DO_NOTHING", "DROP_AND_CREATE", "TRUNCATE_BEFORE_LOAD"}
 
 
@@ -147,6 +153,9 @@ def _check(settings: dict[str, Any]) -> None:
         raise invalid_value("Invalid task setting MaxFullLoadSubTasks: it must be between 1 and 49.")
     if full["StopTaskCachedChangesApplied"] and full["StopTaskCachedChangesNotApplied"]:
         raise invalid_value("StopTaskCachedChangesApplied and StopTaskCachedChangesNotApplied can't both be true.")
+    for name, values in POLICIES.items():
+        if settings["ErrorBehavior"][name] not in values:
+            raise invalid_value(f"Invalid task setting {name}: {settings['ErrorBehavior'][name]!r}; one of {', '.join(values)}.")
     for section in ("FullLoadSettings", "TargetMetadata", "ChangeProcessingDdlHandlingPolicy", "ErrorBehavior", "Logging"):
         for key, default in (DEFAULTS[section] or {}).items():
             value = settings[section].get(key)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from .. import clock
 from ..dms.mappings import TableMappings
+from .bad_records import RecordError
 from .binlog.events import TableMap
 from .binlog.stream import BinlogStream, Broken, Ddl, Progress, Suspended, Transaction
 from .change_seq import ChangeSequence
@@ -72,6 +73,7 @@ class ChangeCapture:
         self._checkpoint, self._path = checkpoint, path
         self._full_load = full_load
         self._history = history
+        self._data_errors = full_load.data_errors
         self._stop_after_cached = stop_after_cached
         self._sequence = ChangeSequence(checkpoint.seq_prefix, checkpoint.seq_counter)
         self._plans: dict[Key, TablePlan] = {}
@@ -317,7 +319,14 @@ class ChangeCapture:
         written = 0
         for partition, rows in buffer.rows.items():
             try:
-                body = encode(buffer.plan.cdc_batch(rows), self._job.s3)
+                try:
+                    batch = buffer.plan.cdc_batch(rows)
+                except RecordError:
+                    rows[:] = self._data_errors.sound(key, rows, lambda some: buffer.plan.cdc_batch(list(some)))
+                    if not rows:
+                        continue
+                    batch = buffer.plan.cdc_batch(rows)
+                body = encode(batch, self._job.s3)
             except (pa.ArrowException, ValueError) as error:
                 log.exception("cannot write changes of %s.%s", *key)
                 self._suspend(key, str(error))

@@ -13,6 +13,7 @@ import pymysql
 
 from .. import clock
 from ..dms.mappings import TableMappings
+from .bad_records import DataErrors, RecordError
 from .checkpoint import Checkpoint
 from .control import Control
 from .errors import Stopped, TaskFailed
@@ -53,10 +54,12 @@ class FullLoad:
         history: SchemaHistory,
     ) -> None:
         self._history = history
+        self.data_errors = DataErrors(job.task)
         self._job, self._control, self._catalog = job, control, catalog
         self._target, self._layout, self._mappings = target, layout, mappings
         self._checkpoint, self._path = checkpoint, path
         self._lock = Lock()
+        self._bad: dict[Key, int] = {}
 
     def run(self, keys: Iterable[Key], *, reload: bool = False) -> None:
         """Loads the tables, those with the higher load-order first, MaxFullLoadSubTasks at a time."""
@@ -106,6 +109,7 @@ class FullLoad:
             self._control.emit("table", schema=key[0], table=key[1], state="Table does not exist")
             raise SourceError(f"Table {key[0]}.{key[1]} does not exist.")
         self._history.remember(table)
+        self._bad.pop(key, None)
         plan = TablePlan(table, self._mappings, self._job.s3, self._job.task)
         if self._job.task.prep_mode != "DO_NOTHING":
             # DROP_AND_CREATE and TRUNCATE_BEFORE_LOAD delete what lies in the table's folder (facts section 4).
@@ -122,7 +126,7 @@ class FullLoad:
                 writer.batch,
             )
             writer.finish()
-        return rows
+        return rows - self._bad.get(key, 0)
 
     # -- what _LoadWriter needs
 
@@ -145,6 +149,11 @@ class FullLoad:
     def upload(self, plan: TablePlan, number: int, path: Path) -> None:
         self._target.put_file(self._layout.load_key(plan.target, number), path)
 
+    def bad_rows(self, key: Key, rows: int) -> None:
+        """Counts towards FullLoadErrorRows; the rows themselves are not loaded."""
+        self._bad[key] = self._bad.get(key, 0) + rows
+        self._control.emit("table", schema=key[0], table=key[1], bad_rows=self._bad[key])
+
     def progress(self, key: Key, rows: int) -> None:
         if self._control.stopping.is_set():
             raise Stopped
@@ -164,9 +173,16 @@ class _LoadWriter:
         self._limit = load.job.s3.max_file_size * 1024
 
     def batch(self, texts: list[list[bytes | None]]) -> None:
-        count = len(texts[0])
-        stamps, self._last_stamp = self._load.stamps(count, self._last_stamp)
-        table = self._plan.full_load_batch(texts, stamps, micros(clock.now()))
+        try:
+            table = self._table(texts)
+        except RecordError:
+            rows = list(zip(*texts, strict=True))
+            sound = self._load.data_errors.sound(self._key, rows, lambda some: self._table([list(c) for c in zip(*some, strict=True)]))
+            self._load.bad_rows(self._key, len(rows) - len(sound))
+            if not sound:
+                return
+            table = self._table([list(c) for c in zip(*sound, strict=True)])
+        count = table.num_rows
         if self._sink is None:
             self._number += 1
             self._file = (self._scratch / f"{self._number}").open("wb")
@@ -178,6 +194,10 @@ class _LoadWriter:
         if time.monotonic() - self._reported > 0.5:
             self._reported = time.monotonic()
             self._load.progress(self._key, self._rows)
+
+    def _table(self, texts: list[list[bytes | None]]) -> pa.Table:
+        stamps, self._last_stamp = self._load.stamps(len(texts[0]), self._last_stamp)
+        return self._plan.full_load_batch(texts, stamps, micros(clock.now()))
 
     def finish(self) -> None:
         if self._sink is None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ..dms import filters
 from ..dms.mappings import TableMappings, Transformation
+from .bad_records import RecordError
 from .columns import SourceColumn, SourceTable
 from .settings import S3Settings, TaskSettings
 from .types import UnknownType, binlog_value, named_type, parquet_type, text_converter, values_array
@@ -165,7 +166,7 @@ class TablePlan:
         position = {o.index: i for i, o in enumerate(self.outputs)}
         for added in self.added:
             if added.source is not None:
-                arrays.append(sources[position[added.source.index]].cast(added.type))
+                arrays.append(_cast(sources[position[added.source.index]], added.type, added.name))
             else:
                 arrays.append(_constant(_full_load_value(added.expression, now), count, added.type))
         arrays += [pa.nulls(count, b.type) for b in self.before]
@@ -180,7 +181,7 @@ class TablePlan:
             array = convert(texts)
             if output.pad:
                 array = pc.utf8_rpad(array, output.pad)
-            return array if output.type == output.native else array.cast(output.type, safe=False)
+            return _cast(array, output.type, output.name)
 
         return run
 
@@ -196,7 +197,7 @@ class TablePlan:
             arrays.append(_column(output, [r.values for r in rows]))
         for added in self.added:
             if added.source is not None:
-                arrays.append(_column(added.source, [r.values for r in rows]).cast(added.type))
+                arrays.append(_cast(_column(added.source, [r.values for r in rows]), added.type, added.name))
             else:
                 arrays.append(_headers([_header(added.expression, r.meta) for r in rows], added.type))
         if self.before:
@@ -229,6 +230,16 @@ def _cut(value: Any, output: Output) -> Any:
     return cut_bytes(value, output)
 
 
+def _cast(array: pa.Array, target: pa.DataType, name: str) -> pa.Array:
+    """As a transformation rule wants the column."""
+    if array.type == target:
+        return array
+    try:
+        return array.cast(target, safe=False)
+    except pa.ArrowException as error:
+        raise RecordError(f"column {name} cannot be converted: {error}") from error
+
+
 def _column(output: Output, rows: list[tuple[Any, ...] | None]) -> pa.Array:
     index = output.index
     values = [None if row is None else row[index] for row in rows]
@@ -237,7 +248,7 @@ def _column(output: Output, rows: list[tuple[Any, ...] | None]) -> pa.Array:
     array = values_array(values, output.native)
     if output.pad:
         array = pc.utf8_rpad(array, output.pad)
-    return array if output.type == output.native else array.cast(output.type, safe=False)
+    return _cast(array, output.type, output.name)
 
 
 def _literal(expression: str) -> str:

@@ -139,6 +139,9 @@ class TaskSettings:
     handle_altered: bool
     fail_on_truncation: bool
     table_error_stops_task: bool
+    data_error_policy: str
+    data_error_escalation_count: int
+    data_error_escalation_policy: str
     fail_without_tables: bool
 
     @staticmethod
@@ -160,6 +163,9 @@ class TaskSettings:
             handle_altered=ddl["HandleSourceTableAltered"],
             fail_on_truncation=errors["ApplyErrorFailOnTruncationDdl"],
             table_error_stops_task=errors["TableErrorPolicy"] == "STOP_TASK",
+            data_error_policy=errors["DataErrorPolicy"],
+            data_error_escalation_count=int(errors["DataErrorEscalationCount"]),
+            data_error_escalation_policy=errors["DataErrorEscalationPolicy"],
             fail_without_tables=errors["FailOnNoTablesCaptured"],
         )
 

@@ -242,6 +242,9 @@ def test_task_refers_to_things_that_exist(lab: Lab) -> None:
     with _refused("InvalidParameterValueException", "TargetTablePrepMode"):
         settings = json.dumps({"FullLoadSettings": {"TargetTablePrepMode": "PERHAPS"}})
         lab.dms.create_replication_task(**base | {"ReplicationTaskSettings": settings})
+    with _refused("InvalidParameterValueException", "DataErrorPolicy"):
+        settings = json.dumps({"ErrorBehavior": {"DataErrorPolicy": "HOPE"}})
+        lab.dms.create_replication_task(**base | {"ReplicationTaskSettings": settings})
     with _refused("ValidationException"):
         lab.dms.create_replication_task(**base | {"MigrationType": "teleport"})
 
