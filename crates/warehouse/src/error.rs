@@ -10,6 +10,8 @@ pub mod code {
     pub const UNKNOWN_DATABASE: u16 = 1003;
     /// A table that is not there.
     pub const UNKNOWN_TABLE: u16 = 1025;
+    /// The user's roles lack a privilege.
+    pub const PERMISSION_DENIED: u16 = 1063;
     /// Tasks do not exist on this Databend: it has no cloud control.
     pub const NO_CLOUD_CONTROL: u16 = 1702;
     /// The table changed under the statement.
@@ -67,6 +69,18 @@ pub enum WarehouseError {
         /// The beginning of the statement.
         statement: String,
     },
+    /// The server answered: you may not. Its message names the privilege and the object.
+    #[error(
+        "Databend refused {statement}: {message} (code 1063). Grant it to the default role of the DSN's user and run the \
+         command again; the guide \"The user in Databend\" (docs/guides/databend-user.md) has every statement that the \
+         role needs"
+    )]
+    Denied {
+        /// What the server said, without secrets.
+        message: String,
+        /// The beginning of the statement.
+        statement: String,
+    },
     /// No answer came, or one that says nothing about the statement: it may have been done or not.
     #[error("Databend gave no answer to {statement}, so it is unknown whether it was done: {detail}")]
     OutcomeUnknown {
@@ -90,6 +104,7 @@ impl WarehouseError {
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Sql { code, .. } => Some(*code),
+            Self::Denied { .. } => Some(code::PERMISSION_DENIED),
             _ => None,
         }
     }
@@ -127,6 +142,13 @@ impl WarehouseError {
         }
     }
 
+    fn refused(code: u16, message: String, statement: String) -> Self {
+        match code {
+            code::PERMISSION_DENIED => Self::Denied { message, statement },
+            _ => Self::Sql { code, message, statement },
+        }
+    }
+
     fn from_api(error: &databend_client::Error, sql: &str, address: &str, user: &str) -> Self {
         use databend_client::Error as Api;
         let statement = redact::name_of(sql);
@@ -138,22 +160,22 @@ impl WarehouseError {
         };
         match error {
             Api::WithContext { inner, .. } => Self::from_api(inner, sql, address, user),
-            Api::QueryFailed(said) => Self::Sql {
-                code: said.code,
-                message: redact::message(sql, &with_detail(&said.message, said.detail.as_deref())),
+            Api::QueryFailed(said) => Self::refused(
+                said.code,
+                redact::message(sql, &with_detail(&said.message, said.detail.as_deref())),
                 statement,
-            },
+            ),
             Api::AuthFailure(said) => Self::Authentication {
                 address: address.to_owned(),
                 user: user.to_owned(),
                 detail: said.message.clone(),
             },
             // Refused before the statement was looked at.
-            Api::Logic(status, said) if status.is_client_error() => Self::Sql {
-                code: said.code,
-                message: redact::message(sql, &with_detail(&said.message, said.detail.as_deref())),
+            Api::Logic(status, said) if status.is_client_error() => Self::refused(
+                said.code,
+                redact::message(sql, &with_detail(&said.message, said.detail.as_deref())),
                 statement,
-            },
+            ),
             Api::Response { status, msg } if status.as_u16() == 401 || status.as_u16() == 403 => {
                 Self::Authentication {
                     address: address.to_owned(),
@@ -239,6 +261,24 @@ mod tests {
     fn half_an_answer_or_a_lost_query_is_unknown_too() {
         assert!(sort(Api::Decode("EOF while parsing".into())).is_outcome_unknown());
         assert!(sort(Api::QueryNotFound("gone".into())).is_outcome_unknown());
+    }
+
+    #[test]
+    fn a_missing_privilege_comes_with_its_way_out() {
+        let error = WarehouseError::refused(
+            1063,
+            "privilege [Super] is required on *.*".into(),
+            "CREATE STAGE s".into(),
+        );
+        assert_eq!(error.code(), Some(code::PERMISSION_DENIED));
+        let text = error.to_string();
+        assert!(
+            text.starts_with(
+                "Databend refused CREATE STAGE s: privilege [Super] is required on *.* (code 1063)."
+            ),
+            "{text}"
+        );
+        assert!(text.contains("docs/guides/databend-user.md"), "{text}");
     }
 
     #[test]

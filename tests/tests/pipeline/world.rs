@@ -31,7 +31,11 @@ impl World {
     /// Tables at the source, a DMS task that never ran, and everything in Databend: ready for `runbook cutover`.
     /// `NAME` in the statements is the schema; they run before anything else knows the tables.
     pub(crate) async fn new(tables: &[Table], statements: &[&str]) -> Self {
-        let sandbox = Sandbox::from_env().unwrap();
+        Self::of(Sandbox::from_env().unwrap(), tables, statements).await
+    }
+
+    /// The same as another user of Databend than root.
+    pub(crate) async fn of(sandbox: Sandbox, tables: &[Table], statements: &[&str]) -> Self {
         let name = names::unique("p");
         let mysql = Mysql::connect(&sandbox).await.must();
         mysql.exec(&format!("CREATE DATABASE {name}")).await.must();
