@@ -33,6 +33,9 @@ struct Arguments {
     /// How long to look for a shorter history that fails too, in seconds
     #[arg(long, default_value_t = 300)]
     shrink_seconds: u64,
+    /// Go on after a history that fails
+    #[arg(long)]
+    keep_going: bool,
     /// Play the history of this file instead
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
@@ -72,6 +75,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
         lanes: arguments.lanes,
         mutation: arguments.mutation,
         shrink_for: Duration::from_secs(arguments.shrink_seconds),
+        keep_going: arguments.keep_going,
     };
     let began = Instant::now();
     let found = search(&stand, &plan, |number, story| {
@@ -85,7 +89,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
     })
     .await?;
     report(arguments, &found, began.elapsed());
-    Ok(found.bad.is_none() == arguments.mutation.is_none())
+    Ok(found.bad.is_empty() == arguments.mutation.is_none())
 }
 
 fn report(arguments: &Arguments, found: &Found, took: Duration) {
@@ -97,11 +101,14 @@ fn report(arguments: &Arguments, found: &Found, took: Duration) {
         took.as_secs_f32(),
         played.as_secs_f32() / f32::from(u16::try_from(*good).unwrap_or(u16::MAX).max(1)),
     );
-    match (bad, arguments.mutation) {
-        (Some(bad), None) => println!("{bad}"),
-        (Some(bad), Some(mutation)) => println!("{mutation}: caught after {} histories; {bad}", good + 1),
-        (None, Some(mutation)) => println!("{mutation}: NOT caught"),
-        (None, None) => {}
+    for bad in bad {
+        println!("{bad}");
+    }
+    if let Some(mutation) = arguments.mutation {
+        match bad.first() {
+            Some(_) => println!("{mutation}: caught after {} histories", good + 1),
+            None => println!("{mutation}: NOT caught"),
+        }
     }
 }
 

@@ -45,6 +45,7 @@ impl Form {
         match self {
             Self::Bytes => format!("HEX({column})"),
             Self::Bits => format!("{column} + 0"),
+            Self::Json => format!("CONCAT('[', {column}, ']')"),
             _ => column.to_owned(),
         }
     }
@@ -53,6 +54,8 @@ impl Form {
     pub(super) fn in_databend(self, column: &str) -> String {
         match self {
             Self::Bytes => format!("TO_HEX({column})"),
+            // A string inside a JSON array is printed as JSON, one of its own is not.
+            Self::Json => format!("IF({column} IS NULL, NULL, TO_STRING(JSON_ARRAY({column})))"),
             _ => format!("TO_STRING({column})"),
         }
     }

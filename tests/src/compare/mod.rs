@@ -94,10 +94,14 @@ struct Column {
 async fn columns(mysql: &Mysql, pair: &Pair) -> Result<Vec<Column>, Error> {
     let rows = mysql
         .rows(&format!(
-            "SELECT column_name, data_type, column_key FROM information_schema.columns \
+            // MariaDB's JSON is a LONGTEXT with this check.
+            "SELECT column_name, IF(EXISTS (SELECT 1 FROM information_schema.check_constraints AS k \
+               WHERE k.constraint_schema = c.table_schema AND k.table_name = c.table_name \
+               AND k.check_clause = CONCAT('json_valid(`', REPLACE(c.column_name, '`', '``'), '`)')), 'json', data_type), \
+             column_key FROM information_schema.columns AS c \
              WHERE table_schema = '{}' AND table_name = '{}' ORDER BY ordinal_position",
-            pair.schema.replace('\'', "''"),
-            pair.table.replace('\'', "''"),
+            literal(&pair.schema),
+            literal(&pair.table),
         ))
         .await?;
     let column = |row: Vec<Option<String>>| {
@@ -105,6 +109,11 @@ async fn columns(mysql: &Mysql, pair: &Pair) -> Result<Vec<Column>, Error> {
         Some(Column { name: name?, form: Form::of(&kind?), key: key.as_deref() == Some("PRI") })
     };
     Ok(rows.into_iter().filter_map(column).collect())
+}
+
+/// The inside of a string in single quotes.
+fn literal(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\'\'")
 }
 
 fn source_query(pair: &Pair, columns: &[Column]) -> String {

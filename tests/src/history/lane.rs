@@ -227,7 +227,8 @@ fn described(stand: &Stand, schema: &str, shape: &TableShape) -> Result<Table, E
         source_schema: schema.to_owned(),
         columns: columns.collect::<Result<_, Error>>()?,
         primary_key: shape.key_columns(),
-        raw: TableName::new(format!("{schema}_raw"), &name),
+        // Some names a raw table cannot have; its user would be told at plan, and give another.
+        raw: TableName::new(format!("{schema}_raw"), name.replace(['.', '\'', '"', '\\'], "_")),
         retention_days: RETENTION_DAYS,
         ods: TableName::new(format!("{schema}_ods"), &name),
         source_table: name,

@@ -33,6 +33,8 @@ pub struct Plan {
     pub mutation: Option<Mutation>,
     /// How long a failing history is shrunk.
     pub shrink_for: Duration,
+    /// Whether to go on after one that fails.
+    pub keep_going: bool,
 }
 
 /// What a search found.
@@ -46,8 +48,8 @@ pub struct Found {
     pub faults: usize,
     /// The time that they took together, one after the other.
     pub played: Duration,
-    /// The first that did not.
-    pub bad: Option<Bad>,
+    /// Those that did not, the one of the lowest number first.
+    pub bad: Vec<Bad>,
 }
 
 /// A history that fails.
@@ -125,9 +127,8 @@ pub async fn search(
                         told(number, &story);
                     }
                     Err(failure) => {
-                        stop.set(true);
-                        found.bad = Some(Bad { number, history, failure, shrunk: None });
-                        return found;
+                        stop.set(!plan.keep_going);
+                        found.bad.push(Bad { number, history, failure, shrunk: None });
                     }
                 }
             }
@@ -142,16 +143,10 @@ pub async fn search(
         all.transactions += found.transactions;
         all.faults += found.faults;
         all.played += found.played;
-        // With several that fail, the one of the lowest number is the one to tell.
-        if found
-            .bad
-            .as_ref()
-            .is_some_and(|bad| all.bad.as_ref().is_none_or(|known| bad.number < known.number))
-        {
-            all.bad = found.bad;
-        }
+        all.bad.extend(found.bad);
     }
-    if let Some(bad) = &mut all.bad {
+    all.bad.sort_by_key(|bad| bad.number);
+    if let Some(bad) = all.bad.first_mut() {
         bad.shrunk = shrink(stand, plan, bad.number).await;
     }
     Ok(all)

@@ -1,8 +1,6 @@
 //! Why every session and task of the product sets `enable_join_runtime_filter = 0`: the real engine's MERGE inserts
 //! existing keys again when its source shrinks a lot on the way (facts/databend.md, "MERGE and INSERT").
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
-
 use e2e::{Databend, Error, Sandbox, names};
 use pipeline::column::Column;
 use pipeline::sql::{self, TableName};
