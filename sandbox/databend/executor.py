@@ -51,16 +51,16 @@ class Executor:
         self._introspection = introspection
         self._execute_task = execute_task
 
-    def run(self, session: Session, sql: str) -> Outcome:
+    def run(self, session: Session, sql: str, kill: Callable[[str], None] | None = None) -> Outcome:
         """Runs a statement to its end. Errors are DatabendError; inside a transaction they fail it."""
         with session.lock:
             try:
                 with transactions.failing(session):
-                    return self._run(session, sql)
+                    return self._run(session, sql, kill)
             finally:
                 self._streams.settle(session)
 
-    def _run(self, session: Session, sql: str) -> Outcome:
+    def _run(self, session: Session, sql: str, kill: Callable[[str], None] | None) -> Outcome:
         try:
             statement = self._parser.parse(sql)
         except SqlNotUnderstood as error:
@@ -71,6 +71,9 @@ class Executor:
             return Outcome(session.engine.run(sql))
         transactions.prepare(session, statement)
         self._access.check(session, statement)
+        if statement["kind"] == "kill" and kill is not None:
+            kill(statement["id"])
+            return Outcome()
         try:
             return self._dispatch(session, sql, statement)
         finally:

@@ -6,6 +6,8 @@ import random
 import re
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,13 +67,19 @@ class Faults:
                     return rule
         return None
 
-    def apply_to_task(self, sql: str) -> None:
-        """A task has no connection that could be cut: there a statement is late, or fails."""
+    @contextmanager
+    def around_task_statement(self, sql: str) -> Iterator[None]:
+        """A task has no connection that could be cut: there a statement is late, or fails before or after its work."""
         rule = self.take(sql)
         if rule is None:
+            yield
             return
         time.sleep(rule.delay_ms / 1000)
-        if rule.action != "delay":
+        if rule.action not in ("delay", "drop_after"):
+            raise DatabendError(rule.code, rule.message)
+        yield
+        if rule.action == "drop_after":
+            # Done and committed, and recorded as failed: what a lost answer looks like from the task service.
             raise DatabendError(rule.code, rule.message)
 
 

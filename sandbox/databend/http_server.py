@@ -132,7 +132,8 @@ class Handler(BaseHTTPRequestHandler):
         if query is None:
             return 404, _failure(2003, f"query id {match[1]} not found on {NODE}"), {}
         if match[2] == "kill":
-            # The embedded engine cannot stop a statement; it ends by itself.
+            if not query.done.is_set():
+                protocol.kill(query.id)
             return 200, {}, {}
         if match[2] == "final":
             return 200, protocol.final(query), {}

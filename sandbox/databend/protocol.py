@@ -13,7 +13,7 @@ from sandbox.databend import transactions
 from sandbox.databend.accounts import Accounts
 from sandbox.databend.encoding import Encoder
 from sandbox.databend.engine import Engine
-from sandbox.databend.errors import INTERNAL, DatabendError
+from sandbox.databend.errors import ABORTED_QUERY, INTERNAL, UNKNOWN_SESSION, DatabendError
 from sandbox.databend.executor import Executor
 from sandbox.databend.parser import Parser
 from sandbox.databend.session import Session, TransactionState
@@ -115,27 +115,62 @@ class Protocol:
         del query.rows[query.rows_per_page :]
         return {**document, "next_uri": None}
 
+    def kill(self, target: str) -> None:
+        """KILL QUERY, by the query's id or its session's, and the client's own call.
+
+        The embedded engine cannot stop a statement. Its client is told at once that it was aborted, and gets a new engine
+        session; in the old one the statement ends, and what is in a transaction is rolled back then.
+        """
+        with self._lock:
+            running = [query for query in self._queries.values() if not query.done.is_set()]
+        chosen = [query for query in running if target in (query.id, query.session.id)]
+        if not chosen:
+            raise DatabendError(UNKNOWN_SESSION, f"Not found session id {target}")
+        for query in chosen:
+            self._abort(query)
+
+    def _abort(self, query: Query) -> None:
+        old = query.session
+        old.is_killed = True
+        new = old.successor(self._engine.session())
+        with self._lock:
+            if query.done.is_set():
+                return
+            self._sessions[old.user, old.id] = new
+            query.error, query.state = DatabendError(ABORTED_QUERY, transactions.KILLED), new.document()
+            query.took_ms = (time.monotonic() - query.begun) * 1000
+            query.done.set()
+
     def _run(self, query: Query, state: dict[str, Any]) -> None:
         session = query.session
+        if session.is_killed:
+            # Its statement was killed between this request's arrival and here.
+            session = query.session = self.session(session.user, session.id)
         try:
             with session.lock:
                 try:
                     with transactions.failing(session):
                         self._accounts.adopt(session, state)
                         session.adopt(state)
-                    outcome = self._executor.run(session, query.sql)
+                    outcome = self._executor.run(session, query.sql, self.kill)
                     encoder = Encoder(self._parser, session.time_zone)
-                    query.schema, query.rows = encoder.table(outcome.table)
-                    query.written = outcome.written
+                    if not session.is_killed:
+                        query.schema, query.rows = encoder.table(outcome.table)
+                        query.written = outcome.written
                 except DatabendError as error:
-                    query.error = error
+                    if not query.done.is_set():
+                        query.error = error
                 except Exception as error:
                     # Not the statement itself: it may hold a stage's keys.
                     _LOG.exception("query %s failed inside the sandbox", query.id)
                     query.error = DatabendError(INTERNAL, f"{type(error).__name__}: {error}")
+                if session.is_killed:
+                    return
                 query.state, query.time_zone = session.document(), session.time_zone
                 session.last_used = time.monotonic()
         finally:
+            if session.is_killed:
+                self._executor.abandon(session)
             query.took_ms = (time.monotonic() - query.begun) * 1000
             query.done.set()
 

@@ -137,8 +137,8 @@ class Scheduler:
             for statement in task.definition["statements"]:
                 # Not atomic: what ran before a failure stays (facts/databend.md, Tasks).
                 self._history.executing(key, str(uuid.uuid4()))
-                self._faults.apply_to_task(statement)
-                self._executor.run(session, statement)
+                with self._faults.around_task_statement(statement):
+                    self._executor.run(session, statement)
             self._history.ended(key, None)
         except Exception as error:
             if not isinstance(error, DatabendError):

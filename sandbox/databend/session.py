@@ -42,6 +42,8 @@ class Session:
         self.transaction = TransactionState.AUTO_COMMIT
         self.moved_streams: set[int] = set()
         """Streams whose offsets the open transaction moves."""
+        self.is_killed = False
+        """Its statement was killed: nobody waits for it, and what it can still take back it does not commit."""
         self.last_used = time.monotonic()
         self._fresh = True
         self._database_is_missing = False
@@ -81,6 +83,19 @@ class Session:
             self.refresh_settings()
             if "warehouse" in wanted:
                 self.settings["warehouse"] = wanted["warehouse"]
+
+    def successor(self, engine: EngineSession) -> Session:
+        """What the client goes on with while a killed statement comes to its end in this one."""
+        other = Session(engine, self.id, self.identity)
+        other._fresh = False
+        if self.transaction is not TransactionState.AUTO_COMMIT:
+            other.transaction = TransactionState.FAIL
+        other._enter(self.database)
+        for name, value in self.settings.items():
+            if name != "warehouse":
+                engine.run(f"SET {name} = {quote_text(value)}")
+        other.settings = dict(self.settings)
+        return other
 
     def entered(self, database: str) -> None:
         """A USE statement has succeeded."""

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox.databend.errors import TRANSACTION_ABORTED, DatabendError
+from sandbox.databend.errors import ABORTED_QUERY, TRANSACTION_ABORTED, DatabendError
 from sandbox.databend.session import Session, TransactionState
+
+KILLED = "Aborted query, because the server is shutting down or the query was killed."
 
 _COMMANDS = ("begin", "commit", "rollback")
 
@@ -76,6 +78,8 @@ def own(session: Session) -> Iterator[None]:
     session.engine.run("BEGIN")
     try:
         yield
+        if session.is_killed:
+            raise DatabendError(ABORTED_QUERY, KILLED)
     except BaseException:
         session.engine.run("ROLLBACK")
         raise

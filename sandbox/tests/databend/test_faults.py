@@ -108,3 +108,14 @@ def test_statements_of_tasks_fail_too(faulty: Client, db: str) -> None:
 
 def test_health(faulty: Client) -> None:
     assert faulty.request("GET", "/_sandbox/health")[1]["ready"] is True
+
+
+def test_a_tasks_work_can_be_done_and_recorded_as_failed(faulty: Client, db: str) -> None:
+    rule(faulty, match="^INSERT INTO .*'lost answer'", action="drop_after", message="the answer was lost")
+    faulty.run(f"CREATE TABLE {db}.done (note VARCHAR)")
+    faulty.run(f"CREATE TASK lost_{db} SCHEDULE = 1 MINUTE AS INSERT INTO {db}.done VALUES ('lost answer')")
+    faulty.run(f"EXECUTE TASK lost_{db}")
+    text = f"SELECT exception_text FROM system.task_history WHERE name = 'lost_{db}' AND state = 'FAILED'"
+    assert wait_until(lambda: faulty.run(text), "the failed run") == [["the answer was lost"]]
+    assert faulty.value(f"SELECT count(*) FROM {db}.done") == "1"
+    faulty.run(f"DROP TASK lost_{db}")
