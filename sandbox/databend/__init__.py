@@ -12,6 +12,7 @@ Layout, from the door inwards:
 - ``tasks``: what a task is and the statements that change it; ``scheduler``: when tasks run; ``history``: what became of it
 - ``accounts``: users and their passwords; ``grants``: who has been granted what; ``access``: what is refused and hidden
 - ``introspection``: the catalogue in the place of its names; ``catalog``: system.tasks, system.streams and their like as something the engine can select from
+- ``warehouses``: which there are; ``clock``: the time, which can jump
 - ``engine``, ``meta_ports``: the embedded engine, and how its catalog survives a restart
 - ``encoding``: results as the text that the driver reads; ``errors``: codes and texts
 - ``parser``: the co-process with Databend's own SQL parser (sandbox/parser)

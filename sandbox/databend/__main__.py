@@ -19,6 +19,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder for everything that must survive a restart")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--parser", type=Path, required=True, help="the program sandbox-parser (cargo build)")
+    parser.add_argument(
+        "--warehouse", action="append", default=[], help="name of a warehouse; may be repeated (default: default, large, other)"
+    )
     return parser.parse_args()
 
 
@@ -32,13 +35,13 @@ def main() -> int:
         return 2
     try:
         meta_ports.restart_with_fixed_ports(data)
-        return _serve(data, arguments.port, arguments.parser.resolve())
+        return _serve(data, arguments.port, arguments.parser.resolve(), arguments.warehouse)
     except meta_ports.PersistenceError as error:
         print(f"sandbox.databend: {error}", file=sys.stderr)
         return 1
 
 
-def _serve(data: Path, port: int, parser_path: Path) -> int:
+def _serve(data: Path, port: int, parser_path: Path, warehouses: list[str]) -> int:
     # Only now, in the process that has the library preloaded.
     from sandbox.databend.service import Service  # noqa: PLC0415
 
@@ -48,7 +51,7 @@ def _serve(data: Path, port: int, parser_path: Path) -> int:
     # facts/databend.md: it cannot be switched off without a licence, and fails quietly offline.
     logging.info("the embedded Databend engine reports anonymous telemetry by itself")
     try:
-        service = Service(data, port, parser_path)
+        service = Service(data, port, parser_path, warehouses)
     except BaseException as error:  # the engine's panics are no Exceptions
         meta_ports.start_again_if_port_was_taken(data, error)
         raise

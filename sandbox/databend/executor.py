@@ -20,6 +20,7 @@ from sandbox.databend.session import Session
 from sandbox.databend.stream_reading import Reading
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
+from sandbox.databend.warehouses import Warehouses
 
 _NOTHING = pa.table({})
 _RUNTIME_FILTER = "enable_join_runtime_filter"
@@ -40,7 +41,7 @@ class Executor:
 
     def __init__(
         self, parser: Parser, streams: Streams, tasks: Tasks, grants: Grants, accounts: Accounts, access: Access,
-        introspection: Introspection, execute_task: Callable[[str], None],
+        introspection: Introspection, warehouses: Warehouses, execute_task: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._parser = parser
         self._streams = streams
@@ -49,6 +50,7 @@ class Executor:
         self._accounts = accounts
         self._access = access
         self._introspection = introspection
+        self._warehouses = warehouses
         self._execute_task = execute_task
 
     def run(self, session: Session, sql: str, kill: Callable[[str], None] | None = None) -> Outcome:
@@ -119,9 +121,16 @@ class Executor:
                 return Outcome(session.engine.run(stream_statements.show(session, statement, self._introspection.streams(session))))
             case "describe_stream":
                 return Outcome(session.engine.run(stream_statements.describe(session, statement, self._introspection.streams(session))))
+            case "use_warehouse":
+                self._warehouses.require(statement["name"])
+                session.settings["warehouse"] = statement["name"]
+            case "show_warehouses":
+                return Outcome(self._warehouses.table())
             case "create_task":
+                self._warehouses.require(statement["warehouse"])
                 self._tasks.create(session.engine, statement, session.role)
             case "alter_task":
+                self._warehouses.require(statement["action"].get("warehouse"))
                 self._tasks.alter(session.engine, statement)
             case "drop_task":
                 self._tasks.drop(statement["name"], if_exists=statement["if_exists"])
@@ -143,7 +152,7 @@ class Executor:
                 return Outcome(session.engine.run(f"SHOW GRANTS FOR {quote_text(session.user)}"))
             case "drop_database":
                 session.engine.run(sql)
-                self._streams.remove_database(session.engine, statement["database"])
+                self._streams.remove_database(statement["database"])
             case _:
                 return self._run_in_engine(session, sql, statement)
         return Outcome()

@@ -81,8 +81,9 @@ class History:
         return self._select(" AND ".join(conditions), values, limit)
 
     def _select(self, condition: str, values: list[Any], limit: int) -> list[dict[str, Any]]:
+        values = [now_us() - _KEPT_DAYS * 86_400_000_000, *values]
         rows = self._store.rows(
-            f"SELECT * FROM runs WHERE {condition} ORDER BY scheduled_us DESC, id DESC LIMIT ?", [*values, limit]
+            f"SELECT * FROM runs WHERE scheduled_us >= ? AND {condition} ORDER BY scheduled_us DESC, id DESC LIMIT ?", [*values, limit]
         )
         return [
             {

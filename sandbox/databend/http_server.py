@@ -9,11 +9,13 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Callable
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from sandbox.databend.accounts import Accounts
+from sandbox.databend.clock import CLOCK
 from sandbox.databend.errors import AUTHENTICATION, DatabendError
 from sandbox.databend.faults import BadRule, Faults, Rule
 from sandbox.databend.protocol import NODE, VERSION, Protocol
@@ -30,11 +32,12 @@ class Server(ThreadingHTTPServer):
     # The default of 5 refuses connections when a test opens many at once.
     request_queue_size = 128
 
-    def __init__(self, port: int, protocol: Protocol, accounts: Accounts, faults: Faults) -> None:
+    def __init__(self, port: int, protocol: Protocol, accounts: Accounts, faults: Faults, jump: Callable[[float], None]) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.protocol = protocol
         self.accounts = accounts
         self.faults = faults
+        self.jump = jump
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -164,6 +167,10 @@ class Handler(BaseHTTPRequestHandler):
         match (self.command, path):
             case "GET", "/_sandbox/health":
                 self._answer(200, {"ready": True, "version": VERSION})
+            case "GET", "/_sandbox/clock":
+                self._answer(200, {"ahead_seconds": CLOCK.ahead_us / 1_000_000})
+            case "POST", "/_sandbox/clock":
+                self._advance(body)
             case "GET", "/_sandbox/faults":
                 self._answer(200, faults.all())
             case "DELETE", "/_sandbox/faults":
@@ -178,6 +185,17 @@ class Handler(BaseHTTPRequestHandler):
                     self._answer(400, {"error": f"the rule is not JSON: {error}"})
             case _:
                 self._answer(404, {"error": f"no such path: {self.command} {path}"})
+
+    def _advance(self, body: bytes) -> None:
+        try:
+            seconds = float(json.loads(body)["advance_seconds"])
+        except (ValueError, TypeError, KeyError):
+            seconds = -1.0
+        if not 0 <= seconds < 10 * 366 * 86_400:
+            self._answer(400, {"error": "advance_seconds: a number of seconds is needed, 0 or more, ten years at most"})
+            return
+        self.server.jump(seconds)
+        self._answer(200, {"ahead_seconds": CLOCK.ahead_us / 1_000_000})
 
     def _answer(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(document).encode()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.databend import meta_ports
+from sandbox.databend import meta_ports, retention
 from sandbox.databend.access import Access
 from sandbox.databend.accounts import Accounts
+from sandbox.databend.clock import CLOCK
 from sandbox.databend.engine import Engine
 from sandbox.databend.executor import Executor
 from sandbox.databend.faults import Faults
@@ -22,17 +24,19 @@ from sandbox.databend.session import Session
 from sandbox.databend.store import Store
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
+from sandbox.databend.warehouses import DEFAULT, Warehouses
 
 
 class Service:
     """A running Databend."""
 
-    def __init__(self, data: Path, port: int, parser_path: Path) -> None:
+    def __init__(self, data: Path, port: int, parser_path: Path, warehouses: Sequence[str] = DEFAULT) -> None:
         folder = data / "engine"
         engine = Engine(folder)
         meta_ports.check_after_start(data)
         system = Session(engine.session())
         self._store = Store(data / "sandbox.sqlite")
+        CLOCK.use(self._store)
         self._parser = Parser(parser_path)
         streams = Streams(self._store, folder, system.engine)
         tasks = Tasks(self._store, self._parser)
@@ -45,9 +49,16 @@ class Service:
         folder = data / "system-tables"
         introspection = Introspection(system.engine, streams, tasks, history, grants, access, folder)
         executor = Executor(
-            self._parser, streams, tasks, grants, accounts, access, introspection, self._scheduler.execute
-        )
-        self._server = Server(port, Protocol(engine, self._parser, executor, accounts), accounts, faults)
+            self._parser, streams, tasks, grants, accounts, access, introspection, Warehouses(warehouses),
+            self._scheduler.execute,
+        )  # fmt: skip
+        keeper = engine.session()
+
+        def jump(seconds: float) -> None:
+            CLOCK.advance(seconds)
+            retention.expire(keeper, streams)
+
+        self._server = Server(port, Protocol(engine, self._parser, executor, accounts), accounts, faults, jump)
         self._scheduler.start(executor)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 

@@ -24,6 +24,10 @@ CREATE TABLE IF NOT EXISTS streams (
     owner TEXT NOT NULL DEFAULT 'account_admin',
     UNIQUE (database, name)
 );
+CREATE TABLE IF NOT EXISTS jumps (
+    at_us INTEGER NOT NULL,
+    by_us INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS users (
     name TEXT PRIMARY KEY,
     salt TEXT NOT NULL,

@@ -9,14 +9,15 @@ goes back with it. One table per stream, since two writers of one table would ge
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox.databend.catalog import HIDDEN_DATABASE, microseconds
+from sandbox.databend.catalog import HIDDEN_DATABASE
+from sandbox.databend.clock import CLOCK
 from sandbox.databend.engine import EngineSession, quote_name, quote_text
 from sandbox.databend.errors import CONFLICT, ILLEGAL_STREAM, UNKNOWN_STREAM, DatabendError
 from sandbox.databend.session import Session, TransactionState
@@ -93,6 +94,8 @@ class Streams:
         self._by_name: dict[tuple[str, str], Stream] = {}
         self._offsets: dict[int, Snapshot] = {}
         self._moves: dict[int, int] = {}
+        self._places: dict[int, tuple[str, str]] = {}
+        self._system = system
         system.run(f"CREATE DATABASE IF NOT EXISTS {HIDDEN_DATABASE}")
         for row in store.rows("SELECT * FROM streams"):
             self._by_name[row["database"], row["name"]] = Stream(**dict(row))
@@ -112,8 +115,7 @@ class Streams:
             return sorted(self._by_name.values(), key=lambda stream: (stream.database, stream.name))
 
     def add(self, session: EngineSession, fields: dict[str, Any], offset: Snapshot) -> None:
-        now = microseconds(datetime.now(UTC))
-        row = {**fields, "created_us": now}
+        row = {**fields, "created_us": CLOCK.now_us()}
         names = ", ".join(row)
         with self._lock:
             new_id = self._store.write(
@@ -126,6 +128,7 @@ class Streams:
                 self._store.write("DELETE FROM streams WHERE id = ?", [new_id])
                 raise
             self._by_name[stream.database, stream.name] = stream
+            self._offsets[stream.id] = offset
 
     def remove(self, session: EngineSession, stream: Stream) -> None:
         with self._lock:
@@ -133,18 +136,28 @@ class Streams:
             self._by_name.pop((stream.database, stream.name), None)
         session.run(f"DROP TABLE IF EXISTS {stream.offset_table}")
 
-    def remove_database(self, session: EngineSession, database: str) -> None:
-        """A stream goes with its database."""
-        for stream in self.all():
-            if stream.database == database:
-                self.remove(session, stream)
+    def remove_database(self, database: str) -> None:
+        """A stream goes with its database; the tables of their offsets go when there is time."""
+        with self._lock:
+            gone = [stream for stream in self._by_name.values() if stream.database == database]
+            for stream in gone:
+                self._store.write("DELETE FROM streams WHERE id = ?", [stream.id])
+                del self._by_name[stream.database, stream.name]
+        if gone:
+            threading.Thread(target=self._drop_offsets, args=(gone,), name="drop-offsets", daemon=True).start()
+
+    def _drop_offsets(self, streams: list[Stream]) -> None:
+        for stream in streams:
+            # Whatever is left over is in nobody's way: ids are never used again.
+            with contextlib.suppress(DatabendError):
+                self._system.run(f"DROP TABLE IF EXISTS {stream.offset_table}")
 
     # Offsets
 
     def _create_offset(self, session: EngineSession, stream: Stream, offset: Snapshot) -> None:
-        session.run(f"CREATE OR REPLACE TABLE {stream.offset_table} (snapshot VARCHAR, location VARCHAR, moved TIMESTAMP)")
         session.run(
-            f"INSERT INTO {stream.offset_table} VALUES ({quote_text(offset.id)}, {quote_text(offset.location)}, now())"
+            f"CREATE OR REPLACE TABLE {stream.offset_table} (snapshot VARCHAR, location VARCHAR, moved TIMESTAMP) "
+            f"AS SELECT {quote_text(offset.id)}, {quote_text(offset.location)}, now()"
         )
 
     def offset(self, session: Session, stream: Stream, *, fresh: bool = False) -> Snapshot:
@@ -190,7 +203,13 @@ class Streams:
 
     def base(self, session: Session, stream: Stream) -> Base:
         """The base table, wherever it has been renamed to; an error when it is gone or another one took its name."""
-        return self._base(stream, self._bases(session, f"table_id = {stream.table_id}"))
+        database, table = self._places.get(stream.id) or stream.table_label.split(".", 1)
+        # Looked for where it was last: a search through all databases takes the longer the more there are.
+        there = f"database = {quote_text(database)} AND name = {quote_text(table)} AND table_id = {stream.table_id}"
+        bases = self._bases(session, there) or self._bases(session, f"table_id = {stream.table_id}")
+        base = self._base(stream, bases)
+        self._places[stream.id] = (base.database, base.table)
+        return base
 
     def _bases(self, session: Session, condition: str) -> dict[int, Base]:
         rows = session.engine.rows(f"SELECT table_id, database, name, table_option FROM system.tables WHERE {condition}")

@@ -11,10 +11,9 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.databend.catalog import microseconds
+from sandbox.databend.clock import CLOCK
 from sandbox.databend.engine import EngineSession, quote_text
 from sandbox.databend.errors import (
     BAD_ARGUMENTS,
@@ -92,7 +91,7 @@ class Task:
 
 
 def now_us() -> int:
-    return microseconds(datetime.now(UTC))
+    return CLOCK.now_us()
 
 
 class Tasks:

@@ -128,14 +128,14 @@ def test_create_if_not_exists_and_or_replace(client: Client, task: str) -> None:
 
 
 def test_alter_changes_one_thing_at_a_time(client: Client, task: str) -> None:
-    client.run(f"CREATE TASK {task} WAREHOUSE = 'w' {OFTEN} COMMENT = 'c' AS SELECT 1")
+    client.run(f"CREATE TASK {task} WAREHOUSE = 'large' {OFTEN} COMMENT = 'c' AS SELECT 1")
     for action in (
         "SET SUSPEND_TASK_AFTER_NUM_FAILURES = 5", "SET timezone = 'Asia/Tokyo'", "MODIFY AS select  2",
-        "MODIFY WHEN STREAM_STATUS('a.b') = true", "SET COMMENT = 'd' WAREHOUSE = 'v'",
+        "MODIFY WHEN STREAM_STATUS('a.b') = true", "SET COMMENT = 'd' WAREHOUSE = 'other'",
     ):  # fmt: skip
         client.run(f"ALTER TASK {task} {action}")
     row = about(client, task)
-    assert (row["suspend_task_after_num_failures"], row["comment"], row["warehouse"]) == ("5", "d", "v")
+    assert (row["suspend_task_after_num_failures"], row["comment"], row["warehouse"]) == ("5", "d", "other")
     assert (row["definition"], row["condition_text"]) == ("SELECT 2", "STREAM_STATUS('a.b') = TRUE")
     assert row["session_parameters"] == '{"timezone":"Asia/Tokyo"}'
     client.run(f"ALTER TASK {task} UNSET WAREHOUSE")
