@@ -63,7 +63,7 @@ pub fn table_mappings(tables: &[MappedTable], options: &MappingOptions) -> Resul
         if tables[..i].contains(table) {
             return Err(MappingError::Twice(format!("{}.{}", table.schema, table.table)));
         }
-        let locator = json!({ "schema-name": table.schema, "table-name": table.table });
+        let locator = json!({ "schema-name": exactly(&table.schema), "table-name": exactly(&table.table) });
         rules.add(json!({ "rule-type": "selection", "object-locator": locator, "rule-action": "include" }));
         if !options.change_seq_column.is_empty() {
             rules.add(json!({
@@ -87,6 +87,20 @@ pub fn table_mappings(tables: &[MappedTable], options: &MappingOptions) -> Resul
         }
     }
     Ok(json!({ "rules": rules.0 }))
+}
+
+/// A name that matches nothing else: `%`, `_` and `[` are wildcards in an object locator, and stand for themselves in
+/// brackets (AWS DMS user guide, "Wildcards in table mapping").
+fn exactly(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if matches!(c, '%' | '_' | '[') {
+            out.extend(['[', c, ']']);
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Rules, numbered in order: DMS wants unique ids and names.
@@ -136,6 +150,18 @@ mod tests {
         let none = MappingOptions { change_seq_column: String::new(), before_image_prefix: String::new() };
         let mappings = table_mappings(&[orders()], &none).unwrap();
         assert_eq!(mappings["rules"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_name_selects_no_other_table() {
+        let table = MappedTable { schema: "my_shop".into(), table: "100%[a]".into() };
+        let mappings = table_mappings(&[table], &MappingOptions::default()).unwrap();
+        for rule in mappings["rules"].as_array().unwrap() {
+            assert_eq!(
+                rule["object-locator"],
+                json!({ "schema-name": "my[_]shop", "table-name": "100[%][[]a]" })
+            );
+        }
     }
 
     #[test]
