@@ -36,6 +36,9 @@ struct Arguments {
     /// Go on after a history that fails
     #[arg(long)]
     keep_going: bool,
+    /// Leave the tables of a history that fails where they are
+    #[arg(long)]
+    keep: bool,
     /// Play the history of this file instead
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
@@ -63,7 +66,8 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
         println!("{}", json(&history::search::history(arguments.seed, number))?);
         return Ok(true);
     }
-    let stand = Stand::new(Sandbox::from_env()?).await?;
+    let mut stand = Stand::new(Sandbox::from_env()?).await?;
+    stand.keep = arguments.keep;
     if let Some(path) = &arguments.play {
         return Ok(one(&stand, path, arguments.mutation).await?.is_ok());
     }

@@ -8,12 +8,12 @@ pub const TABLES: [&str; 12] = [
     "select",
     "we\"ird",
     "ba`ck",
-    "it's",
+    "per%cent",
     "a b",
     "smile☺x",
     "x;y--z",
     "Ünïcode",
-    "back\\slash",
+    "under_score",
     "long_long_long_long_long_long_long_long_long_long_long_long_64ch",
 ];
 

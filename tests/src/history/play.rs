@@ -71,7 +71,9 @@ pub async fn play(stand: &Stand, history: &History, mutation: Option<Mutation>) 
     let mut player = Player { lane: &lane, history, held: Vec::new(), repeated: 0, story: Story::default() };
     let outcome = player.play(began).await;
     let mut story = player.story;
-    lane.end().await;
+    if outcome.is_ok() || !stand.keep {
+        lane.end().await;
+    }
     story.took = began.elapsed();
     outcome.map(|()| story)
 }

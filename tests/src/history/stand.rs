@@ -16,6 +16,8 @@ pub struct Stand {
     pub(super) mysql: Mysql,
     pub(super) site: DmsSite,
     pub(super) stage: String,
+    /// Whether what a failing history has made stays, to be looked at.
+    pub keep: bool,
 }
 
 impl Stand {
@@ -36,6 +38,6 @@ impl Stand {
             comment: None,
         };
         Databend::connect(&sandbox).await?.exec(&sql::create_stage(&definition)).await?;
-        Ok(Self { sandbox, mysql, site, stage })
+        Ok(Self { sandbox, mysql, site, stage, keep: false })
     }
 }
