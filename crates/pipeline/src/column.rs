@@ -61,22 +61,6 @@ impl DatabendColumn {
     }
 }
 
-/// The most digits of a decimal that Databend keeps right. With more, it reads a column as garbage as soon as all rows of
-/// a block have one value (docs/engine-defects.md).
-const WIDEST_DECIMAL: u8 = 38;
-
-/// Room on both sides of the point: COPY would round a larger scale silently, and more digits before the point would make
-/// it fail. Few types for many, so that most widenings at the source find room in the raw column as it is.
-fn raw_decimal(precision: u8, scale: u8) -> String {
-    if precision > WIDEST_DECIMAL {
-        // DMS writes such a number as text (sandbox/FIDELITY.md: a guess).
-        return "VARCHAR".into();
-    }
-    let fits = |raw: &u8| scale <= *raw && precision - scale <= WIDEST_DECIMAL - raw;
-    let scale = [18, 10, 30].into_iter().find(|raw| fits(raw)).unwrap_or(scale);
-    format!("DECIMAL({WIDEST_DECIMAL}, {scale})")
-}
-
 impl Column {
     /// The type in the raw table: so wide that no value of this family can make a COPY fail, and no later widening at
     /// the source needs a change here, since a table with a stream takes none (error 1132, facts/databend.md).
@@ -84,7 +68,9 @@ impl Column {
         match &self.ty {
             MysqlType::Integer(Integer { bytes: 8, unsigned: true }) => "BIGINT UNSIGNED".into(),
             MysqlType::Integer(_) | MysqlType::Year => "BIGINT".into(),
-            MysqlType::Decimal { precision, scale } => raw_decimal(*precision, *scale),
+            // 46 digits before the point and MySQL's largest scale after it: COPY would round a larger scale silently.
+            MysqlType::Decimal { precision, scale } if precision - scale <= 46 => "DECIMAL(76, 30)".into(),
+            MysqlType::Decimal { scale, .. } => format!("DECIMAL(76, {scale})"),
             MysqlType::Float | MysqlType::Double => "DOUBLE".into(),
             MysqlType::Bit(1) => "BOOLEAN".into(),
             MysqlType::Date => "DATE".into(),
@@ -107,9 +93,7 @@ impl Column {
                 if *unsigned { format!("{name} UNSIGNED") } else { name.into() }
             }
             MysqlType::Year => "SMALLINT".into(),
-            MysqlType::Decimal { precision, scale } if *precision <= WIDEST_DECIMAL => {
-                format!("DECIMAL({precision}, {scale})")
-            }
+            MysqlType::Decimal { precision, scale } => format!("DECIMAL({precision}, {scale})"),
             MysqlType::Float => "FLOAT".into(),
             MysqlType::Json => "VARIANT".into(),
             _ => self.raw_type(),
@@ -181,13 +165,8 @@ mod tests {
             ("mediumint unsigned", "BIGINT", "INT UNSIGNED", r#"TRY_CAST("c" AS INT UNSIGNED)"#),
             ("bigint", "BIGINT", "BIGINT", r#""c""#),
             ("bigint unsigned", "BIGINT UNSIGNED", "BIGINT UNSIGNED", r#""c""#),
-            ("decimal(12,2)", "DECIMAL(38, 18)", "DECIMAL(12, 2)", r#"TRY_CAST("c" AS DECIMAL(12, 2))"#),
-            ("decimal(30,6)", "DECIMAL(38, 10)", "DECIMAL(30, 6)", r#"TRY_CAST("c" AS DECIMAL(30, 6))"#),
-            ("decimal(30,28)", "DECIMAL(38, 30)", "DECIMAL(30, 28)", r#"TRY_CAST("c" AS DECIMAL(30, 28))"#),
-            ("decimal(38,20)", "DECIMAL(38, 20)", "DECIMAL(38, 20)", r#""c""#),
-            // More digits than Databend keeps right.
-            ("decimal(39,0)", "VARCHAR", "VARCHAR", r#""c""#),
-            ("decimal(65,30)", "VARCHAR", "VARCHAR", r#""c""#),
+            ("decimal(12,2)", "DECIMAL(76, 30)", "DECIMAL(12, 2)", r#"TRY_CAST("c" AS DECIMAL(12, 2))"#),
+            ("decimal(65,2)", "DECIMAL(76, 2)", "DECIMAL(65, 2)", r#"TRY_CAST("c" AS DECIMAL(65, 2))"#),
             ("float", "DOUBLE", "FLOAT", r#"TRY_CAST("c" AS FLOAT)"#),
             ("json", "VARCHAR", "VARIANT", r#"TRY_PARSE_JSON("c")"#),
             ("time", "VARCHAR", "VARCHAR", r#""c""#),
