@@ -1,0 +1,53 @@
+//! Every `MySQL` type, with its extreme values, through the whole pipeline: what arrives is the source's value, or what
+//! docs/reference/types.md says, or the type is refused at plan time. The page is written from the tables in here.
+//!
+//! One file per kind of type; [`values`] sends them, [`keys`] does it with each type as a primary key.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
+
+mod bytes;
+mod keys;
+#[path = "../pipeline/must.rs"]
+mod must;
+mod numbers;
+mod page;
+mod reading;
+mod spec;
+#[path = "../pipeline/table.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod table;
+mod texts;
+mod times;
+mod values;
+#[path = "../pipeline/world.rs"]
+#[allow(dead_code, reason = "other tests need more of it")]
+mod world;
+
+use world::World;
+
+#[tokio::test]
+async fn every_type_arrives_as_documented() {
+    let mut tables: Vec<_> = values::FAMILIES.into_iter().map(values::table).collect();
+    tables.extend(keys::KEYS.iter().enumerate().map(|(i, key)| keys::table(i, key)));
+    let mut before: Vec<_> = values::FAMILIES.into_iter().flat_map(values::before).collect();
+    before.extend(keys::KEYS.iter().enumerate().flat_map(|(i, key)| keys::before(i, key)));
+    let before: Vec<_> = before.iter().map(String::as_str).collect();
+
+    let world = World::new(&tables, &before).await;
+    world.cutover().await;
+    let mut changes: Vec<_> = values::FAMILIES.into_iter().flat_map(values::changes).collect();
+    changes.extend(keys::KEYS.iter().enumerate().flat_map(|(i, key)| keys::changes(i, key)));
+    for transaction in changes {
+        world.transaction(&transaction.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+    world.quiet().await;
+
+    let mut wrong = Vec::new();
+    for family in values::FAMILIES {
+        wrong.extend(values::check(&world, family).await);
+    }
+    for (i, key) in keys::KEYS.iter().enumerate() {
+        wrong.extend(keys::check(&world, i, key).await);
+    }
+    assert!(wrong.is_empty(), "{} values:\n{}", wrong.len(), wrong.join("\n"));
+}
