@@ -86,8 +86,11 @@ class Runner:
     def close(self) -> None:
         """Ends all workers; their tasks stay `running` and go on after the next start."""
         self.closing = True
-        for worker in list(self._workers.values()):
-            worker.close()
+        workers = list(self._workers.values())
+        for worker in workers:  # all at once: each may need a moment
+            worker.end()
+        for worker in workers:
+            worker.wait()
 
     # -- events
 
@@ -214,13 +217,16 @@ class Worker:
                 raise TimeoutError("the task has ended")
             return self._answers.pop(number)
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """Closes its input, at which it stops."""
         assert self._process.stdin is not None
         with self._lock:
             try:
                 self._process.stdin.close()
             except OSError:
                 pass
+
+    def wait(self) -> None:
         try:
             self._process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -37,7 +37,12 @@ def lab(service: Service, source: Source, instance: str) -> Iterator[Lab]:
     made = Lab(service, source, instance)
     yield made
     service.admin("DELETE", "faults")
-    for task in made.dms.describe_replication_tasks()["ReplicationTasks"]:
+    # All pages: what is left running slows every later test.
+    pages = made.dms.get_paginator("describe_replication_tasks").paginate(WithoutSettings=True)
+    for task in [t for page in pages for t in page["ReplicationTasks"]]:
         if task["ReplicationTaskIdentifier"].startswith(made.name + "-") and task["Status"] == "running":
             made.dms.stop_replication_task(ReplicationTaskArn=task["ReplicationTaskArn"])
+    for replication in made.dms.describe_replications()["Replications"]:
+        if replication["ReplicationConfigIdentifier"].startswith(made.name + "-") and replication["Status"] == "running":
+            made.dms.stop_replication(ReplicationConfigArn=replication["ReplicationConfigArn"])
     source.run(f"DROP DATABASE {made.schema}")
