@@ -114,7 +114,11 @@ impl Kind {
                 n => n.to_string(),
             },
             Self::Decimal => {
-                format!("{}{number}.{:04}", if number % 2 == 0 { "-" } else { "" }, u16::from(number) * 7)
+                format!(
+                    "{}{number}.{:04}",
+                    if number.is_multiple_of(2) { "-" } else { "" },
+                    u16::from(number) * 7
+                )
             }
             Self::DateTime => {
                 format!("'2026-01-{:02} 00:00:00.{:06}'", 1 + number % 28, u32::from(number) * 13)
@@ -125,7 +129,7 @@ impl Kind {
 
     /// A value for a column that is no key; every seventh is NULL.
     pub fn value(self, number: u16) -> String {
-        if number % 7 == 0 {
+        if number.is_multiple_of(7) {
             return "NULL".into();
         }
         match self {
@@ -135,7 +139,7 @@ impl Kind {
             Self::Unsigned => (u64::MAX - u64::from(number)).to_string(),
             Self::Decimal => format!(
                 "{}{}.{:04}",
-                if number % 3 == 0 { "-" } else { "" },
+                if number.is_multiple_of(3) { "-" } else { "" },
                 u64::from(number) * 99_991_777,
                 number % 10_000
             ),

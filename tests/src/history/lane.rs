@@ -73,10 +73,10 @@ impl Lane {
             stand.site.task(&name.replace('_', "-"), &mapped).await
         },);
         let (databend, dms) = (databend?, dms?);
-        for setting in Mutation::settings(mutation) {
+        for setting in sql::session::set_all() {
             databend.exec(&setting).await?;
         }
-        for statement in statements(&tables, &chain, mutation) {
+        for statement in statements(&tables, &chain) {
             databend.exec(&statement).await?;
         }
         let folder = tempfile::tempdir()
@@ -251,13 +251,13 @@ fn schedule() -> Result<Schedule, Error> {
 }
 
 /// Everything in Databend, in the provider's order.
-fn statements(tables: &[Table], chain: &Chain, mutation: Option<Mutation>) -> Vec<String> {
+fn statements(tables: &[Table], chain: &Chain) -> Vec<String> {
     let mut all = Vec::new();
     for table in tables {
         all.extend([sql::create_database(&table.raw.database), sql::create_database(&table.ods.database)]);
         all.extend([sql::create_raw(table), sql::create_stream(table), sql::create_ods(table)]);
     }
-    all.extend(chain.tasks().iter().map(|task| Mutation::task(mutation, &sql::create_task(task))));
+    all.extend(chain.tasks().iter().map(|task| sql::create_task(task)));
     all
 }
 

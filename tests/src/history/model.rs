@@ -72,6 +72,10 @@ pub enum Statement {
     RekeyPart { table: u8, from: u8, to: u8 },
     /// INSERT of as many rows as there are keys.
     Fill { table: u8, value: u16 },
+    /// INSERT of many rows, into a table with one INT as its key; nothing for others.
+    Seed { table: u8, thousands: u8 },
+    /// As many rows, from the first on, changed again and again.
+    Churn { table: u8, rows: u16, times: u8 },
     /// The same row changed again and again.
     Burst { table: u8, key: u8, times: u8 },
 }

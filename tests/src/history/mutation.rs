@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use pipeline::{Pipeline, Table, sql};
+use pipeline::{Pipeline, Table};
 
 /// What is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -12,8 +12,6 @@ pub enum Mutation {
     OrderKey,
     /// A merge may go back.
     Guard,
-    /// Sessions and tasks run with the join runtime filter.
-    RuntimeFilter,
     /// A changed key is no delete of the old one.
     BeforeImage,
     /// Every change of a key is merged.
@@ -50,7 +48,7 @@ impl Mutation {
                 pipeline.load_sql = without(&pipeline.load_sql, ", MISSING_FIELD_AS = FIELD_DEFAULT");
                 return pipeline;
             }
-            None | Some(Self::BeforeImage | Self::RuntimeFilter) => return pipeline,
+            None | Some(Self::BeforeImage) => return pipeline,
         };
         for sql in [&mut pipeline.merge_sql, &mut pipeline.merge_all_sql] {
             *sql = change(sql);
@@ -59,25 +57,6 @@ impl Mutation {
             pipeline.initial_insert_sql = change(&pipeline.initial_insert_sql);
         }
         pipeline
-    }
-
-    /// `CREATE TASK`, with the defect.
-    pub(super) fn task(mutation: Option<Self>, sql: &str) -> String {
-        match mutation {
-            Some(Self::RuntimeFilter) => without(sql, "enable_join_runtime_filter = '0', "),
-            _ => sql.to_owned(),
-        }
-    }
-
-    /// What a session sets that does the provider's work.
-    pub(super) fn settings(mutation: Option<Self>) -> Vec<String> {
-        let all = sql::session::set_all();
-        match mutation {
-            Some(Self::RuntimeFilter) => {
-                all.into_iter().filter(|sql| !sql.contains("enable_join_runtime_filter")).collect()
-            }
-            _ => all,
-        }
     }
 }
 

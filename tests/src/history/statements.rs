@@ -1,5 +1,6 @@
 //! A history's steps as statements of `MySQL`.
 
+use super::kind::Kind;
 use super::model::{History, Statement, TableShape};
 use super::names;
 
@@ -99,6 +100,11 @@ impl TableShape {
         parts.join(", ")
     }
 
+    /// The statement, if the key is one INT.
+    fn if_numbered(&self, statement: String) -> Vec<String> {
+        if self.key == [Kind::Int] { vec![statement] } else { Vec::new() }
+    }
+
     fn rekey(&self, from: u8, to: u8, first: usize) -> String {
         let parts: Vec<_> = self.key_columns()[first..]
             .iter()
@@ -160,6 +166,28 @@ impl History {
                 let rows: Vec<_> =
                     (0..KEYS).map(|key| table.row(key, value.wrapping_add(u16::from(key)))).collect();
                 vec![format!("INSERT IGNORE INTO {} VALUES {}", table.at(schema), rows.join(", "))]
+            }
+            Statement::Seed { table, thousands } => {
+                let table = self.table(table);
+                let rows = u32::from(thousands) * 1000;
+                let values: Vec<_> = std::iter::once("seq".to_owned())
+                    .chain(table.value_parts(u16::from(thousands)))
+                    .collect();
+                let from = format!("{}.seq_1_to_{rows}", quoted(schema));
+                table.if_numbered(format!(
+                    "INSERT IGNORE INTO {} SELECT {} FROM {from}",
+                    table.at(schema),
+                    values.join(", ")
+                ))
+            }
+            Statement::Churn { table, rows, times } => {
+                let table = self.table(table);
+                let key = quoted(&table.key_columns()[0]);
+                let change = |n: u8| {
+                    let set = table.set(u16::from(n) * 3 + 1);
+                    format!("UPDATE {} SET {set} WHERE {key} BETWEEN 1 AND {rows}", table.at(schema))
+                };
+                (0..times).flat_map(|n| table.if_numbered(change(n))).collect()
             }
             Statement::Burst { table, key, times } => {
                 let table = self.table(table);

@@ -1,0 +1,56 @@
+//! At rest, ODS equals the source: a hundred histories, the same every time. Several tests, so that none takes long.
+
+use std::time::Duration;
+
+use e2e::Sandbox;
+use e2e::history::{Plan, Stand, search};
+
+/// Histories of each test.
+const HISTORIES: u64 = 20;
+/// Histories at the same time. Most of their time is waiting.
+const LANES: usize = 3;
+
+async fn holds(seed: u64) {
+    let stand = Stand::new(Sandbox::from_env().unwrap()).await.unwrap();
+    let shrink_for = Duration::from_secs(120);
+    let plan = Plan {
+        seed,
+        first: 0,
+        count: HISTORIES,
+        until: None,
+        lanes: LANES,
+        mutation: None,
+        shrink_for,
+        keep_going: false,
+    };
+    let found = search(&stand, &plan, |_, _| {}).await.unwrap();
+    if let Some(bad) = found.bad.first() {
+        panic!("seed {seed}, {bad}");
+    }
+    assert_eq!(found.good, HISTORIES);
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_1() {
+    holds(101).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_2() {
+    holds(102).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_3() {
+    holds(103).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_4() {
+    holds(104).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_5() {
+    holds(105).await;
+}
