@@ -49,6 +49,8 @@ enum Command {
     Test(commands::test::Arguments),
     /// The reference pages in docs/, from the provider's own schema and examples/
     Docs(commands::docs::Arguments),
+    /// Random histories of a source through the whole pipeline, for as long as one likes
+    Histories(commands::histories::Arguments),
     /// AWS, `MySQL` and Databend on this machine, to try things on
     Sandbox(commands::sandbox::Arguments),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
     let outcome = interrupt::listen().and_then(|()| match arguments.command {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Docs(arguments) => commands::docs::run(&arguments),
+        Command::Histories(arguments) => commands::histories::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
     });

@@ -257,7 +257,7 @@ fn statements(tables: &[Table], chain: &Chain) -> Vec<String> {
         all.extend([sql::create_database(&table.raw.database), sql::create_database(&table.ods.database)]);
         all.extend([sql::create_raw(table), sql::create_stream(table), sql::create_ods(table)]);
     }
-    all.extend(chain.tasks().iter().map(|task| sql::create_task(task)));
+    all.extend(chain.tasks().iter().map(sql::create_task));
     all
 }
 

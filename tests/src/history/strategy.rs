@@ -20,7 +20,7 @@ pub fn history() -> impl Strategy<Value = History> {
         tables.retain(|table| names.insert(table.name));
         tables
     });
-    (tables, vec(transaction(), 0..5), vec(transaction(), 0..4), cutover(), vec(event(), 0..14)).prop_map(
+    (tables, vec(transaction(), 0..5), vec(transaction(), 0..4), cutover(), after()).prop_map(
         |(tables, before, during, cutover, after)| History { tables, before, during, cutover, after },
     )
 }
@@ -60,6 +60,29 @@ fn statement() -> impl Strategy<Value = Statement> {
         1 => (table.clone(), value).prop_map(|(table, value)| Statement::UpdateAll { table, value }),
         1 => table.prop_map(|table| Statement::DeleteAll { table }),
     ]
+}
+
+/// Events, among them such in a row as chance alone would seldom bring together.
+fn after() -> impl Strategy<Value = Vec<Event>> {
+    let some = prop_oneof![10 => event().prop_map(|event| vec![event]), 1 => late()];
+    vec(some, 0..14).prop_map(|events| events.concat())
+}
+
+/// A file that arrives after newer changes of the same keys were merged, once or for a second time.
+fn late() -> impl Strategy<Value = Vec<Event>> {
+    (transaction(), any::<bool>(), transaction()).prop_map(|(older, again, newer)| {
+        let mut events = vec![Event::Commit(older), Event::Flush];
+        events.extend(again.then_some(Event::Repeat));
+        events.extend([
+            Event::Hold,
+            Event::Run,
+            Event::Commit(newer),
+            Event::Flush,
+            Event::Run,
+            Event::Release,
+        ]);
+        events
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {

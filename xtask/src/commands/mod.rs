@@ -2,5 +2,6 @@
 
 pub(crate) mod demo;
 pub(crate) mod docs;
+pub(crate) mod histories;
 pub(crate) mod sandbox;
 pub(crate) mod test;
