@@ -163,7 +163,7 @@ impl Table {
                     format!("column \"{name}\" is listed twice; remove one")
                 } else {
                     format!(
-                        "columns \"{}\" and \"{name}\" differ only in case, which COPY from Parquet ignores",
+                        "columns \"{}\" and \"{name}\" differ only in case, which COPY from Parquet ignores; rename one on the way with a DMS rename rule",
                         first.name
                     )
                 };
@@ -267,6 +267,14 @@ impl Table {
             if !is_quotable(name) {
                 say(attribute, unquotable(kind, name));
             }
+        }
+        if let Some(name) = self.change_seq_column.as_ref().filter(|name| !is_quotable(name)) {
+            say(Attribute::Top("change_seq_column"), unquotable("column", name));
+        }
+        // A backslash in one part and a backtick in the other meet here.
+        let before = self.primary_key.iter().filter_map(|key| self.before_image(key));
+        if let Some(name) = before.into_iter().find(|name| !is_quotable(name)) {
+            say(Attribute::Top("before_image_prefix"), unquotable("column", &name));
         }
         if self.ods.database.contains('\\') {
             say(

@@ -1,0 +1,233 @@
+//! Every statement of the crate that holds a name or a value, and how the names in its tree are exchanged.
+
+use std::sync::LazyLock;
+
+use pipeline::chain::Chain;
+use pipeline::column::Column;
+use pipeline::schedule::Schedule;
+use pipeline::sql::checks::Checked;
+use pipeline::sql::{self, TableName, task_control};
+use pipeline::stage::{Auth, Stage};
+use pipeline::{Pipeline, Table};
+
+use crate::tree::{printed, tree};
+
+/// Everything in a pipeline that somebody else names.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    schema: String,
+    table: String,
+    key: String,
+    value: String,
+    raw_database: String,
+    raw_table: String,
+    ods_database: String,
+    ods_table: String,
+    time: String,
+    seq: String,
+    prefix: String,
+    warehouse: String,
+    integration: String,
+    comment: String,
+    secret: String,
+    detail: String,
+}
+
+impl Names {
+    /// The harmless ones. None is part of another, or of the SQL around them.
+    pub(crate) fn harmless() -> Self {
+        let mut number = 0;
+        let mut name = || {
+            number += 1;
+            format!("harmless{}x", char::from(b'a' + number))
+        };
+        Self::from_fn(&mut name)
+    }
+
+    pub(crate) fn from_fn(name: &mut impl FnMut() -> String) -> Self {
+        Self {
+            schema: name(),
+            table: name(),
+            key: name(),
+            value: name(),
+            raw_database: name(),
+            raw_table: name(),
+            ods_database: name(),
+            ods_table: name(),
+            time: name(),
+            seq: name(),
+            prefix: name(),
+            warehouse: name(),
+            integration: name(),
+            comment: name(),
+            secret: name(),
+            detail: name(),
+        }
+    }
+
+    pub(crate) fn all(&self) -> [&str; 16] {
+        [
+            &self.schema,
+            &self.table,
+            &self.key,
+            &self.value,
+            &self.raw_database,
+            &self.raw_table,
+            &self.ods_database,
+            &self.ods_table,
+            &self.time,
+            &self.seq,
+            &self.prefix,
+            &self.warehouse,
+            &self.integration,
+            &self.comment,
+            &self.secret,
+            &self.detail,
+        ]
+    }
+
+    pub(crate) fn described(&self) -> Table {
+        let column = |name: &str, ty: &str| Column { name: name.to_owned(), ty: ty.parse().unwrap() };
+        Table {
+            stage: "dms".into(),
+            path: format!("{}/{}/", self.schema, self.table),
+            source_schema: self.schema.clone(),
+            source_table: self.table.clone(),
+            columns: vec![column(&self.key, "varchar(64)"), column(&self.value, "decimal(12,2)")],
+            primary_key: vec![self.key.clone()],
+            raw: TableName::new(&self.raw_database, &self.raw_table),
+            retention_days: 15,
+            ods: TableName::new(&self.ods_database, &self.ods_table),
+            cluster_by: vec![self.key.clone()],
+            timestamp_column: self.time.clone(),
+            change_seq_column: Some(self.seq.clone()),
+            before_image_prefix: Some(self.prefix.clone()),
+        }
+    }
+
+    /// Every statement that holds a name or a value; nothing if the crate refuses the description.
+    pub(crate) fn statements(&self) -> Option<Vec<String>> {
+        let table = self.described();
+        if !table.problems().is_empty() {
+            return None;
+        }
+        let column = table.ods_columns().remove(1);
+        let mut all = vec![
+            sql::create_database(&table.raw.database),
+            sql::create_raw(&table),
+            sql::create_ods(&table),
+            sql::create_stream(&table),
+            sql::drop_stream(&table.stream()),
+            sql::drop_table(&table.ods),
+            sql::add_column(&table.ods, &column),
+            sql::modify_column(&table.ods, &column),
+            sql::set_options(&table.raw, &sql::raw_options(&table)),
+            sql::cluster_by(&table.ods, &table.cluster_by),
+            sql::load(&table),
+            sql::load_full(&table),
+            sql::initial_insert(&table),
+            sql::merge(&table),
+            sql::merge_all(&table),
+            sql::lossy(&table),
+            sql::cleanup(&table),
+            sql::catalog::list_files(&table.stage, &table.path),
+            sql::set_stage_comment("dms", &self.comment),
+            sql::catalog::task_history(&[&self.detail], 10),
+            sql::journal::row_exists(&self.detail, 7),
+            sql::journal::lease_seed(&self.detail),
+            sql::journal::lease_acquire(&self.detail, &self.comment, &self.secret, 30),
+            sql::journal::lease_extend(&self.detail, &self.secret, 30),
+            sql::journal::lease_release(&self.detail, &self.secret),
+            sql::journal::lease_select(&self.detail),
+            sql::journal::select(&[&self.detail, &self.comment]),
+        ];
+        let stream = table.stream();
+        let checked = Checked {
+            raw: &table.raw,
+            ods: &table.ods,
+            stream: &stream,
+            primary_key: &table.primary_key,
+            change_seq_column: Some(&self.seq),
+            timestamp_column: &self.time,
+        };
+        all.extend([checked.raw_counts(), checked.ods_counts(), checked.backlog(), checked.missing_keys()]);
+        all.push(checked.doubled_keys(5));
+        for auth in [
+            Auth::Connection(self.comment.clone()),
+            Auth::AccessKey { id: self.detail.clone(), secret: self.secret.clone() },
+            Auth::Role { arn: self.detail.clone(), external_id: Some(self.secret.clone()) },
+        ] {
+            let stage = Stage {
+                name: "dms".into(),
+                url: "s3://lake/dms/".into(),
+                region: Some(self.comment.clone()),
+                endpoint_url: None,
+                auth,
+                comment: None,
+            };
+            all.extend([sql::create_stage(&stage), sql::replace_stage(&stage)]);
+        }
+        let chain = Chain {
+            name: "shop".into(),
+            warehouse: self.warehouse.clone(),
+            schedule: Schedule::Every(60),
+            cleanup_schedule: Schedule::Every(3600),
+            suspend_after_failures: 3,
+            error_integration: Some(self.integration.clone()),
+            tables: vec![Pipeline::new(&table)],
+        };
+        // The merge task's name is made from that of the ODS table, so these differ in it; see below.
+        all.extend(chain.tasks().iter().filter(|task| !task.name.contains("merge")).map(sql::create_task));
+        all.extend([
+            sql::set_task_warehouse("shop_load", &self.warehouse),
+            sql::set_task_error_integration("shop_load", &self.integration),
+            task_control::resume("shop_load"),
+        ]);
+        Some(all)
+    }
+}
+
+/// The statements of the harmless names, and their trees.
+pub(crate) static HARMLESS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let statements = Names::harmless().statements().unwrap();
+    statements.iter().map(|text| tree(text).unwrap_or_else(|error| panic!("{text}: {error}"))).collect()
+});
+
+/// The harmless tree with the names exchanged, all at once: a hostile name may hold a harmless one.
+pub(crate) fn exchanged(tree: &str, hostile: &Names) -> String {
+    let harmless = Names::harmless();
+    let mut out = String::with_capacity(tree.len());
+    let mut rest = tree;
+    while let Some(at) = rest.find("harmless") {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        match harmless.all().iter().zip(hostile.all()).find(|(name, _)| rest.starts_with(**name)) {
+            Some((name, hostile)) => {
+                out.push_str(&printed(hostile));
+                rest = &rest[name.len()..];
+            }
+            None => panic!("an unknown name in {rest}"),
+        }
+    }
+    out + rest
+}
+
+/// Whether every statement with these names means what it means with harmless ones. `None` if the crate refuses them;
+/// else how many statements were read.
+pub(crate) fn mean_the_same(names: &Names) -> Option<Result<u32, String>> {
+    let statements = names.statements()?;
+    let mut read = 0;
+    for (text, harmless) in statements.iter().zip(HARMLESS.iter()) {
+        let tree = match tree(text) {
+            Ok(tree) => tree,
+            Err(error) => return Some(Err(format!("{text}\n{error}"))),
+        };
+        let expected = exchanged(harmless, names);
+        if tree != expected {
+            return Some(Err(format!("{text}\nis read as\n{tree}\nand not as\n{expected}")));
+        }
+        read += 1;
+    }
+    assert_eq!(statements.len(), HARMLESS.len());
+    Some(Ok(read))
+}
