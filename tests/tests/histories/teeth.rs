@@ -15,7 +15,7 @@ async fn catches(mutation: Mutation) {
         first: 0,
         count: HISTORIES,
         until: None,
-        lanes: 2,
+        lanes: 3,
         mutation: Some(mutation),
         shrink_for: Duration::ZERO,
         keep_going: false,
