@@ -14,7 +14,7 @@ use crate::Error;
 
 /// How often the tasks may run until everything is at rest. Each failure that a history has put there takes one; three
 /// in a row suspend a task.
-const RUNS_TO_REST: usize = 30;
+const RUNS_TO_REST: usize = 16;
 /// The source refuses a key that is there already; the history goes on without that statement.
 const DUPLICATE_KEY: u16 = 1062;
 

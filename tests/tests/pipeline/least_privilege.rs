@@ -41,12 +41,11 @@ async fn user(name: &str, left_out: &str) -> Sandbox {
 async fn the_guides_statements_are_enough() {
     let name = names::unique("cdc");
     let sandbox = user(&name, "").await;
-    // Tests that run as root share the runbook's database: here it is one that is there already.
+    // Tests that run as root share the runbook's database, so it cannot be handed over here: each CREATE DATABASE IF NOT
+    // EXISTS of theirs would take it back.
     let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
     root.exec(&format!("CREATE DATABASE IF NOT EXISTS {NAME}")).await.must();
-    for statement in statements(1, &name) {
-        root.exec(&statement.replace("raw.", &format!("{NAME}."))).await.must();
-    }
+    root.exec(&format!("GRANT ALL ON {NAME}.* TO ROLE {name}")).await.must();
 
     let world = World::of(
         sandbox,
@@ -72,6 +71,24 @@ async fn the_guides_statements_are_enough() {
         world.runbook.expect(0, &[verb]).await.must();
     }
     world.terraform.destroy(&[]).await.must();
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_handed_over() {
+    let name = names::unique("cdc");
+    let sandbox = user(&name, "").await;
+    let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
+    let database = format!("{name}_theirs");
+    root.exec(&format!("CREATE DATABASE {database}")).await.must();
+    let table = format!("CREATE TABLE {database}.orders (a INT)");
+    let databend = Databend::connect(&sandbox).await.must();
+    let refused = databend.exec(&table).await.unwrap_err().to_string();
+    assert!(refused.contains("1063"), "{refused}");
+    for statement in statements(1, &name) {
+        root.exec(&statement.replace("raw.", &format!("{database}."))).await.must();
+    }
+    databend.exec(&table).await.must();
+    databend.exec(&format!("DROP DATABASE {database}")).await.must();
 }
 
 /// Each grant of the guide, a statement of the product that needs it, and what the refusal names.
