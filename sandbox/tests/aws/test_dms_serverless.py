@@ -19,7 +19,7 @@ def _refused(code: str, text: str = ""):  # type: ignore[no-untyped-def]
 
 
 def _ids_loaded(lab: Lab) -> list[int]:
-    """None while DMS clears the folder: a file may go between its listing and its reading."""
+    """No ids while DMS clears the folder: a file may go between its listing and its reading."""
     try:
         return [row["id"] for row in lab.loaded()]
     except lab.s3.exceptions.NoSuchKey:
