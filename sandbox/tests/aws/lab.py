@@ -30,7 +30,7 @@ CDC_FILE = re.compile(r"\d{8}-\d{9}\.parquet$")
 LOAD_FILE = re.compile(r"LOAD[0-9A-F]{8}\.parquet$")
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Polls until the condition gives something true; says what did not come."""
     end = time.monotonic() + seconds
     while True:
@@ -255,7 +255,7 @@ class Task:
         condition = [{"Name": "replication-task-arn", "Values": [self.arn]}]
         return self._dms.describe_replication_tasks(Filters=condition)["ReplicationTasks"][0]
 
-    def wait(self, status: str, seconds: float = 20) -> dict[str, Any]:
+    def wait(self, status: str, seconds: float = 60) -> dict[str, Any]:
         def reached() -> dict[str, Any] | None:
             task = self.describe()
             assert task["Status"] == status or task["Status"] != "failed", task.get("LastFailureMessage")
@@ -273,7 +273,7 @@ class Task:
         self.loaded(*(tables or ("orders",)))
         return self
 
-    def loaded(self, *tables: str, seconds: float = 20) -> None:
+    def loaded(self, *tables: str, seconds: float = 60) -> None:
         wait_for(f"{tables} loaded", lambda: all(self.table(t).get("TableState") == "Table completed" for t in tables), seconds)
 
     def tables(self, **more: Any) -> list[dict[str, Any]]:

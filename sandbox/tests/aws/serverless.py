@@ -37,7 +37,7 @@ class Replication:
     def describe(self) -> dict[str, Any]:
         return self._dms.describe_replications(Filters=self.only)["Replications"][0]
 
-    def wait(self, status: str, seconds: float = 20) -> dict[str, Any]:
+    def wait(self, status: str, seconds: float = 60) -> dict[str, Any]:
         return wait_for(f"replication {status}", lambda: (d := self.describe())["Status"] == status and d, seconds)
 
     def start(self, kind: str = "start-replication", **more: Any) -> Replication:
