@@ -3,9 +3,9 @@
 from typing import Any
 
 from .. import clock
-from . import tags
+from . import subnet_groups, tags
 from .context import Context, check_identifier, page, public, select
-from .errors import exists, invalid_state, invalid_value, not_found
+from .errors import exists, invalid_state, invalid_value
 from .store import Document
 
 #: The default engine (facts/dms.md section 9, 21).
@@ -32,7 +32,7 @@ class Actions:
         storage = request.get("AllocatedStorage", 50)
         if not 5 <= storage <= 6144:
             raise invalid_value("Allocated storage must be between 5 and 6144 GB.")
-        group = self._subnet_group(request.get("ReplicationSubnetGroupIdentifier"))
+        group = subnet_groups.named(self._context, request.get("ReplicationSubnetGroupIdentifier"))
         zones = [s["SubnetAvailabilityZone"]["Name"] for s in group.get("Subnets", [])] or [f"{self._context.region}a"]
         multi = request.get("MultiAZ", False)
         if multi and request.get("AvailabilityZone"):
@@ -66,14 +66,6 @@ class Actions:
         self._context.store.change_later("instance", arn, STATUS, "creating", "available")
         tags.create(self._context, arn, request.get("Tags"))
         return {"ReplicationInstance": public(document)}
-
-    def _subnet_group(self, name: str | None) -> Document:
-        if name is None:
-            return {}
-        group = self._context.store.get("subnet_group", self._context.arn("subgrp", name.lower()))
-        if group is None:
-            raise not_found(f"Replication subnet group {name} not found.")
-        return group
 
     def DescribeReplicationInstances(self, request: dict[str, Any]) -> dict[str, Any]:
         found = select(self._context.store.all("instance"), request, FILTERS, "Replication Instances")

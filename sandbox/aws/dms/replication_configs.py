@@ -9,9 +9,9 @@ import re
 from typing import Any
 
 from .. import clock
-from . import jobs, tags, task_settings
+from . import jobs, subnet_groups, tags, task_settings
 from .context import Context, check_identifier, page, public, select
-from .errors import DmsError, exists, invalid_combination, invalid_state, invalid_value, not_found
+from .errors import DmsError, exists, invalid_combination, invalid_state, invalid_value
 from .runner import Runner
 from .store import Document
 
@@ -86,7 +86,7 @@ class Actions:
             raise invalid_combination("MinCapacityUnits must not be greater than MaxCapacityUnits.")
         if given.get("MultiAZ") and given.get("AvailabilityZone"):
             raise invalid_combination("AvailabilityZone cannot be set when MultiAZ is true.")
-        group = self._subnet_group(compute.get("ReplicationSubnetGroupId"))
+        group = subnet_groups.named(self._context, compute.get("ReplicationSubnetGroupId"))
         zones = [s["SubnetAvailabilityZone"]["Name"] for s in group.get("Subnets", [])] or [f"{self._context.region}a"]
         if compute.get("MultiAZ"):
             compute.pop("AvailabilityZone", None)
@@ -96,14 +96,6 @@ class Actions:
         compute.setdefault("KmsKeyId", self._context.default_key)
         compute.setdefault("PreferredMaintenanceWindow", WINDOW)
         return compute
-
-    def _subnet_group(self, name: str | None) -> Document:
-        if name is None:
-            return {}
-        group = self._context.store.get("subnet_group", self._context.arn("subgrp", name.lower()))
-        if group is None:
-            raise not_found(f"Replication subnet group {name} not found.")
-        return group
 
     def DescribeReplicationConfigs(self, request: dict[str, Any]) -> dict[str, Any]:
         found = select(self._context.store.all("config"), request, FILTERS, "Replication Configs")

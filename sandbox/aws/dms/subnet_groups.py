@@ -4,12 +4,22 @@ from typing import Any
 
 from . import tags
 from .context import Context, page, public, select
-from .errors import DmsError, access_denied, exists, invalid_state
+from .errors import DmsError, access_denied, exists, invalid_state, not_found
 from .store import Document
 
 #: DMS acts in the VPC through this role of the account (facts/dms.md section 7).
 VPC_ROLE = "dms-vpc-role"
 FILTERS = {"replication-subnet-group-id": lambda d: d["ReplicationSubnetGroupIdentifier"]}
+
+
+def named(context: Context, name: str | None) -> Document:
+    """The group that a request names; nothing when it names none."""
+    if name is None:
+        return {}
+    group = context.store.get("subnet_group", context.arn("subgrp", name.lower()))
+    if group is None:
+        raise not_found(f"Replication subnet group {name} not found.")
+    return group
 
 
 class Actions:
