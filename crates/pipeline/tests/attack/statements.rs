@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use pipeline::chain::Chain;
+use pipeline::chain::{Chain, Task};
 use pipeline::column::Column;
 use pipeline::schedule::Schedule;
 use pipeline::sql::checks::Checked;
+use pipeline::sql::journal::JournalRow;
 use pipeline::sql::{self, TableName, task_control};
 use pipeline::stage::{Auth, Stage};
 use pipeline::{Pipeline, Table};
@@ -176,8 +177,24 @@ impl Names {
             error_integration: Some(self.integration.clone()),
             tables: vec![Pipeline::new(&table)],
         };
-        // The merge task's name is made from that of the ODS table, so these differ in it; see below.
-        all.extend(chain.tasks().iter().filter(|task| !task.name.contains("merge")).map(sql::create_task));
+        // The merge task's own name is made from that of the ODS table; what it runs is what matters here.
+        all.extend(
+            chain
+                .tasks()
+                .into_iter()
+                .enumerate()
+                .map(|(number, task)| sql::create_task(&Task { name: format!("shop_{number}"), ..task })),
+        );
+        all.push(sql::journal::insert(&[JournalRow {
+            run_id: &self.detail,
+            seq: 7,
+            pipeline: &self.comment,
+            table: &self.secret,
+            step: "load",
+            event: "done",
+            detail: "{}",
+            actor: &self.detail,
+        }]));
         all.extend([
             sql::set_task_warehouse("shop_load", &self.warehouse),
             sql::set_task_error_integration("shop_load", &self.integration),
