@@ -121,8 +121,8 @@ fn nextest(
     rest: &[String],
     variables: &[(String, String)],
 ) -> Result<(ExitStatus, Counts), Error> {
-    // Where .config/nextest.toml puts it.
-    let report = workspace.target.join("nextest/default/junit.xml");
+    // nextest's own folder is in the workspace, wherever cargo's target folder is.
+    let report = workspace.root.join("target/nextest/default/junit.xml");
     forget(&report)?;
     let mut command = cargo();
     command
