@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from sandbox.databend import stream_reading, stream_statements, transactions
+from sandbox.databend import stream_copies, stream_reading, stream_statements, transactions
 from sandbox.databend.access import Access
 from sandbox.databend.accounts import Accounts
 from sandbox.databend.engine import quote_text
@@ -16,7 +17,7 @@ from sandbox.databend.errors import SYNTAX, UNIMPLEMENTED, DatabendError
 from sandbox.databend.grants import Grants
 from sandbox.databend.introspection import Introspection, named
 from sandbox.databend.parser import Parser, SqlNotUnderstood
-from sandbox.databend.session import Session
+from sandbox.databend.session import Session, TransactionState
 from sandbox.databend.stream_reading import Reading
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
@@ -173,10 +174,12 @@ class Executor:
             result = self._without_runtime_filter(session, text)
             self._consume(session, statement, readings)
             return self._outcome(session, statement, result)
-        with transactions.own(session):
-            text, readings = self._with_streams(session, sql, statement)
-            result = self._without_runtime_filter(session, text)
-            self._consume(session, statement, readings)
+        if self._needs_copies(session, sql, statement):
+            with stream_copies.copies(self._streams.system) as made:
+                result = self._run_and_consume(session, sql, statement, made.table, session.engine.run)
+        else:
+            without_filter = partial(self._without_runtime_filter, session)
+            result = self._run_and_consume(session, sql, statement, Reading.subquery, without_filter)
         return self._outcome(session, statement, result)
 
     # Streams
@@ -186,7 +189,25 @@ class Executor:
             return None
         return self._streams.find(site["database"] or session.database, site["name"])
 
-    def _with_streams(self, session: Session, sql: str, statement: dict[str, Any]) -> tuple[str, list[Reading]]:
+    def _needs_copies(self, session: Session, sql: str, statement: dict[str, Any]) -> bool:
+        filtered = statement.get("verb") == "merge" and session.settings.get(_RUNTIME_FILTER, "1") != "0"
+        # What the session's own transaction has written is seen by nobody else, so it cannot be copied.
+        return filtered and session.transaction is TransactionState.AUTO_COMMIT and stream_copies.may_read(sql)
+
+    def _run_and_consume(
+        self, session: Session, sql: str, statement: dict[str, Any],
+        source: Callable[[Reading], str], run: Callable[[str], pa.Table],
+    ) -> pa.Table:  # fmt: skip
+        """Runs it and moves the offsets, in one transaction. `source` says what stands for a stream."""
+        with transactions.own(session):
+            text, readings = self._with_streams(session, sql, statement, source)
+            result = run(text)
+            self._consume(session, statement, readings)
+        return result
+
+    def _with_streams(
+        self, session: Session, sql: str, statement: dict[str, Any], source: Callable[[Reading], str] = Reading.subquery
+    ) -> tuple[str, list[Reading]]:
         readings: dict[int, Reading] = {}
         edits = self._introspection.edits(session, statement)
         for site in statement["tables"]:
@@ -194,7 +215,7 @@ class Executor:
             if stream is not None:
                 if stream.id not in readings:
                     readings[stream.id] = stream_reading.bind(session, self._streams, stream, fresh=statement["kind"] != "query")
-                edits.append((site["start"], site["end"], named(readings[stream.id].subquery(), site)))
+                edits.append((site["start"], site["end"], named(source(readings[stream.id]), site)))
         return stream_reading.splice(sql, edits), list(readings.values())
 
     def _consume(self, session: Session, statement: dict[str, Any], readings: list[Reading]) -> None:

@@ -32,12 +32,16 @@ class Server(ThreadingHTTPServer):
     # The default of 5 refuses connections when a test opens many at once.
     request_queue_size = 128
 
-    def __init__(self, port: int, protocol: Protocol, accounts: Accounts, faults: Faults, jump: Callable[[float], None]) -> None:
+    def __init__(
+        self, port: int, protocol: Protocol, accounts: Accounts, faults: Faults, jump: Callable[[float], None],
+        run_task: Callable[[str], None],
+    ) -> None:  # fmt: skip
         super().__init__(("127.0.0.1", port), Handler)
         self.protocol = protocol
         self.accounts = accounts
         self.faults = faults
         self.jump = jump
+        self.run_task = run_task
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -171,6 +175,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(200, {"ahead_seconds": CLOCK.ahead_us / 1_000_000})
             case "POST", "/_sandbox/clock":
                 self._advance(body)
+            case "POST", "/_sandbox/tasks/run":
+                self._run_task(body)
             case "GET", "/_sandbox/faults":
                 self._answer(200, faults.all())
             case "DELETE", "/_sandbox/faults":
@@ -196,6 +202,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.server.jump(seconds)
         self._answer(200, {"ahead_seconds": CLOCK.ahead_us / 1_000_000})
+
+    def _run_task(self, body: bytes) -> None:
+        try:
+            name = str(json.loads(body)["task"])
+        except (ValueError, TypeError, KeyError):
+            self._answer(400, {"error": "task: the name of a task is needed"})
+            return
+        try:
+            self.server.run_task(name)
+        except DatabendError as error:
+            self._answer(404, {"error": error.message})
+            return
+        self._answer(200, {"task": name})
 
     def _answer(self, status: int, document: Any, headers: dict[str, str] | None = None) -> None:
         body = json.dumps(document).encode()

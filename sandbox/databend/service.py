@@ -58,7 +58,11 @@ class Service:
             CLOCK.advance(seconds)
             retention.expire(keeper, streams)
 
-        self._server = Server(port, Protocol(engine, self._parser, executor, accounts), accounts, faults, jump)
+        def run_task(name: str) -> None:
+            self._scheduler.run(tasks.get(name).name)
+
+        protocol = Protocol(engine, self._parser, executor, accounts)
+        self._server = Server(port, protocol, accounts, faults, jump, run_task)
         self._scheduler.start(executor)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 

@@ -79,10 +79,8 @@ class Session:
             # `warehouse` is the cloud's own setting: it says where to run, and the engine does not know it.
             if name != "warehouse":
                 self.engine.run(f"SET {name} = {quote_text(value)}")
-        if changed:
-            self.refresh_settings()
-            if "warehouse" in wanted:
-                self.settings["warehouse"] = wanted["warehouse"]
+        # As the client said them: reading them back costs more than all the rest of a small statement.
+        self.settings.update(changed)
 
     def successor(self, engine: EngineSession) -> Session:
         """What the client goes on with while a killed statement comes to its end in this one."""

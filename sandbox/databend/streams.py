@@ -95,7 +95,8 @@ class Streams:
         self._offsets: dict[int, Snapshot] = {}
         self._moves: dict[int, int] = {}
         self._places: dict[int, tuple[str, str]] = {}
-        self._system = system
+        self.system = system
+        """A session of the sandbox's own."""
         system.run(f"CREATE DATABASE IF NOT EXISTS {HIDDEN_DATABASE}")
         for row in store.rows("SELECT * FROM streams"):
             self._by_name[row["database"], row["name"]] = Stream(**dict(row))
@@ -150,7 +151,7 @@ class Streams:
         for stream in streams:
             # Whatever is left over is in nobody's way: ids are never used again.
             with contextlib.suppress(DatabendError):
-                self._system.run(f"DROP TABLE IF EXISTS {stream.offset_table}")
+                self.system.run(f"DROP TABLE IF EXISTS {stream.offset_table}")
 
     # Offsets
 

@@ -9,6 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from sandbox.supervisor.log import say
 
+_PATIENCE_SECONDS = 120
+"""A task that runs to its end, or a flush, takes as long as it takes."""
+
 
 class Admin:
     def __init__(self, port: int, services: dict[str, int]) -> None:
@@ -51,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
             known = ", ".join(f"/{name}/…" for name in self.server.services)
             self._answer(404, "application/json", json.dumps({"error": f"no such service; there are {known}"}).encode())
             return
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_SECONDS)
         try:
             headers = {"Content-Type": self.headers.get("Content-Type") or "application/json"}
             connection.request(self.command, f"/_sandbox/{rest}", body=body or None, headers=headers)

@@ -4,13 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::http::{self, Request};
-use crate::{Error, Sandbox};
+use crate::{Admin, Error, Sandbox};
 
 /// The sandbox's AWS.
 #[derive(Debug, Clone)]
 pub struct Aws {
     address: String,
-    admin: String,
+    admin: Admin,
     region: String,
 }
 
@@ -19,7 +19,7 @@ impl Aws {
     pub fn of(sandbox: &Sandbox) -> Self {
         Self {
             address: sandbox.aws_endpoint_url.clone(),
-            admin: sandbox.admin_url.clone(),
+            admin: Admin::of(sandbox),
             region: sandbox.aws_region.clone(),
         }
     }
@@ -39,10 +39,7 @@ impl Aws {
 
     /// What only the sandbox can do: `dms/flush` for instance, with its arguments.
     pub async fn admin(&self, call: &str, arguments: Value) -> Result<Value, Error> {
-        let (path, body) = (format!("/aws/{call}"), arguments.to_string());
-        let headers = [("Content-Type", "application/json")];
-        let request = Request { method: "POST", path: &path, headers: &headers, body: body.as_bytes() };
-        json(call, &http::send(&self.admin, &request).await?)
+        self.admin.post(&format!("aws/{call}"), &arguments).await
     }
 
     /// A role with which DMS may write to `bucket`: its ARN.

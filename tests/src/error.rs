@@ -6,6 +6,15 @@ use std::time::Duration;
 
 use crate::program::Output;
 
+impl Error {
+    /// Whether Databend knows no such table, or no such database.
+    pub fn is_unknown_table(&self) -> bool {
+        let Self::Databend { source, .. } = self else { return false };
+        let text = source.to_string();
+        ["UnknownDatabase", "UnknownTable", "1003", "1025"].iter().any(|sign| text.contains(sign))
+    }
+}
+
 /// An error of the test's own tools, or an outcome that the test did not ask for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

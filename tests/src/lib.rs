@@ -9,6 +9,7 @@
 //! - [`Mysql`], [`Databend`]: the two ends of the pipeline
 //! - [`Aws`], [`DmsTask`]: a bucket and a DMS task of the test's own, without Terraform
 //! - [`Tap`]: what a program says to Databend; [`Wire`]: cuts or holds its connection at a chosen request
+//! - [`Admin`]: what only the sandbox can do
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
 //! - [`history`]: random histories of a source, through the whole pipeline
@@ -32,6 +33,7 @@
 //! # }
 //! ```
 
+mod admin;
 mod aws;
 pub mod compare;
 mod databend;
@@ -49,6 +51,7 @@ mod terraform;
 pub mod wait;
 mod wire;
 
+pub use admin::Admin;
 pub use aws::Aws;
 pub use databend::Databend;
 pub use dms::{DmsSite, DmsTask};

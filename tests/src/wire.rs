@@ -19,6 +19,8 @@ const COMES_WITHIN: Duration = Duration::from_secs(60);
 /// What happens at the chosen request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
+    /// Nothing, but the test hears of it.
+    Tell,
     /// The connection is cut, and nothing was done.
     CutBefore,
     /// It is done, then the connection is cut without an answer.
@@ -35,6 +37,7 @@ pub struct Wire {
     /// `host:port` of this side.
     address: String,
     rules: Rules,
+    rewriting: Rewriting,
     passed: Passed,
     accepting: JoinHandle<()>,
 }
@@ -42,11 +45,20 @@ pub struct Wire {
 type Rules = Arc<Mutex<Vec<Rule>>>;
 /// What was asked, in order.
 type Passed = Arc<Mutex<Vec<String>>>;
+/// Puts another statement in a statement's place.
+struct Rewrite(Box<dyn FnMut(&str) -> Option<String> + Send>);
+type Rewriting = Arc<Mutex<Option<Rewrite>>>;
 
 struct Rule {
     matches: Box<dyn Fn(&str) -> bool + Send>,
     act: Act,
     met: oneshot::Sender<oneshot::Sender<()>>,
+}
+
+impl fmt::Debug for Rewrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rewrite").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Rule {
@@ -88,17 +100,18 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(io)?;
         let address = listener.local_addr().map_err(io)?.to_string();
         let (target, rules, passed) = (target.to_owned(), Rules::default(), Passed::default());
-        let kept = (rules.clone(), passed.clone());
+        let rewriting = Rewriting::default();
+        let kept = (rules.clone(), passed.clone(), rewriting.clone());
         let accepting = tokio::spawn(async move {
             // Ended together with this task.
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let (target, (rules, passed)) = (target.clone(), kept.clone());
+                let (target, (rules, passed, rewriting)) = (target.clone(), kept.clone());
                 // An end of the connection on either side is an end on both.
-                connections.spawn(async move { pass_on(client, &target, &rules, &passed).await.map(drop) });
+                connections.spawn(async move { pass_on(client, &target, &rules, &passed, &rewriting).await });
             }
         });
-        Ok(Self { address, rules, passed, accepting })
+        Ok(Self { address, rules, rewriting, passed, accepting })
     }
 
     /// Chooses the next request that `matches`: its SQL text, or the name of the AWS action.
@@ -107,6 +120,11 @@ impl Wire {
         let rule = Rule { matches: Box::new(matches), act, met };
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
         Chosen(chosen)
+    }
+
+    /// Puts other statements in the place of those for which `rewrite` gives one, from now on.
+    pub fn rewrite(&self, rewrite: impl FnMut(&str) -> Option<String> + Send + 'static) {
+        *self.rewriting.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rewrite(Box::new(rewrite)));
     }
 
     /// What was asked since the last call, in order: SQL texts and names of AWS actions.
@@ -156,11 +174,18 @@ impl Met {
 }
 
 /// Serves one connection of the program, one request after the other.
-async fn pass_on(mut client: TcpStream, target: &str, rules: &Rules, passed: &Passed) -> std::io::Result<()> {
+async fn pass_on(
+    mut client: TcpStream,
+    target: &str,
+    rules: &Rules,
+    passed: &Passed,
+    rewriting: &Rewriting,
+) -> std::io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
     let (mut from_client, mut from_server) = (Vec::new(), Vec::new());
     while let Some(request) = message(&mut client, &mut from_client).await? {
         let subject = subject(&request);
+        let request = rewritten(request, &subject, rewriting);
         let rule = taken(rules, &subject);
         passed.lock().unwrap_or_else(PoisonError::into_inner).push(subject);
         let act = rule.as_ref().map(|rule| rule.act);
@@ -211,6 +236,20 @@ async fn meet(rule: Option<Rule>, client: &mut TcpStream, hold: bool) -> std::io
         error = gone => Err(error),
         () = released => Ok(()),
     }
+}
+
+/// The request with another statement, if there is to be one.
+fn rewritten(request: Vec<u8>, sql: &str, rewriting: &Rewriting) -> Vec<u8> {
+    let mut rewriting = rewriting.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(other) = rewriting.as_mut().and_then(|Rewrite(rewrite)| rewrite(sql)) else { return request };
+    let end = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(request.len());
+    let mut document: Value = serde_json::from_slice(&request[end + 4..]).unwrap_or_default();
+    document["sql"] = other.into();
+    let body = document.to_string();
+    let head = String::from_utf8_lossy(&request[..end]);
+    let kept = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
+    let head: Vec<_> = kept.map(str::to_owned).chain([format!("content-length: {}", body.len())]).collect();
+    format!("{}\r\n\r\n{body}", head.join("\r\n")).into_bytes()
 }
 
 fn taken(rules: &Rules, subject: &str) -> Option<Rule> {
@@ -315,6 +354,16 @@ mod tests {
         assert_eq!(*asked.lock().unwrap(), ["SELECT 1", "COMMIT", "COMMIT"]);
         assert_eq!(wire.take_passed(), ["SELECT 1", "COMMIT", "COMMIT", "COMMIT"]);
         assert_eq!(wire.take_passed(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_statement_can_be_replaced() {
+        let (target, asked) = numbers().await;
+        let wire = Wire::to(&target).await.unwrap();
+        wire.rewrite(|sql| (sql == "COMMIT").then(|| "SELECT 'ü'".into()));
+        ask(&wire.address, "COMMIT").await.unwrap();
+        ask(&wire.address, "BEGIN").await.unwrap();
+        assert_eq!(*asked.lock().unwrap(), ["SELECT 'ü'", "BEGIN"]);
     }
 
     #[tokio::test]

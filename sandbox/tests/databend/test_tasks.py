@@ -185,6 +185,16 @@ def test_quoted_names_keep_their_quotes_and_unquoted_ones_their_case(client: Cli
 # Running them
 
 
+def test_a_run_that_is_not_waited_for_is_over_when_the_answer_comes(client: Client, task: str, db: str) -> None:
+    client.run(f"CREATE TASK {task} SCHEDULE = 1 MINUTE AS {note(db, 'a')}")
+    client.run(f"CREATE TASK {task}_child AFTER '{task}' AS {note(db, 'b')}")
+    client.run(f"ALTER TASK {task}_child RESUME")
+    status, _, _ = client.request("POST", "/_sandbox/tasks/run", {"task": task})
+    assert (status, logged(client), runs(client, f"{task}_child")) == (200, ["a", "b"], 1)
+    assert client.request("POST", "/_sandbox/tasks/run", {"task": f"{task}_nobody"})[0] == 404
+    assert client.request("POST", "/_sandbox/tasks/run", {"name": task})[0] == 400
+
+
 def test_a_started_task_runs_on_its_interval(client: Client, task: str, db: str) -> None:
     client.run(f"CREATE TASK {task} {OFTEN} AS {note(db, 'a')}")
     client.run(f"ALTER TASK {task} RESUME")

@@ -7,8 +7,9 @@ use tokio::process::Child;
 use super::lane::Lane;
 use super::model::{CutoverPlan, Fault, Faulty};
 use super::play::Failure;
+use super::trace;
 use crate::program::Output;
-use crate::{Act, Error, Runbook, Wire};
+use crate::{Act, Error, Runbook};
 
 /// One more than the faults that can make it fail.
 const SPARE_ATTEMPTS: usize = 1;
@@ -16,10 +17,13 @@ const SPARE_ATTEMPTS: usize = 1;
 /// Runs it as planned, then again until it succeeds. How many faults there were.
 pub(super) async fn run(lane: &Lane, plan: &CutoverPlan) -> Result<usize, Failure> {
     for milliseconds in &plan.killed_after {
+        let begun = lane.wire.on(|_| true, Act::Tell);
         let mut child = spawn(&lane.runbook)?;
+        begun.met().await?;
         tokio::time::sleep(Duration::from_millis(u64::from(*milliseconds))).await;
         // It may have ended by itself; then there is nothing to kill.
         drop(child.kill().await);
+        trace::check(lane).await?;
         expire_lease(lane).await?;
     }
     let mut failures = Vec::new();
@@ -30,11 +34,11 @@ pub(super) async fn run(lane: &Lane, plan: &CutoverPlan) -> Result<usize, Failur
             return Ok(1);
         }
     }
-    let (wire, runbook) = faulty(lane, plan).await?;
+    put_faults(lane, plan);
     for _ in 0..=plan.faults.len() + SPARE_ATTEMPTS {
-        let output = runbook.run(&["cutover"]).await?;
+        let output = lane.runbook.run(&["cutover"]).await?;
         if output.code == 0 {
-            drop(wire);
+            lane.wire.clear();
             return Ok(plan.faults.len() + plan.killed_after.len() + usize::from(plan.rival));
         }
         failures.push(output);
@@ -49,14 +53,8 @@ pub(super) async fn again(lane: &Lane) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The runbook on a way to Databend that has the plan's faults.
-async fn faulty(lane: &Lane, plan: &CutoverPlan) -> Result<(Option<Wire>, Runbook), Error> {
-    let mut runbook = lane.runbook.clone();
-    if plan.faults.is_empty() {
-        return Ok((None, runbook));
-    }
-    let (wire, dsn) = Wire::to_databend(&lane.stand.sandbox).await?;
-    runbook.set("DATABEND_DSN", &format!("{dsn}&retry_delay_secs=1"));
+/// Puts the plan's faults on the runbook's way to Databend.
+fn put_faults(lane: &Lane, plan: &CutoverPlan) {
     for Fault { of, done } in plan.faults.iter().copied() {
         let matches = move |sql: &str| match of {
             Faulty::Copy => sql.starts_with("COPY INTO"),
@@ -65,9 +63,8 @@ async fn faulty(lane: &Lane, plan: &CutoverPlan) -> Result<(Option<Wire>, Runboo
             Faulty::Commit => sql == "COMMIT",
             Faulty::Journal => sql.starts_with("INSERT INTO") && sql.contains("journal"),
         };
-        drop(wire.on(matches, if done { Act::CutAfter } else { Act::CutBefore }));
+        drop(lane.wire.on(matches, if done { Act::CutAfter } else { Act::CutBefore }));
     }
-    Ok((Some(wire), runbook))
 }
 
 fn spawn(runbook: &Runbook) -> Result<Child, Error> {
@@ -92,15 +89,11 @@ async fn expire_lease(lane: &Lane) -> Result<(), Error> {
         match lane.databend.exec(&sql).await {
             Ok(()) => return Ok(()),
             Err(error) => {
-                let text = error.to_string();
                 // Killed before it had made its tables.
-                if text.contains("UnknownDatabase")
-                    || text.contains("UnknownTable")
-                    || text.contains("1003")
-                    || text.contains("1025")
-                {
+                if error.is_unknown_table() {
                     return Ok(());
                 }
+                let text = error.to_string();
                 if !text.contains("4001") && !text.contains("2009") {
                     return Err(error);
                 }

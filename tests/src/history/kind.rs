@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// INT.
     Int,
+    /// BIGINT.
+    BigInt,
     /// BIGINT UNSIGNED.
     Unsigned,
     /// DECIMAL(20,4).
@@ -34,11 +36,20 @@ pub enum Kind {
 
 impl Kind {
     /// Those that a key may have.
-    pub const KEYS: [Self; 7] =
-        [Self::Int, Self::Unsigned, Self::Decimal, Self::Varchar, Self::Exact, Self::Binary, Self::DateTime];
-    /// All.
-    pub const ALL: [Self; 12] = [
+    pub const KEYS: [Self; 8] = [
         Self::Int,
+        Self::BigInt,
+        Self::Unsigned,
+        Self::Decimal,
+        Self::Varchar,
+        Self::Exact,
+        Self::Binary,
+        Self::DateTime,
+    ];
+    /// All.
+    pub const ALL: [Self; 13] = [
+        Self::Int,
+        Self::BigInt,
         Self::Unsigned,
         Self::Decimal,
         Self::Varchar,
@@ -66,6 +77,7 @@ impl Kind {
     pub fn column_type(self) -> &'static str {
         match self {
             Self::Int => "int",
+            Self::BigInt => "bigint",
             Self::Unsigned => "bigint unsigned",
             Self::Decimal => "decimal(20,4)",
             Self::Varchar | Self::Exact => "varchar(64)",
@@ -107,6 +119,12 @@ impl Kind {
                 2 => "9223372036854775808".into(),
                 n => n.to_string(),
             },
+            Self::BigInt => match number {
+                0 => "-9223372036854775808".into(),
+                1 => "9223372036854775807".into(),
+                2 => "0".into(),
+                n => n.to_string(),
+            },
             Self::Int => match number {
                 0 => "-2147483648".into(),
                 1 => "2147483647".into(),
@@ -136,6 +154,7 @@ impl Kind {
             Self::Int => {
                 (i64::from(number) * 32_749 - 1_000_000_000).clamp(-2_147_483_648, 2_147_483_647).to_string()
             }
+            Self::BigInt => (i64::MIN + i64::from(number)).to_string(),
             Self::Unsigned => (u64::MAX - u64::from(number)).to_string(),
             Self::Decimal => format!(
                 "{}{}.{:04}",

@@ -1,8 +1,6 @@
 //! What one history has for itself. The Databend half is made of the statements that the provider runs, in its order;
 //! that the provider does run them is the matter of its own end-to-end tests.
 
-use std::time::Duration;
-
 use pipeline::Pipeline;
 use pipeline::chain::Chain;
 use pipeline::column::Column;
@@ -12,14 +10,13 @@ use pipeline::sql::{self, TableName};
 use pipeline::table::{self, Table};
 use serde_json::json;
 
+use super::late_journal;
 use super::model::{History, TableShape};
 use super::mutation::Mutation;
 use super::stand::Stand;
 use crate::compare::{Pair, compare};
-use crate::{Aws, Databend, DmsTask, Error, Faults, Runbook, Service, names, wait};
+use crate::{Admin, Aws, Databend, DmsTask, Error, Faults, Runbook, Service, Wire, names};
 
-/// How long a run of the tasks may take.
-const RUN_WITHIN: Duration = Duration::from_secs(60);
 /// The tasks run when they are told to.
 const SCHEDULE: &str = "cron 0 0 0 1 1 * UTC";
 /// Raw keeps as little as it can, so that the clean-up has something to do.
@@ -32,11 +29,14 @@ pub(super) struct Lane {
     pub(super) databend: Databend,
     pub(super) dms: DmsTask,
     pub(super) aws: Aws,
+    admin: Admin,
     pub(super) faults: Faults,
     pub(super) runbook: Runbook,
     pub(super) tables: Vec<Table>,
     pub(super) pipelines: Vec<Pipeline>,
     chain: Chain,
+    /// The runbook's way to Databend.
+    pub(super) wire: Wire,
     /// Manifest and settings.
     _folder: tempfile::TempDir,
 }
@@ -76,7 +76,7 @@ impl Lane {
         for setting in sql::session::set_all() {
             databend.exec(&setting).await?;
         }
-        for statement in statements(&tables, &chain) {
+        for statement in statements(&tables, &chain, mutation) {
             databend.exec(&statement).await?;
         }
         let folder = tempfile::tempdir()
@@ -86,7 +86,10 @@ impl Lane {
         write(&config, "poll_seconds = 1\n")?;
         let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
         // Answers get lost here. The driver's own ten seconds before it asks again would be most of a history's time.
-        let dsn = &stand.sandbox.databend_dsn;
+        let (wire, dsn) = Wire::to_databend(&stand.sandbox).await?;
+        if mutation == Some(Mutation::LateJournal) {
+            wire.rewrite(late_journal::rewriting());
+        }
         let joined = if dsn.contains('?') { '&' } else { '?' };
         runbook.set("DATABEND_DSN", &format!("{dsn}{joined}retry_delay_secs=1"));
         Ok(Self {
@@ -94,12 +97,14 @@ impl Lane {
             databend,
             dms,
             aws: Aws::of(&stand.sandbox),
+            admin: Admin::of(&stand.sandbox),
             faults: Faults::of(&stand.sandbox, Service::Databend),
             runbook,
             tables,
             pipelines,
             chain,
             name,
+            wire,
             _folder: folder,
         })
     }
@@ -126,36 +131,14 @@ impl Lane {
         self.execute(&self.chain.cleanup_task_name()).await
     }
 
+    /// EXECUTE TASK that need not be waited for.
     async fn execute(&self, task: &str) -> Result<(), Error> {
-        let before = self.ended(task).await?;
-        self.databend.exec(&sql::task_control::execute(task)).await?;
-        wait::until(
-            &format!("{task} has run"),
-            RUN_WITHIN,
-            async || self.ended(task).await,
-            |now| *now > before,
-        )
-        .await?;
-        let busy = format!(
-            "SELECT count(*) FROM system.task_history WHERE {} AND state IN ('EXECUTING', 'SCHEDULED')",
-            self.mine()
-        );
-        wait::until("no task runs", RUN_WITHIN, async || self.databend.count(&busy).await, |runs| *runs == 0)
-            .await?;
-        Ok(())
+        self.admin.post("databend/tasks/run", &json!({ "task": task })).await.map(drop)
     }
 
     /// The condition that a task is this lane's.
     fn mine(&self) -> String {
         format!("left(name, {}) = '{}_'", self.name.len() + 1, self.name)
-    }
-
-    /// How many runs of a task have ended.
-    async fn ended(&self, task: &str) -> Result<u64, Error> {
-        let query = format!(
-            "SELECT count(*) FROM system.task_history WHERE name = '{task}' AND state NOT IN ('EXECUTING', 'SCHEDULED')"
-        );
-        self.databend.count(&query).await
     }
 
     /// The errors of the last runs of tasks, for a report.
@@ -173,6 +156,13 @@ impl Lane {
     pub(super) async fn is_suspended(&self) -> Result<bool, Error> {
         let query =
             format!("SELECT count(*) FROM system.tasks WHERE {} AND state = 'Suspended'", self.mine());
+        Ok(self.databend.count(&query).await? > 0)
+    }
+
+    /// Whether the load task is started.
+    pub(super) async fn has_started(&self) -> Result<bool, Error> {
+        let load = self.chain.load_task_name();
+        let query = format!("SELECT count(*) FROM system.tasks WHERE name = '{load}' AND state = 'Started'");
         Ok(self.databend.count(&query).await? > 0)
     }
 
@@ -235,7 +225,7 @@ fn described(stand: &Stand, schema: &str, shape: &TableShape) -> Result<Table, E
         cluster_by: Vec::new(),
         timestamp_column: table::DEFAULT_TIMESTAMP_COLUMN.into(),
         change_seq_column: Some(table::DEFAULT_CHANGE_SEQ_COLUMN.into()),
-        before_image_prefix: Some(table::DEFAULT_BEFORE_IMAGE_PREFIX.into()),
+        before_image_prefix: (!shape.no_before_image).then(|| table::DEFAULT_BEFORE_IMAGE_PREFIX.into()),
     };
     match table.problems().into_iter().next() {
         None => Ok(table),
@@ -251,13 +241,13 @@ fn schedule() -> Result<Schedule, Error> {
 }
 
 /// Everything in Databend, in the provider's order.
-fn statements(tables: &[Table], chain: &Chain) -> Vec<String> {
+fn statements(tables: &[Table], chain: &Chain, mutation: Option<Mutation>) -> Vec<String> {
     let mut all = Vec::new();
     for table in tables {
         all.extend([sql::create_database(&table.raw.database), sql::create_database(&table.ods.database)]);
         all.extend([sql::create_raw(table), sql::create_stream(table), sql::create_ods(table)]);
     }
-    all.extend(chain.tasks().iter().map(sql::create_task));
+    all.extend(chain.tasks().iter().map(|task| Mutation::create_task(mutation, task)));
     all
 }
 

@@ -11,12 +11,15 @@
 //! - [`stand`]: what many histories share; [`lane`]: what one has for itself: source tables, a DMS task, both tables and
 //!   the tasks in Databend
 //! - [`play`]: a history, from its first transaction to the comparison; [`cutover`]: its cutover, killed and run again
-//! - [`mutation`]: defects put into the pipeline on purpose, which the property must catch
+//! - [`trace`]: whether the journal of a killed cutover tells what it did
+//! - [`mutation`]: defects put into the pipeline on purpose, which the property must catch; [`late_journal`]: one that is put on the
+//!   way between runbook and Databend
 //! - [`search`]: many histories from one seed, side by side; the first that fails is shrunk
 
 mod cutover;
 pub mod kind;
 mod lane;
+mod late_journal;
 pub mod model;
 pub mod mutation;
 pub mod names;
@@ -25,6 +28,7 @@ pub mod search;
 mod stand;
 mod statements;
 pub mod strategy;
+mod trace;
 
 pub use model::History;
 pub use mutation::Mutation;

@@ -31,10 +31,13 @@ pub struct TableShape {
     pub values: Vec<Kind>,
     /// Further columns of type INT.
     pub width: u8,
+    /// Its pipeline knows of no before images: the keys of its rows must not change, and never do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_before_image: bool,
 }
 
 /// What is committed, or rolled back, at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
     /// In order. What the source refuses (a key that is there already) is left out.
     pub statements: Vec<Statement>,
@@ -72,7 +75,7 @@ pub enum Statement {
     RekeyPart { table: u8, from: u8, to: u8 },
     /// INSERT of as many rows as there are keys.
     Fill { table: u8, value: u16 },
-    /// INSERT of many rows, into a table with one INT as its key; nothing for others.
+    /// INSERT of many rows, into a table with one INT or BIGINT as its key; nothing for others.
     Seed { table: u8, thousands: u8 },
     /// As many rows, from the first on, changed again and again.
     Churn { table: u8, rows: u16, times: u8 },
@@ -83,7 +86,7 @@ pub enum Statement {
 /// What happens to the cutover.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutoverPlan {
-    /// Attempts that end by SIGKILL, each after this many milliseconds.
+    /// Attempts that end by SIGKILL, each this many milliseconds after its first statement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub killed_after: Vec<u16>,
     /// Two are started at the same time.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use pipeline::chain::Task;
 use pipeline::{Pipeline, Table};
 
 /// What is taken away.
@@ -20,6 +21,10 @@ pub enum Mutation {
     UnseenDeletes,
     /// COPY without `MISSING_FIELD_AS = FIELD_DEFAULT`.
     FieldDefault,
+    /// Tasks without `enable_join_runtime_filter = 0`.
+    RuntimeFilter,
+    /// The runbook's journal says what it is about to do when that is done.
+    LateJournal,
 }
 
 impl fmt::Display for Mutation {
@@ -48,7 +53,7 @@ impl Mutation {
                 pipeline.load_sql = without(&pipeline.load_sql, ", MISSING_FIELD_AS = FIELD_DEFAULT");
                 return pipeline;
             }
-            None | Some(Self::BeforeImage) => return pipeline,
+            None | Some(Self::BeforeImage | Self::RuntimeFilter | Self::LateJournal) => return pipeline,
         };
         for sql in [&mut pipeline.merge_sql, &mut pipeline.merge_all_sql] {
             *sql = change(sql);
@@ -57,6 +62,15 @@ impl Mutation {
             pipeline.initial_insert_sql = change(&pipeline.initial_insert_sql);
         }
         pipeline
+    }
+
+    /// The statement that makes a task, with the defect if there is to be one.
+    pub(super) fn create_task(mutation: Option<Self>, task: &Task) -> String {
+        let sql = pipeline::sql::create_task(task);
+        match mutation {
+            Some(Self::RuntimeFilter) => without(&sql, "enable_join_runtime_filter = '0', "),
+            _ => sql,
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub enum Failure {
     Restless(String),
     /// The cutover does not succeed, however often it is run.
     Cutover(String),
+    /// A cutover that was killed has done what its journal does not tell.
+    Silent(String),
     /// A tool of the test, or something that must not fail.
     Error(Error),
 }
@@ -58,6 +60,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Different(what) => write!(f, "ODS does not equal the source.\n{what}"),
             Self::Restless(what) => write!(f, "it does not come to rest.\n{what}"),
+            Self::Silent(what) => write!(f, "the journal does not tell what was done.\n{what}"),
             Self::Cutover(what) => write!(f, "the cutover does not succeed.\n{what}"),
             Self::Error(error) => write!(f, "{error}"),
         }

@@ -100,9 +100,9 @@ impl TableShape {
         parts.join(", ")
     }
 
-    /// The statement, if the key is one INT.
+    /// The statement, if the key is one INT or BIGINT.
     fn if_numbered(&self, statement: String) -> Vec<String> {
-        if self.key == [Kind::Int] { vec![statement] } else { Vec::new() }
+        if matches!(self.key[..], [Kind::Int | Kind::BigInt]) { vec![statement] } else { Vec::new() }
     }
 
     fn rekey(&self, from: u8, to: u8, first: usize) -> String {
@@ -115,6 +115,20 @@ impl TableShape {
     }
 }
 
+impl Statement {
+    /// The table whose rows may get other keys.
+    fn changes_keys(&self) -> Option<u8> {
+        match *self {
+            Self::Rekey { table, .. } | Self::RekeyPart { table, .. } | Self::Swap { table, .. } => {
+                Some(table)
+            }
+            // Written as an UPDATE that puts 'A' in the place of 'a'.
+            Self::Replace { table, .. } => Some(table),
+            _ => None,
+        }
+    }
+}
+
 impl History {
     /// The table that a step means.
     pub(super) fn table(&self, number: u8) -> &TableShape {
@@ -123,6 +137,9 @@ impl History {
 
     /// The statements of a step.
     pub(super) fn sql(&self, schema: &str, statement: &Statement) -> Vec<String> {
+        if statement.changes_keys().is_some_and(|table| self.table(table).no_before_image) {
+            return Vec::new();
+        }
         match *statement {
             Statement::Insert { table, key, value } => self.insert(schema, table, "INSERT", key, value, ""),
             Statement::Upsert { table, key, value } => {
