@@ -87,6 +87,23 @@ def test_the_articles_merge_runs_with_the_runtime_filter_left_alone(raw: Client)
     assert raw.state["settings"]["enable_join_runtime_filter"] == "1"
 
 
+def test_a_merge_with_the_runtime_filter_inserts_existing_keys_again(raw: Client) -> None:
+    """The engine's own defect (docs/engine-defects.md), which must not be hidden by how streams are made here."""
+    raw.run("CREATE TABLE big (id BIGINT NOT NULL, op VARCHAR) storage_format = 'parquet'")
+    raw.run("CREATE TABLE log (id BIGINT NOT NULL, op VARCHAR) storage_format = 'parquet'")
+    raw.run("CREATE STREAM changes ON TABLE log APPEND_ONLY = TRUE")
+    merge = MERGE.replace("INTO ods t", "INTO big t").replace("FROM s ", "FROM changes ")
+    raw.run("INSERT INTO big SELECT number, 'old' FROM numbers(1000)")
+    doubled = {}
+    for setting in ("0", "1"):
+        raw.run("INSERT INTO log SELECT number % 20 * 50, lpad(to_string(number), 9, '0') FROM numbers(400)")
+        raw.run(f"SET enable_join_runtime_filter = {setting}")
+        raw.run(merge)
+        doubled[setting] = raw.value("SELECT count(*) - count(DISTINCT id) FROM big") != "0"
+        assert raw.value("SELECT count(*) FROM changes") == "0"
+    assert doubled == {"0": False, "1": True}
+
+
 def test_a_failing_statement_consumes_nothing(raw: Client) -> None:
     add(raw, 1)
     raw.code("INSERT INTO ods SELECT id / 0, op FROM s")
