@@ -8,6 +8,7 @@
 //! - [`Transaction`]: statements that become visible together.
 //! - [`Row`]: result rows, read by column name.
 //! - [`catalog`]: what exists (tables, columns, streams, stages, tasks), read in bulk, cached, shared.
+//! - [`Warehouse::ensure_database`]: makes a database, and takes none from its owner.
 //! - [`chain`]: task chains: suspend, resume, and a guard that puts a chain back as it was.
 //! - [`history`]: what the tasks did.
 //! - [`WarehouseError`]: what went wrong. "The server said no" and "no answer came" are different things: the second
@@ -17,6 +18,7 @@
 
 pub mod catalog;
 pub mod chain;
+mod database;
 mod dsn;
 mod error;
 pub mod history;

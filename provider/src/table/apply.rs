@@ -50,7 +50,7 @@ pub(super) async fn ensure(
     let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
     let step = Step { ctx, warehouse };
     for database in [&table.raw.database, &table.ods.database] {
-        step.repeatable("A database could not be made", &sql::create_database(database)).await?;
+        step.database(&seen, database).await?;
     }
     match &raw {
         None => step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?,
@@ -115,6 +115,18 @@ impl Step<'_> {
         let result = self.warehouse.execute_idempotent(text).await;
         self.warehouse.catalog().invalidate();
         result.map(drop).map_err(|error| from_warehouse(failed, &error))
+    }
+
+    /// A database, where it is missing: what the catalog shows costs no statement.
+    async fn database(&self, seen: &Snapshot, name: &str) -> Result<(), Diagnostic> {
+        if seen.shows_database(name) {
+            return Ok(());
+        }
+        self.stop_if_cancelled()?;
+        self.warehouse
+            .ensure_database(name)
+            .await
+            .map_err(|error| from_warehouse("A database could not be made", &error))
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.

@@ -6,6 +6,7 @@
 mod identity;
 mod log;
 mod store;
+mod tables;
 
 use std::fmt;
 

@@ -66,17 +66,6 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Makes the tables of journal and lease where they are missing.
-    pub async fn create_tables(warehouse: &Warehouse) -> Result<(), JournalError> {
-        for statement in sql::create() {
-            warehouse
-                .execute_idempotent(&statement)
-                .await
-                .map_err(|cause| JournalError::Warehouse { action: "made", cause })?;
-        }
-        Ok(())
-    }
-
     /// Reads what earlier runs wrote about these pipelines. Nothing is written; a journal that is not there is empty.
     pub async fn read(
         warehouse: &Warehouse,

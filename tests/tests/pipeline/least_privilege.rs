@@ -4,6 +4,7 @@
 use e2e::{Databend, Sandbox, TerraformDir, names};
 
 use crate::must::Must;
+use crate::owners;
 use crate::table::Table;
 use crate::world::World;
 
@@ -13,7 +14,7 @@ const NAME: &str = "databend_cdc";
 const PASSWORD: &str = "a-password-of-your-own";
 
 /// The statements of the guide's SQL block with this number, for a user and a role called `name`.
-fn statements(block: usize, name: &str) -> Vec<String> {
+pub(crate) fn statements(block: usize, name: &str) -> Vec<String> {
     let text = GUIDE.split("```sql").nth(block + 1).and_then(|rest| rest.split("```").next()).unwrap();
     let statements: Vec<_> = text
         .split(';')
@@ -25,7 +26,7 @@ fn statements(block: usize, name: &str) -> Vec<String> {
 }
 
 /// Makes the user, without the statements that contain `left_out`; the sandbox as he sees it.
-async fn user(name: &str, left_out: &str) -> Sandbox {
+pub(crate) async fn user(name: &str, left_out: &str) -> Sandbox {
     let mut sandbox = Sandbox::from_env().unwrap();
     let root = Databend::connect(&sandbox).await.must();
     for statement in statements(0, name).iter().filter(|text| left_out.is_empty() || !text.contains(left_out))
@@ -41,11 +42,8 @@ async fn user(name: &str, left_out: &str) -> Sandbox {
 async fn the_guides_statements_are_enough() {
     let name = names::unique("cdc");
     let sandbox = user(&name, "").await;
-    // Tests that run as root share the runbook's database, so it cannot be handed over here: each CREATE DATABASE IF NOT
-    // EXISTS of theirs would take it back.
-    let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
-    root.exec(&format!("CREATE DATABASE IF NOT EXISTS {NAME}")).await.must();
-    root.exec(&format!("GRANT ALL ON {NAME}.* TO ROLE {name}")).await.must();
+    // All tests share the runbook's database, so it stays root's here.
+    owners::give_journal_to_root(&name).await;
 
     let world = World::of(
         sandbox,
@@ -55,6 +53,7 @@ async fn the_guides_statements_are_enough() {
     .await;
     assert_eq!(world.databend.value("SELECT current_user()").await.must(), format!("'{name}'@'%'"));
     world.cutover().await;
+    assert_eq!(owners::of_journal().await, ["account_admin"]);
     world
         .transaction(&[
             "UPDATE NAME.orders SET status = 'paid' WHERE order_id = 1",

@@ -14,6 +14,7 @@ mod cutover_tables;
 mod late_files;
 mod least_privilege;
 mod must;
+mod owners;
 mod runbook_errors;
 mod table;
 mod world;

@@ -58,11 +58,7 @@ async fn an_import_changes_nothing_in_databend() {
     assert_eq!(definitions(&w).await, before);
     // The keys, which Databend does not show, are handed over once.
     let heard = w.changes_heard();
-    assert_eq!(
-        heard.iter().filter(|sql| !sql.starts_with("CREATE DATABASE IF NOT EXISTS")).count(),
-        1,
-        "{heard:#?}"
-    );
+    assert_eq!(heard.len(), 1, "{heard:#?}");
     assert!(heard.iter().any(|sql| sql.starts_with("CREATE OR REPLACE STAGE NAME ")), "{heard:#?}");
 }
 

@@ -18,6 +18,13 @@ pub fn tables() -> String {
     )
 }
 
+/// The database with this exact name, if it is there and the role may see it: one row, or none.
+///
+/// Asked before a CREATE only: what has tables shows in [`tables`].
+pub fn database(name: &str) -> String {
+    format!("SELECT name FROM system.databases WHERE catalog = 'default' AND name = {}", literal(name))
+}
+
 /// Every column, in the order of its table.
 pub fn columns() -> String {
     format!(
@@ -82,6 +89,15 @@ mod tests {
             list_files("dms", "shop/it's/"),
             "SELECT name, size, last_modified FROM list_stage(location => '@dms/shop/it''s/')"
         );
+    }
+
+    #[test]
+    fn a_database_is_looked_for_letter_by_letter() {
+        assert_eq!(
+            database("It's"),
+            "SELECT name FROM system.databases WHERE catalog = 'default' AND name = 'It''s'"
+        );
+        crate::sql::testing::assert_parses(&database("It's"));
     }
 
     #[test]

@@ -5,34 +5,48 @@ use super::{ident, literal};
 /// The database that holds both tables.
 pub const DATABASE: &str = "databend_cdc";
 
-/// Statements that make the database and both tables where they are missing.
+const JOURNAL: &str = "journal";
+const LEASE: &str = "lease";
+
+/// Which of both tables are there, by name.
+///
+/// Asked before [`create_tables`]: `CREATE TABLE IF NOT EXISTS` makes the role that runs it the owner, also of a table that
+/// is there already.
+pub fn tables() -> String {
+    format!(
+        "SELECT name FROM system.tables WHERE catalog = 'default' AND database = {} AND name IN ({}, {})",
+        literal(DATABASE),
+        literal(JOURNAL),
+        literal(LEASE)
+    )
+}
+
+/// Both tables, each with the statement that makes it where it is missing. Their database is made before.
 ///
 /// `seq` counts within a run: two events of one run may carry the same time.
-pub fn create() -> [String; 3] {
-    [
-        format!("CREATE DATABASE IF NOT EXISTS {}", ident(DATABASE)),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} (run_id VARCHAR NOT NULL, seq BIGINT NOT NULL, pipeline VARCHAR NOT NULL, \
-             table_name VARCHAR NOT NULL, step VARCHAR NOT NULL, event VARCHAR NOT NULL, at TIMESTAMP NOT NULL, \
-             detail VARCHAR NOT NULL, actor VARCHAR NOT NULL) \
-             COMMENT = 'databend-cdc: what the runbook did, intent before effect'",
-            journal_table()
-        ),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR NOT NULL, holder VARCHAR NOT NULL, token VARCHAR NOT NULL, \
-             acquired_at TIMESTAMP NOT NULL, expires_at TIMESTAMP NOT NULL) \
-             COMMENT = 'databend-cdc: which run works on which pipeline'",
-            lease_table()
-        ),
-    ]
+pub fn create_tables() -> [(&'static str, String); 2] {
+    let journal = format!(
+        "CREATE TABLE IF NOT EXISTS {} (run_id VARCHAR NOT NULL, seq BIGINT NOT NULL, pipeline VARCHAR NOT NULL, \
+         table_name VARCHAR NOT NULL, step VARCHAR NOT NULL, event VARCHAR NOT NULL, at TIMESTAMP NOT NULL, \
+         detail VARCHAR NOT NULL, actor VARCHAR NOT NULL) \
+         COMMENT = 'databend-cdc: what the runbook did, intent before effect'",
+        journal_table()
+    );
+    let lease = format!(
+        "CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR NOT NULL, holder VARCHAR NOT NULL, token VARCHAR NOT NULL, \
+         acquired_at TIMESTAMP NOT NULL, expires_at TIMESTAMP NOT NULL) \
+         COMMENT = 'databend-cdc: which run works on which pipeline'",
+        lease_table()
+    );
+    [(JOURNAL, journal), (LEASE, lease)]
 }
 
 fn journal_table() -> String {
-    format!("{}.\"journal\"", ident(DATABASE))
+    format!("{}.{}", ident(DATABASE), ident(JOURNAL))
 }
 
 fn lease_table() -> String {
-    format!("{}.\"lease\"", ident(DATABASE))
+    format!("{}.{}", ident(DATABASE), ident(LEASE))
 }
 
 /// One row of the journal, to be written. The time is the server's.
@@ -155,6 +169,7 @@ pub fn lease_select(pipeline: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::testing::assert_parses;
 
     #[test]
     fn rows_are_inserted_with_the_servers_time() {
@@ -212,9 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn both_tables_are_looked_for_by_their_exact_names() {
+        assert_eq!(
+            tables(),
+            "SELECT name FROM system.tables WHERE catalog = 'default' AND database = 'databend_cdc' \
+             AND name IN ('journal', 'lease')"
+        );
+        assert_parses(&tables());
+    }
+
+    #[test]
     fn everything_lives_in_one_database() {
-        for sql in create() {
-            assert!(sql.contains("\"databend_cdc\""), "{sql}");
+        for (table, sql) in create_tables() {
+            let begin = format!("CREATE TABLE IF NOT EXISTS \"databend_cdc\".\"{table}\" (");
+            assert!(sql.starts_with(&begin), "{sql}");
+            assert_parses(&sql);
         }
         assert!(lease_seed("shop").starts_with("INSERT INTO \"databend_cdc\".\"lease\""));
         assert!(lease_select("shop").ends_with("WHERE pipeline = 'shop'"));

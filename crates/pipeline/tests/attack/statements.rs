@@ -115,6 +115,7 @@ impl Names {
         let column = table.ods_columns().remove(1);
         let mut all = vec![
             sql::create_database(&table.raw.database),
+            sql::catalog::database(&table.raw.database),
             sql::create_raw(&table),
             sql::create_ods(&table),
             sql::create_stream(&table),

@@ -23,6 +23,11 @@ impl Snapshot {
         self.tables.get(name)
     }
 
+    /// Whether a database shows by what is in it. An empty one does not.
+    pub fn shows_database(&self, name: &str) -> bool {
+        self.tables.keys().any(|table| table.database == name)
+    }
+
     /// A stream.
     pub fn stream(&self, name: &TableName) -> Option<&StreamInfo> {
         self.streams.get(name)
