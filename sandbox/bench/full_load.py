@@ -118,7 +118,7 @@ class _Bench:
             cursor.execute(f"CREATE TABLE {schema}.narrow ({COLUMNS})")
             cursor.execute(f"INSERT INTO {schema}.narrow SELECT {ROW} FROM {schema}.seq_1_to_{rows}")
         task = self._task(schema)
-        before = _children(self._pid)
+        before = descendants(self._pid)
         began = time.monotonic()
         self._dms.start_replication_task(ReplicationTaskArn=task, StartReplicationTaskType="start-replication")
         with _PeakMemory(self._pid, before) as peak:
@@ -187,10 +187,10 @@ def _policy(statement: dict[str, Any]) -> str:
 
 
 class _PeakMemory:
-    """The highest memory that a new child of a process ever had: the kernel keeps it (VmHWM in /proc), until the process ends."""
+    """The highest memory that a new descendant of a process ever had: the kernel keeps it (VmHWM in /proc), until the process ends."""
 
-    def __init__(self, parent: int, before: set[int]) -> None:
-        self._parent, self._before = parent, before
+    def __init__(self, ancestor: int, before: set[int]) -> None:
+        self._ancestor, self._before = ancestor, before
         self._done = threading.Event()
         self.kib = 0
 
@@ -207,12 +207,13 @@ class _PeakMemory:
 
     def _watch(self) -> None:
         while not self._done.wait(0.02):
-            for pid in _children(self._parent) - self._before:
+            for pid in descendants(self._ancestor) - self._before:
                 self.kib = max(self.kib, _peak_kib(pid))
 
 
-def _children(parent: int) -> set[int]:
-    found = set()
+def descendants(ancestor: int) -> set[int]:
+    """The children of a process, theirs, and so on."""
+    parents: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
@@ -220,8 +221,12 @@ def _children(parent: int) -> set[int]:
                 fields = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            if int(fields[1]) == parent:
-                found.add(int(entry))
+            parents[int(entry)] = int(fields[1])
+    found: set[int] = set()
+    latest = {ancestor}
+    while latest:
+        latest = {pid for pid, parent in parents.items() if parent in latest}
+        found |= latest
     return found
 
 

@@ -5,23 +5,15 @@ Here "task" means either kind; both documents have Status, StopReason, LastFailu
 """
 
 import itertools
-import json
-import logging
 import shutil
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 from .. import clock
 from . import tables
 from .store import Document, Store
+from .worker_process import ForkServer, Worker
 
-log = logging.getLogger(__name__)
-
-#: How long a worker may take to end after its input is closed.
-GRACE_SECONDS = 10
 #: What a task is before its worker says that it runs: a replication task, a serverless replication.
 STARTING = {"starting", "replication_starting"}
 
@@ -39,6 +31,7 @@ class Runner:
     def __init__(self, store: Store, directory: Path) -> None:
         self._store = store
         self._directory = directory
+        self._fork_server = ForkServer()
         self._workers: dict[str, Worker] = {}
         self._requests = itertools.count(1)
         self.endpoint_url = ""
@@ -57,7 +50,7 @@ class Runner:
         with self._store.lock:
             task["_job"] = {k: job[k] for k in ("start_type", "cdc_start_position", "cdc_start_time", "cdc_stop_position")}
             self._store.put(kind_of(arn), arn, task)
-            self._workers[arn] = Worker(self, arn, job)
+            self._workers[arn] = Worker(self, arn, job, self._fork_server)
 
     def send(self, arn: str, command: dict[str, Any]) -> bool:
         worker = self._workers.get(arn)
@@ -91,6 +84,7 @@ class Runner:
             worker.end()
         for worker in workers:
             worker.wait()
+        self._fork_server.close()
 
     # -- events
 
@@ -120,7 +114,7 @@ class Runner:
                     self._ended(task, "failed", "Stop Reason FATAL_ERROR Error Level FATAL")
             self._store.put(kind_of(arn), arn, task)
 
-    def gone(self, arn: str, worker: "Worker", code: int) -> None:
+    def gone(self, arn: str, worker: Worker, code: int) -> None:
         """A worker has ended. Its last event may have been followed by a new start already."""
         with self._store.lock:
             if self._workers.get(arn) is not worker:
@@ -175,80 +169,6 @@ class Runner:
         ):  # fmt: skip
             table[name] += event["counts"].get(what, 0)
         self._store.put("table", key, table)
-
-
-class Worker:
-    """One `python -m sandbox.aws.worker`."""
-
-    def __init__(self, runner: Runner, arn: str, job: dict[str, Any]) -> None:
-        self._runner, self._arn = runner, arn
-        self._lock = threading.Lock()
-        self._answers: dict[int, int] = {}
-        self._answered = threading.Condition()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.aws.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[3],
-        )
-        # The job has the source's password, so it goes through the pipe and not on the command line.
-        self.send(job)
-        self._thread = threading.Thread(target=self._listen, name="worker", daemon=True)
-        self._thread.start()
-
-    def send(self, message: dict[str, Any]) -> bool:
-        assert self._process.stdin is not None
-        with self._lock:
-            try:
-                self._process.stdin.write(json.dumps(message) + "\n")
-                self._process.stdin.flush()
-            except (OSError, ValueError):
-                return False
-        return True
-
-    def flush(self, number: int, timeout: float) -> int:
-        if not self.send({"command": "flush", "id": number}):
-            raise TimeoutError("the task has ended")
-        with self._answered:
-            if not self._answered.wait_for(lambda: number in self._answers or not self._thread.is_alive(), timeout):
-                raise TimeoutError(f"the task did not flush within {timeout} s")
-            if number not in self._answers:
-                raise TimeoutError("the task has ended")
-            return self._answers.pop(number)
-
-    def end(self) -> None:
-        """Closes its input, at which it stops."""
-        assert self._process.stdin is not None
-        with self._lock:
-            try:
-                self._process.stdin.close()
-            except OSError:
-                pass
-
-    def wait(self) -> None:
-        try:
-            self._process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            event = json.loads(line)
-            if event["event"] == "flushed":
-                with self._answered:
-                    self._answers[event["id"]] = event["files"]
-                    self._answered.notify_all()
-                continue
-            try:
-                self._runner.handle(self._arn, event)
-            except Exception:
-                log.exception("event %s of %s", event["event"], self._arn)
-        self._runner.gone(self._arn, self, self._process.wait())
-        with self._answered:
-            self._answered.notify_all()
 
 
 def _checkpoint(position: str, number: int) -> str:

@@ -1,9 +1,10 @@
 """A DMS replication task at work: one process per task.
 
-Started by `sandbox.aws.dms.runner`; reads its job and its commands as JSON lines on stdin,
+Started by `sandbox.aws.dms.worker_process`; reads its job and its commands as JSON lines on stdin,
 reports on stdout (`control.py`).
 
 Layout
+    fork_server.py one process with everything imported, from which the tasks' processes are forked
     task.py        the course of a run: full load, cached changes, ongoing changes
     full_load.py   tables -> LOAD%08X files
     cdc.py         binlog -> YYYYMMDD-HHMMSSmmm files, flushed per table

@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[3]
 ACCOUNT = "123456789012"
 CDC_FILE = re.compile(r"\d{8}-\d{9}\.parquet$")
 LOAD_FILE = re.compile(r"LOAD[0-9A-F]{8}\.parquet$")
+#: For boto3's waiters: what is waited for takes half a second.
+SOON = {"Delay": 0.2, "MaxAttempts": 300}
 
 
 def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60) -> Any:
@@ -86,6 +88,10 @@ class Service:
         assert line, "the service stopped before it was ready"
         self.port = json.loads(line)["port"]
         self.url = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self._process.send_signal(number)
@@ -325,5 +331,5 @@ def make_instance(service: Service) -> str:
     arn = dms.create_replication_instance(
         ReplicationInstanceIdentifier="lab", ReplicationInstanceClass="dms.t3.micro", ReplicationSubnetGroupIdentifier="lab"
     )["ReplicationInstance"]["ReplicationInstanceArn"]
-    dms.get_waiter("replication_instance_available").wait(WaiterConfig={"Delay": 1})
+    dms.get_waiter("replication_instance_available").wait(WaiterConfig=SOON)
     return arn

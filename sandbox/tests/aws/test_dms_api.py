@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.tests.aws.lab import ACCOUNT, Lab, make_role, wait_for
+from sandbox.tests.aws.lab import ACCOUNT, SOON, Lab, make_role, wait_for
 
 
 def _refused(code: str, text: str = ""):  # type: ignore[no-untyped-def]
@@ -66,7 +66,7 @@ def test_instance_life(lab: Lab) -> None:
     assert made["ReplicationInstanceStatus"] == "creating"
     assert arn.startswith(f"arn:aws:dms:us-east-1:{ACCOUNT}:rep:") and lab.name not in arn
     only = [{"Name": "replication-instance-arn", "Values": [arn]}]
-    lab.dms.get_waiter("replication_instance_available").wait(Filters=only, WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("replication_instance_available").wait(Filters=only, WaiterConfig=SOON)
     with _refused("ResourceAlreadyExistsFault"):
         lab.dms.create_replication_instance(ReplicationInstanceIdentifier=lab.name, ReplicationInstanceClass="dms.t3.micro")
     with _refused("InvalidResourceStateFault"):
@@ -74,9 +74,9 @@ def test_instance_life(lab: Lab) -> None:
     later = lab.dms.modify_replication_instance(ReplicationInstanceArn=arn, ReplicationInstanceClass="dms.r5.large")["ReplicationInstance"]
     assert later["PendingModifiedValues"]["ReplicationInstanceClass"] == "dms.r5.large"
     lab.dms.modify_replication_instance(ReplicationInstanceArn=arn, ReplicationInstanceClass="dms.r5.large", ApplyImmediately=True)
-    lab.dms.get_waiter("replication_instance_available").wait(Filters=only, WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("replication_instance_available").wait(Filters=only, WaiterConfig=SOON)
     lab.dms.delete_replication_instance(ReplicationInstanceArn=arn)
-    lab.dms.get_waiter("replication_instance_deleted").wait(Filters=only, WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("replication_instance_deleted").wait(Filters=only, WaiterConfig=SOON)
 
 
 def test_instance_with_tasks_cannot_be_deleted(lab: Lab) -> None:
@@ -171,7 +171,7 @@ def test_endpoint_of_a_running_task_cannot_be_changed(lab: Lab) -> None:
 def test_deleted_endpoint_is_gone(lab: Lab) -> None:
     arn = lab.source_endpoint()
     lab.dms.delete_endpoint(EndpointArn=arn)
-    lab.dms.get_waiter("endpoint_deleted").wait(Filters=[{"Name": "endpoint-arn", "Values": [arn]}], WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("endpoint_deleted").wait(Filters=[{"Name": "endpoint-arn", "Values": [arn]}], WaiterConfig=SOON)
 
 
 # -- connections
@@ -192,7 +192,7 @@ def _test(lab: Lab, endpoint: str) -> dict[str, Any]:
 def test_connections_really_connect(lab: Lab) -> None:
     good = lab.source_endpoint()
     assert _test(lab, good)["Status"] == "successful"
-    lab.dms.get_waiter("test_connection_succeeds").wait(Filters=[{"Name": "endpoint-arn", "Values": [good]}], WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("test_connection_succeeds").wait(Filters=[{"Name": "endpoint-arn", "Values": [good]}], WaiterConfig=SOON)
     bad = _test(lab, lab.source_endpoint(Password="wrong"))
     assert bad["Status"] == "failed" and "Access denied" in bad["LastFailureMessage"]
     closed = _test(lab, lab.source_endpoint(Port=1))
@@ -274,7 +274,7 @@ def test_task_is_modified_only_at_rest_and_deleted_only_at_rest(lab: Lab) -> Non
     assert json.loads(task.describe()["ReplicationTaskSettings"])["FullLoadSettings"]["MaxFullLoadSubTasks"] == 2
     lab.dms.delete_replication_task(ReplicationTaskArn=task.arn)
     lab.dms.get_waiter("replication_task_deleted").wait(
-        Filters=[{"Name": "replication-task-arn", "Values": [task.arn]}], WaiterConfig={"Delay": 1}
+        Filters=[{"Name": "replication-task-arn", "Values": [task.arn]}], WaiterConfig=SOON
     )
 
 

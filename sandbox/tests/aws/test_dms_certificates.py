@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.supervisor import mariadb, ports
-from sandbox.tests.aws.lab import ACCOUNT, Lab, Source, wait_for
+from sandbox.tests.aws.lab import ACCOUNT, SOON, Lab, Source, wait_for
 from sandbox.tests.aws.tls import Authority, start_mysql
 
 
@@ -81,7 +81,7 @@ def test_an_endpoint_that_verifies_needs_a_certificate_that_exists(lab: Lab, aut
     with _refused("InvalidResourceStateFault", "used by one or more endpoints"):
         lab.dms.delete_certificate(CertificateArn=arn)
     lab.dms.delete_endpoint(EndpointArn=endpoint)
-    lab.dms.get_waiter("endpoint_deleted").wait(Filters=[{"Name": "endpoint-arn", "Values": [endpoint]}], WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("endpoint_deleted").wait(Filters=[{"Name": "endpoint-arn", "Values": [endpoint]}], WaiterConfig=SOON)
     lab.dms.delete_certificate(CertificateArn=arn)
 
 

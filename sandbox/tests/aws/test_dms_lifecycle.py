@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.tests.aws.lab import Lab, Task, wait_for
+from sandbox.tests.aws.lab import SOON, Lab, Task, wait_for
 
 
 def _refused(code: str, text: str = ""):  # type: ignore[no-untyped-def]
@@ -21,7 +21,7 @@ def test_statuses_from_creating_to_stopped(lab: Lab) -> None:
     lab.dms.start_replication_task(ReplicationTaskArn=task.arn, StartReplicationTaskType="start-replication")
     assert task.describe()["Status"] in ("starting", "running")
     only = [{"Name": "replication-task-arn", "Values": [task.arn]}]
-    lab.dms.get_waiter("replication_task_running").wait(Filters=only, WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("replication_task_running").wait(Filters=only, WaiterConfig=SOON)
     task.loaded("orders")
     running = task.describe()
     assert running["RecoveryCheckpoint"].startswith("checkpoint:V1#")
@@ -29,7 +29,7 @@ def test_statuses_from_creating_to_stopped(lab: Lab) -> None:
     stopped = task.stop()
     assert stopped["StopReason"] == "Stop Reason NORMAL"
     assert stopped["ReplicationTaskStats"]["StopDate"] >= stopped["ReplicationTaskStats"]["StartDate"]
-    lab.dms.get_waiter("replication_task_stopped").wait(Filters=only, WaiterConfig={"Delay": 1})
+    lab.dms.get_waiter("replication_task_stopped").wait(Filters=only, WaiterConfig=SOON)
 
 
 def test_each_start_type_only_at_its_time(lab: Lab) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import WaiterError
 
-from sandbox.tests.aws.lab import Lab, wait_for
+from sandbox.tests.aws.lab import SOON, Lab, wait_for
 
 #: Waiters of what the sandbox has not: schema conversion.
 ABSENT = ("extension_pack", "metadata_model")
@@ -19,7 +19,7 @@ def test_every_waiter_of_replication_succeeds(lab: Lab) -> None:
     used: set[str] = set()
 
     def wait(name: str, filter_name: str, arn: str) -> None:
-        lab.dms.get_waiter(name).wait(Filters=[{"Name": filter_name, "Values": [arn]}], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        lab.dms.get_waiter(name).wait(Filters=[{"Name": filter_name, "Values": [arn]}], WaiterConfig=SOON)
         used.add(name)
 
     instance = lab.dms.create_replication_instance(ReplicationInstanceIdentifier=lab.name, ReplicationInstanceClass="dms.t3.micro")
@@ -54,7 +54,7 @@ def _mappings(lab: Lab) -> str:
 
 def _gives_up(lab: Lab, name: str, filter_name: str, arn: str) -> Any:
     with pytest.raises(WaiterError, match="terminal failure state"):
-        lab.dms.get_waiter(name).wait(Filters=[{"Name": filter_name, "Values": [arn]}], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        lab.dms.get_waiter(name).wait(Filters=[{"Name": filter_name, "Values": [arn]}], WaiterConfig=SOON)
 
 
 def test_the_waiter_for_a_connection_gives_up_when_it_failed(lab: Lab) -> None:

@@ -219,7 +219,7 @@ def test_tasks_run_with_the_privileges_of_their_owners_role(someone: Someone) ->
     someone.client.run(f"CREATE TASK {task} SCHEDULE = 1 MINUTE AS INSERT INTO {someone.db}.t VALUES (1, 1)")
     assert someone.root.value(f"SELECT owner FROM system.tasks WHERE name = '{task}'") == someone.role
     someone.client.run(f"EXECUTE TASK {task}")
-    history = f"SELECT state, exception_code, exception_text FROM system.task_history WHERE name = '{task}' AND state <> 'EXECUTING'"
+    history = f"SELECT state, exception_code, exception_text FROM system.task_history WHERE name = '{task}' AND state IN ('SUCCEEDED', 'FAILED')"
     [[state, code, text]] = wait_until(lambda: someone.root.run(history), "the run of the task")
     assert (state, code) == ("FAILED", "1063") and f"[Insert] is required on 'default'.'{someone.db}'.'t'" in (text or "")
     someone.grant(f"INSERT ON {someone.db}.t")

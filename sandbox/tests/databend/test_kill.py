@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sandbox.tests.databend.client import Client
 
 # Seconds of work, in which the engine does nothing that could be seen from outside.
-LONG = "SELECT count(*) FROM numbers(20000000) WHERE md5(number::VARCHAR) LIKE 'abcde%'"
+LONG = "SELECT count(*) FROM numbers(10000000) WHERE md5(number::VARCHAR) LIKE 'abcde%'"
 
 
 def begin(client: Client, sql: str) -> str:
