@@ -46,7 +46,8 @@ type Rules = Arc<Mutex<Vec<Rule>>>;
 /// What was asked, in order.
 type Passed = Arc<Mutex<Vec<String>>>;
 /// Puts another statement in a statement's place.
-struct Rewrite(Box<dyn FnMut(&str) -> Option<String> + Send>);
+struct Rewrite(Box<Replacing>);
+type Replacing = dyn FnMut(&str) -> Option<String> + Send;
 type Rewriting = Arc<Mutex<Option<Rewrite>>>;
 
 struct Rule {

@@ -56,6 +56,7 @@ def test_resume_repeats_the_last_flush_and_the_sequence_goes_on(lab: Lab) -> Non
     lab.sql("UPDATE {s}.orders SET status = 'one' WHERE id = 1")
     task.flush()
     lab.sql("UPDATE {s}.orders SET status = 'two' WHERE id = 1")
+    wait_for("the change to be read", lambda: task.table()["Updates"] == 2)
     task.stop()
     assert [r["status"] for r in lab.changes()] == ["one", "two"], "a stop writes what is pending"
     lab.sql("UPDATE {s}.orders SET status = 'three' WHERE id = 1")

@@ -1,4 +1,4 @@
-//! At rest, ODS equals the source: forty histories, the same every time. Several tests, so that none takes long. `cargo xtask histories`
+//! At rest, ODS equals the source: a hundred histories, the same every time. Several tests, so that none takes long. `cargo xtask histories`
 //! plays more.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use e2e::Sandbox;
 use e2e::history::{Plan, Stand, search};
 
 /// Histories of each test.
-const HISTORIES: u64 = 8;
+const HISTORIES: u64 = 10;
 /// Histories at the same time. Most of their time is waiting.
 const LANES: usize = 3;
 
@@ -54,4 +54,29 @@ async fn at_rest_ods_equals_the_source_4() {
 #[tokio::test]
 async fn at_rest_ods_equals_the_source_5() {
     holds(105).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_6() {
+    holds(106).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_7() {
+    holds(107).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_8() {
+    holds(108).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_9() {
+    holds(109).await;
+}
+
+#[tokio::test]
+async fn at_rest_ods_equals_the_source_10() {
+    holds(110).await;
 }

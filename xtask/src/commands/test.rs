@@ -15,6 +15,9 @@ use crate::sandbox::{self, Life, Sandbox};
 use crate::say;
 use crate::workspace::{Workspace, cargo};
 
+/// How many of the Python tests run at a time, unless the arguments say otherwise (`-n 0`: one after the other).
+const PYTEST_WORKERS: &str = "2";
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only the unit tests, without a sandbox
@@ -184,6 +187,9 @@ fn python_suite(
         "--rootdir",
         "sandbox",
     ]);
+    // Side by side, since many of them mostly wait. Each worker has servers of its own, so any may run any test; it is
+    // given them one by one, since the slowest stand together and must not wait for each other.
+    command.args(["-n", PYTEST_WORKERS, "--maxschedchunk", "1"]);
     command.arg("--junitxml").arg(&report).args(&arguments.rest);
     // All of them, unless the arguments name files.
     if !arguments.rest.iter().any(|argument| argument.starts_with("sandbox/tests")) {
