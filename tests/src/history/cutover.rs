@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::process::Child;
 
 use super::lane::Lane;
-use super::model::{CutoverPlan, Fault, Faulty};
+use super::model::{CutoverPlan, Fault, Faulty, Kill};
 use super::play::Failure;
 use super::trace;
 use crate::program::Output;
@@ -16,13 +16,8 @@ const SPARE_ATTEMPTS: usize = 1;
 
 /// Runs it as planned, then again until it succeeds. How many faults there were.
 pub(super) async fn run(lane: &Lane, plan: &CutoverPlan) -> Result<usize, Failure> {
-    for milliseconds in &plan.killed_after {
-        let begun = lane.wire.on(|_| true, Act::Tell);
-        let mut child = spawn(&lane.runbook)?;
-        begun.met().await?;
-        tokio::time::sleep(Duration::from_millis(u64::from(*milliseconds))).await;
-        // It may have ended by itself; then there is nothing to kill.
-        drop(child.kill().await);
+    for kill in &plan.kills {
+        killed(lane, *kill).await?;
         trace::check(lane).await?;
         expire_lease(lane).await?;
     }
@@ -39,7 +34,7 @@ pub(super) async fn run(lane: &Lane, plan: &CutoverPlan) -> Result<usize, Failur
         let output = lane.runbook.run(&["cutover"]).await?;
         if output.code == 0 {
             lane.wire.clear();
-            return Ok(plan.faults.len() + plan.killed_after.len() + usize::from(plan.rival));
+            return Ok(plan.faults.len() + plan.kills.len() + usize::from(plan.rival));
         }
         failures.push(output);
         expire_lease(lane).await?;
@@ -53,17 +48,43 @@ pub(super) async fn again(lane: &Lane) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Runs it until SIGKILL comes.
+async fn killed(lane: &Lane, kill: Kill) -> Result<(), Failure> {
+    let (moment, later) = match kill {
+        Kill::After(milliseconds) => (lane.wire.on(|_| true, Act::Tell), u64::from(milliseconds)),
+        Kill::At(Fault { of, done }) => {
+            (lane.wire.on(matching(of), if done { Act::HoldAfter } else { Act::HoldBefore }), 0)
+        }
+    };
+    let mut child = spawn(&lane.runbook)?;
+    // It may end by itself; then there is nothing to kill, and what has begun has its journal all the same.
+    let held = tokio::select! {
+        met = moment.met() => Some(met?),
+        _ = child.wait() => None,
+    };
+    tokio::time::sleep(Duration::from_millis(later)).await;
+    drop(child.kill().await);
+    drop(held);
+    lane.wire.clear();
+    Ok(())
+}
+
 /// Puts the plan's faults on the runbook's way to Databend.
 fn put_faults(lane: &Lane, plan: &CutoverPlan) {
     for Fault { of, done } in plan.faults.iter().copied() {
-        let matches = move |sql: &str| match of {
-            Faulty::Copy => sql.starts_with("COPY INTO"),
-            Faulty::Merge => sql.starts_with("MERGE INTO"),
-            Faulty::Insert => sql.starts_with("INSERT INTO") && sql.contains("_ods\""),
-            Faulty::Commit => sql == "COMMIT",
-            Faulty::Journal => sql.starts_with("INSERT INTO") && sql.contains("journal"),
-        };
-        drop(lane.wire.on(matches, if done { Act::CutAfter } else { Act::CutBefore }));
+        drop(lane.wire.on(matching(of), if done { Act::CutAfter } else { Act::CutBefore }));
+    }
+}
+
+/// Finds the runbook's statements of a kind.
+fn matching(of: Faulty) -> impl Fn(&str) -> bool + Send + 'static {
+    move |sql| match of {
+        Faulty::Copy => sql.starts_with("COPY INTO"),
+        Faulty::Merge => sql.starts_with("MERGE INTO"),
+        Faulty::Insert => sql.starts_with("INSERT INTO") && sql.contains("_ods\""),
+        Faulty::Commit => sql == "COMMIT",
+        Faulty::Resume => sql.starts_with("ALTER TASK") && sql.ends_with("RESUME"),
+        Faulty::Journal => sql.starts_with("INSERT INTO") && sql.contains("journal"),
     }
 }
 

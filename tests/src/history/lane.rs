@@ -159,10 +159,9 @@ impl Lane {
         Ok(self.databend.count(&query).await? > 0)
     }
 
-    /// Whether the load task is started.
+    /// Whether a task is started.
     pub(super) async fn has_started(&self) -> Result<bool, Error> {
-        let load = self.chain.load_task_name();
-        let query = format!("SELECT count(*) FROM system.tasks WHERE name = '{load}' AND state = 'Started'");
+        let query = format!("SELECT count(*) FROM system.tasks WHERE {} AND state = 'Started'", self.mine());
         Ok(self.databend.count(&query).await? > 0)
     }
 

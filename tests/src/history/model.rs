@@ -86,15 +86,24 @@ pub enum Statement {
 /// What happens to the cutover.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CutoverPlan {
-    /// Attempts that end by SIGKILL, each this many milliseconds after its first statement.
+    /// Attempts that end by SIGKILL.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub killed_after: Vec<u16>,
+    pub kills: Vec<Kill>,
     /// Two are started at the same time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rival: bool,
     /// Faults that wait for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+}
+
+/// When SIGKILL comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kill {
+    /// So many milliseconds after the first statement: any moment, and on each machine another one.
+    After(u16),
+    /// Just before the first such statement is done, or when it is done and not answered: the same moment everywhere.
+    At(Fault),
 }
 
 /// What happens after the cutover.
@@ -149,6 +158,8 @@ pub enum Faulty {
     Insert,
     /// COMMIT.
     Commit,
+    /// The start of a task.
+    Resume,
     /// The journal's rows.
     Journal,
 }

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::kind::Kind;
-use super::model::{CutoverPlan, Event, Fault, Faulty, History, Statement, TableShape, Transaction};
+use super::model::{CutoverPlan, Event, Fault, Faulty, History, Kill, Statement, TableShape, Transaction};
 use super::names;
 use super::statements::KEYS;
 
@@ -147,11 +147,12 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn cutover() -> impl Strategy<Value = CutoverPlan> {
-    let faults = fault(&[Faulty::Copy, Faulty::Insert, Faulty::Commit, Faulty::Journal]);
-    let killed = 0..5000_u16;
+    let faulty = &[Faulty::Copy, Faulty::Insert, Faulty::Commit, Faulty::Journal, Faulty::Resume];
+    let faults = fault(faulty);
+    let kill = prop_oneof![1 => fault(faulty).prop_map(Kill::At), 1 => (0..5000_u16).prop_map(Kill::After)];
     prop_oneof![
         6 => Just(CutoverPlan::default()),
-        2 => vec(killed, 1..3).prop_map(|killed_after| CutoverPlan { killed_after, ..CutoverPlan::default() }),
+        2 => vec(kill, 1..3).prop_map(|kills| CutoverPlan { kills, ..CutoverPlan::default() }),
         2 => vec(faults, 1..3).prop_map(|faults| CutoverPlan { faults, ..CutoverPlan::default() }),
         1 => Just(CutoverPlan { rival: true, ..CutoverPlan::default() }),
     ]

@@ -25,7 +25,7 @@ pub(super) async fn check(lane: &Lane) -> Result<(), Failure> {
 async fn effects(lane: &Lane) -> Result<Vec<(String, &'static str, String)>, Error> {
     let mut found = Vec::new();
     if lane.has_started().await? {
-        found.push((String::new(), "resume-tasks", "the tasks are started".to_owned()));
+        found.push((String::new(), "resume-tasks", "a task is started".to_owned()));
     }
     for table in &lane.tables {
         let name = format!("{}.{}", table.source_schema, table.source_table);

@@ -52,5 +52,5 @@ async fn without_the_setting_of_the_tasks() {
 
 #[tokio::test]
 async fn with_a_journal_that_is_late() {
-    catches(Mutation::LateJournal, 20).await;
+    catches(Mutation::LateJournal, 28).await;
 }
