@@ -19,7 +19,7 @@ from typing import Any
 from sandbox.databend.catalog import HIDDEN_DATABASE
 from sandbox.databend.clock import CLOCK
 from sandbox.databend.engine import EngineSession, quote_name, quote_text
-from sandbox.databend.errors import CONFLICT, ILLEGAL_STREAM, UNKNOWN_STREAM, DatabendError
+from sandbox.databend.errors import CONFLICT, ILLEGAL_STREAM, UNKNOWN_STREAM, UNKNOWN_TABLE, DatabendError
 from sandbox.databend.session import Session, TransactionState
 from sandbox.databend.store import Store
 
@@ -108,7 +108,7 @@ class Streams:
     def get(self, database: str, name: str) -> Stream:
         stream = self.find(database, name)
         if stream is None:
-            raise DatabendError(UNKNOWN_STREAM, f"Unknown stream '{database}'.'{name}'")
+            raise _unknown(database, name)
         return stream
 
     def all(self) -> list[Stream]:
@@ -176,7 +176,13 @@ class Streams:
         return known
 
     def _read_offset(self, session: Session, stream: Stream) -> Snapshot:
-        rows = session.engine.rows(f"SELECT snapshot, location FROM {stream.offset_table}")
+        try:
+            rows = session.engine.rows(f"SELECT snapshot, location FROM {stream.offset_table}")
+        except DatabendError as error:
+            if error.code != UNKNOWN_TABLE:
+                raise
+            # Dropped by another session just now.
+            raise _unknown(stream.database, stream.name) from None
         return Snapshot(rows[0]["snapshot"], rows[0]["location"]) if rows else Snapshot()
 
     def move(self, session: Session, stream: Stream, seen: Snapshot, to: Snapshot) -> None:
@@ -248,7 +254,15 @@ class Streams:
         """Rows of system.streams: few statements, however many streams there are."""
         streams = self.all()
         bases = self._bases(session, "TRUE") if streams else {}
-        return [self._row(session, stream, bases) for stream in streams]
+        rows = []
+        for stream in streams:
+            try:
+                rows.append(self._row(session, stream, bases))
+            except DatabendError as error:
+                # It went while the list was made.
+                if error.code != UNKNOWN_STREAM:
+                    raise
+        return rows
 
     def _row(self, session: Session, stream: Stream, bases: dict[int, Base]) -> dict[str, Any]:
         offset = self.offset(session, stream)
@@ -278,3 +292,7 @@ class Streams:
             # What a stream left unread for longer than the table's retention comes to (facts, Streams).
             return {**row, "invalid_reason": f"NotFound: snapshot {offset.location} of the stream's offset is gone"}
         return {**row, "has_data": self.version(session, base).id != offset.id}
+
+
+def _unknown(database: str, name: str) -> DatabendError:
+    return DatabendError(UNKNOWN_STREAM, f"Unknown stream '{database}'.'{name}'")

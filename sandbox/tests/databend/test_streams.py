@@ -297,6 +297,18 @@ def test_a_stream_goes_with_its_database(client: Client) -> None:
     assert client.value("SELECT count(*) FROM system.streams WHERE database = 'gone'") == "0"
 
 
+def test_a_stream_that_is_dropped_while_all_are_listed_is_not_in_the_list(raw: Client, db: str) -> None:
+    add(raw, 1)
+    raw.run("INSERT INTO ods SELECT id, op FROM s")
+    number = raw.value(f"SELECT stream_id FROM system.streams WHERE database = '{db}'")
+    add(raw, 2)
+    raw.run("INSERT INTO ods SELECT id, op FROM s")
+    # What another session's DROP STREAM has done when this one already has the list.
+    raw.run(f"DROP TABLE _sandbox.stream_{number}")
+    assert raw.run(f"SELECT name FROM system.streams WHERE database = '{db}'") == []
+    assert raw.code("SELECT * FROM s") == 2730
+
+
 def test_a_stream_that_lost_its_snapshot_is_stale(raw: Client, db: str, server: object) -> None:
     add(raw, 1)
     location = raw.value(f"SELECT snapshot_location FROM system.streams WHERE database = '{db}'")
