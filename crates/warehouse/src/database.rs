@@ -5,16 +5,15 @@ use pipeline::sql;
 use crate::{Warehouse, WarehouseError};
 
 impl Warehouse {
-    /// Makes a database where it is missing. One that is there is left alone: `CREATE DATABASE IF NOT EXISTS` would make
-    /// our role its owner.
+    /// Makes a database where it is missing. One that is there is left alone, with its owner.
     ///
-    /// A database that our role may not see counts as missing, so that statement is its last word.
+    /// It looks first, since a role that works in a database need not be allowed to make one.
     pub async fn ensure_database(&self, name: &str) -> Result<(), WarehouseError> {
         if !self.query(&sql::catalog::database(name)).await?.is_empty() {
             return Ok(());
         }
-        let result = self.execute_idempotent(&sql::create_database(name)).await;
+        let result = self.create(&sql::create_database(name)).await;
         self.catalog().invalidate();
-        result.map(drop)
+        result
     }
 }

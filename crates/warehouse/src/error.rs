@@ -18,6 +18,10 @@ pub mod code {
     pub const TABLE_VERSION_MISMATCHED: u16 = 2009;
     /// A stage that is not there.
     pub const UNKNOWN_STAGE: u16 = 2501;
+    /// A database that is there already.
+    pub const DATABASE_ALREADY_EXISTS: u16 = 2301;
+    /// A table that is there already.
+    pub const TABLE_ALREADY_EXISTS: u16 = 2302;
     /// Two writers changed the same rows; shows at COMMIT.
     pub const CONFLICT: u16 = 4001;
 }
@@ -117,6 +121,11 @@ impl WarehouseError {
     /// Whether another writer was faster. The transaction or statement did nothing and may be tried again.
     pub fn is_conflict(&self) -> bool {
         matches!(self.code(), Some(code::CONFLICT | code::TABLE_VERSION_MISMATCHED))
+    }
+
+    /// Whether what was to be made is there already.
+    pub fn is_already_there(&self) -> bool {
+        matches!(self.code(), Some(code::DATABASE_ALREADY_EXISTS | code::TABLE_ALREADY_EXISTS))
     }
 
     /// Whether nothing happened and trying again may help.

@@ -110,13 +110,22 @@ impl Warehouse {
         retry(ATTEMPTS, || self.run(sql), WarehouseError::is_surely_not_done).await
     }
 
-    /// Runs a statement that does no harm when it is done twice (`CREATE … IF NOT EXISTS`, `ALTER TASK … RESUME`), and
+    /// Runs a statement that does no harm when it is done twice (`ALTER TASK … RESUME`), and
     /// repeats it when its answer is lost or another writer was faster.
     pub async fn execute_idempotent(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         let curable = |error: &WarehouseError| {
             error.is_surely_not_done() || error.is_outcome_unknown() || error.is_conflict()
         };
         retry(ATTEMPTS, || self.run(sql), curable).await
+    }
+
+    /// Runs a `CREATE` of a database or table for which it is as good that it is there already, and repeats it when its
+    /// answer is lost. Unlike with `IF NOT EXISTS`, what is there keeps its owner.
+    pub async fn create(&self, sql: &str) -> Result<(), WarehouseError> {
+        match self.execute_idempotent(sql).await {
+            Err(error) if !error.is_already_there() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Starts a transaction on a session of its own.

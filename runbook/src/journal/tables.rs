@@ -22,7 +22,7 @@ async fn create(warehouse: &Warehouse) -> Result<(), WarehouseError> {
     let there: BTreeSet<String> = there.iter().map(|row| row.get("name")).collect::<Result<_, _>>()?;
     for (table, statement) in sql::create_tables() {
         if !there.contains(table) {
-            warehouse.execute_idempotent(&statement).await?;
+            warehouse.create(&statement).await?;
         }
     }
     Ok(())

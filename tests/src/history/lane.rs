@@ -1,6 +1,8 @@
 //! What one history has for itself. The Databend half is made of the statements that the provider runs, in its order;
 //! that the provider does run them is the matter of its own end-to-end tests.
 
+use std::collections::BTreeSet;
+
 use pipeline::Pipeline;
 use pipeline::chain::Chain;
 use pipeline::column::Column;
@@ -241,9 +243,10 @@ fn schedule() -> Result<Schedule, Error> {
 
 /// Everything in Databend, in the provider's order.
 fn statements(tables: &[Table], chain: &Chain, mutation: Option<Mutation>) -> Vec<String> {
-    let mut all = Vec::new();
+    let databases = tables.iter().flat_map(|table| [&table.raw.database, &table.ods.database]);
+    let databases: BTreeSet<_> = databases.collect();
+    let mut all: Vec<_> = databases.into_iter().map(|name| sql::create_database(name)).collect();
     for table in tables {
-        all.extend([sql::create_database(&table.raw.database), sql::create_database(&table.ods.database)]);
         all.extend([sql::create_raw(table), sql::create_stream(table), sql::create_ods(table)]);
     }
     all.extend(chain.tasks().iter().map(|task| Mutation::create_task(mutation, task)));

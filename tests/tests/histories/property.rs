@@ -29,6 +29,10 @@ async fn holds(seed: u64) {
         panic!("seed {seed}, {bad}");
     }
     assert_eq!(found.good, HISTORIES);
+    println!(
+        "seed {seed}: {} histories good, {} transactions, {} faults",
+        found.good, found.transactions, found.faults
+    );
 }
 
 #[tokio::test]

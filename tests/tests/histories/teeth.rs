@@ -32,7 +32,7 @@ async fn without_the_order_key() {
 
 #[tokio::test]
 async fn without_the_guard() {
-    catches(Mutation::Guard, 0).await;
+    catches(Mutation::Guard, 9).await;
 }
 
 #[tokio::test]

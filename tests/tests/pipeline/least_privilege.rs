@@ -92,11 +92,7 @@ async fn a_database_of_somebody_else_is_handed_over() {
 
 /// Each grant of the guide, a statement of the product that needs it, and what the refusal names.
 const NEEDED: [(&str, &str, &str); 5] = [
-    (
-        "CREATE DATABASE ON",
-        "CREATE DATABASE IF NOT EXISTS NAME",
-        "privilege [CreateDatabase] is required on *.*",
-    ),
+    ("CREATE DATABASE ON", "CREATE DATABASE NAME", "privilege [CreateDatabase] is required on *.*"),
     (
         "SUPER",
         "CREATE STAGE NAME URL = 's3://bucket/' CONNECTION = (REGION = 'x')",

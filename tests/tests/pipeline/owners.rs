@@ -1,5 +1,5 @@
 //! What is there already keeps its owner, whoever works in it: Databend's `CREATE … IF NOT EXISTS` would hand it to the
-//! role that runs it.
+//! role that runs it, so the product has none.
 //!
 //! The runbook's half is in [`crate::least_privilege`], where it runs as another user than root.
 
@@ -21,8 +21,8 @@ struct Shared {
 }
 
 impl Shared {
-    /// `ours` has the guide's grants without those that contain `left_out`.
-    async fn new(left_out: &str) -> Self {
+    /// `ours` has the guide's grants without those that contain `left_out`; those for `theirs` databases only if `granted`.
+    async fn new(left_out: &str, granted: bool) -> Self {
         let (name, theirs, ours) = (names::unique("own"), names::unique("theirs"), names::unique("ours"));
         let them = Databend::connect(&user(&theirs, "").await).await.must();
         let sandbox = user(&ours, left_out).await;
@@ -33,7 +33,7 @@ impl Shared {
         {
             them.exec(&statement.replace("NAME", &name)).await.must();
         }
-        for database in ["raw", "ods"] {
+        for database in ["raw", "ods"].into_iter().filter(|_| granted) {
             for statement in statements(2, &ours) {
                 root.exec(&statement.replace("raw.", &format!("{name}_{database}."))).await.must();
             }
@@ -76,20 +76,33 @@ impl Shared {
 
 #[tokio::test]
 async fn the_provider_takes_no_database_from_its_owner() {
-    Shared::new("").await.works().await;
+    Shared::new("", true).await.works().await;
 }
 
 #[tokio::test]
 async fn the_provider_needs_no_right_to_create_a_database_that_is_there() {
-    Shared::new("CREATE DATABASE ON").await.works().await;
+    Shared::new("CREATE DATABASE ON", true).await.works().await;
+}
+
+#[tokio::test]
+async fn the_provider_takes_no_database_that_it_does_not_see() {
+    let shared = Shared::new("", false).await;
+    let before = shared.owners().await;
+    let said = shared.terraform.apply_fails(&[]).await.must();
+    assert!(said.contains("(code 1063)"), "{said}");
+    assert_eq!(shared.owners().await, before);
 }
 
 /// Lets `role` use the runbook's database, which is root's, as are its tables.
 pub(crate) async fn give_journal_to_root(role: &str) {
     let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
-    root.exec(&create_database(journal::DATABASE)).await.must();
-    for (_, statement) in journal::create_tables() {
-        root.exec(&statement).await.must();
+    let tables = journal::create_tables().map(|(_, statement)| statement);
+    for statement in [create_database(journal::DATABASE)].into_iter().chain(tables) {
+        // Root's from now on, whoever had it.
+        let takes = ["DATABASE ", "TABLE "]
+            .iter()
+            .fold(statement, |text, kind| text.replacen(kind, &format!("{kind}IF NOT EXISTS "), 1));
+        root.exec(&takes).await.must();
     }
     root.exec(&format!("GRANT ALL ON {}.* TO ROLE {role}", journal::DATABASE)).await.must();
 }

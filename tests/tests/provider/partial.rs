@@ -79,7 +79,7 @@ async fn lost_answers_are_found_out_by_looking() {
     let w = World::new("lost").await;
     let statements = [
         "CREATE STAGE NAME",
-        "CREATE DATABASE IF NOT EXISTS \"NAME_raw\"",
+        "CREATE DATABASE \"NAME_raw\"",
         "CREATE TABLE \"NAME_raw\".\"orders\"",
         "CREATE STREAM \"NAME_raw\".\"stream_orders\"",
         "CREATE TABLE \"NAME_ods\".\"orders\"",

@@ -52,7 +52,12 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("bit(64)", &["0", "18446744073709551615", "10", "39", "1"]),
     Key {
         note: ZERO,
-        more: &["INSERT INTO T VALUES ('0000-00-00', 99)"],
+        loaded: &["'0000-00-00'", "'2000-01-01'"],
+        more: &[
+            "UPDATE T SET v = 99 WHERE k = '0000-00-00'",
+            "UPDATE T SET k = '2000-01-02' WHERE k = '0000-00-00'",
+            "UPDATE T SET k = '0000-00-00' WHERE k = '2000-01-01'",
+        ],
         ..Key::new("date", &["'1000-01-01'", "'9999-12-31'", "'1969-12-31'", "'2024-02-29'", "'2024-02-28'"])
     },
     Key::new(
@@ -157,6 +162,9 @@ pub(crate) fn before(i: usize, key: &Key) -> Vec<String> {
     }
     for (v, k) in key.values.iter().enumerate().filter(|(v, _)| [0, 1, 3].contains(v)) {
         out.push(lenient(&format!("INSERT INTO NAME.{name} VALUES ({k}, {})", v + 1), "INSERT"));
+    }
+    for k in key.loaded {
+        out.push(lenient(&format!("INSERT INTO NAME.{name} VALUES ({k}, 0)"), "INSERT"));
     }
     out
 }

@@ -70,6 +70,8 @@ pub(crate) struct Key {
     pub(crate) part: Option<(&'static str, &'static str)>,
     /// Different keys, as SQL: one whose row changes, one that is deleted, one that is inserted, one that becomes another, and that.
     pub(crate) values: &'static [&'static str],
+    /// Further keys that the full load finds.
+    pub(crate) loaded: &'static [&'static str],
     /// Further transactions, with `T` for the table.
     pub(crate) more: &'static [&'static str],
     /// What the page says of it.
@@ -78,6 +80,6 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) const fn new(mysql: &'static str, values: &'static [&'static str]) -> Self {
-        Self { mysql, ddl: "", part: None, values, more: &[], note: "" }
+        Self { mysql, ddl: "", part: None, values, loaded: &[], more: &[], note: "" }
     }
 }

@@ -10,8 +10,7 @@ const LEASE: &str = "lease";
 
 /// Which of both tables are there, by name.
 ///
-/// Asked before [`create_tables`]: `CREATE TABLE IF NOT EXISTS` makes the role that runs it the owner, also of a table that
-/// is there already.
+/// Asked before [`create_tables`], which takes a privilege that a run needs only once.
 pub fn tables() -> String {
     format!(
         "SELECT name FROM system.tables WHERE catalog = 'default' AND database = {} AND name IN ({}, {})",
@@ -21,19 +20,21 @@ pub fn tables() -> String {
     )
 }
 
-/// Both tables, each with the statement that makes it where it is missing. Their database is made before.
+/// Both tables, each with the statement that makes it. Their database is made before.
+///
+/// Not `IF NOT EXISTS`: that makes the role that runs it the owner of a table that is there already.
 ///
 /// `seq` counts within a run: two events of one run may carry the same time.
 pub fn create_tables() -> [(&'static str, String); 2] {
     let journal = format!(
-        "CREATE TABLE IF NOT EXISTS {} (run_id VARCHAR NOT NULL, seq BIGINT NOT NULL, pipeline VARCHAR NOT NULL, \
+        "CREATE TABLE {} (run_id VARCHAR NOT NULL, seq BIGINT NOT NULL, pipeline VARCHAR NOT NULL, \
          table_name VARCHAR NOT NULL, step VARCHAR NOT NULL, event VARCHAR NOT NULL, at TIMESTAMP NOT NULL, \
          detail VARCHAR NOT NULL, actor VARCHAR NOT NULL) \
          COMMENT = 'databend-cdc: what the runbook did, intent before effect'",
         journal_table()
     );
     let lease = format!(
-        "CREATE TABLE IF NOT EXISTS {} (pipeline VARCHAR NOT NULL, holder VARCHAR NOT NULL, token VARCHAR NOT NULL, \
+        "CREATE TABLE {} (pipeline VARCHAR NOT NULL, holder VARCHAR NOT NULL, token VARCHAR NOT NULL, \
          acquired_at TIMESTAMP NOT NULL, expires_at TIMESTAMP NOT NULL) \
          COMMENT = 'databend-cdc: which run works on which pipeline'",
         lease_table()
@@ -239,7 +240,7 @@ mod tests {
     #[test]
     fn everything_lives_in_one_database() {
         for (table, sql) in create_tables() {
-            let begin = format!("CREATE TABLE IF NOT EXISTS \"databend_cdc\".\"{table}\" (");
+            let begin = format!("CREATE TABLE \"databend_cdc\".\"{table}\" (");
             assert!(sql.starts_with(&begin), "{sql}");
             assert_parses(&sql);
         }

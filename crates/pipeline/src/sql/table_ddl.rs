@@ -9,11 +9,9 @@ use crate::table::Table;
 /// DECIMAL(76, 30) comes back as 3402823669209384634633746074317682114.56 (docs/engine-defects.md).
 const STORAGE_FORMAT: &str = "storage_format = 'parquet'";
 
-/// `CREATE DATABASE IF NOT EXISTS`, for a database that was looked for ([`crate::sql::catalog::database`]) and is missing:
-/// the role that runs it becomes the owner, also of a database that is there already. Not plain `CREATE`: two runs may
-/// have looked at the same time.
+/// `CREATE DATABASE`. Not `IF NOT EXISTS`: that makes the role that runs it the owner of a database that is there already.
 pub fn create_database(name: &str) -> String {
-    format!("CREATE DATABASE IF NOT EXISTS {}", ident(name))
+    format!("CREATE DATABASE {}", ident(name))
 }
 
 /// The options of the raw table, name and value, as `system.tables.table_option` shows them in upper case.
