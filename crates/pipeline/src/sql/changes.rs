@@ -70,7 +70,9 @@ fn old_keys(table: &Table, from: &TableName, prefix: &str, seq: &str, ts: &str) 
             } else {
                 format!("COALESCE({old}, {new}) AS {}", ident(&column.name))
             });
-            changed.push(format!("{} <> {}", column.comparable(&old), column.comparable(&new)));
+            let differ = format!("{} <> {}", column.comparable(&old), column.comparable(&new));
+            // The new key may be NULL, which is what DMS makes of a zero date: the old one is gone all the same.
+            changed.push(format!("COALESCE({differ}, {old} IS NOT NULL)"));
         } else {
             columns.push(format!("NULL AS {}", ident(&column.name)));
         }

@@ -74,7 +74,7 @@ mod tests {
             r#"r."_dms_ingestion_timestamp" AS "_cdc_ts" FROM "raw"."stream_orders" AS r UNION ALL "#,
             r#"SELECT r."_dms_before_order_id" AS "order_id", NULL AS "amount", NULL AS "note", 'D' AS "_cdc_op", "#,
             r#"COALESCE(r."_dms_change_seq", '') AS "_cdc_seq", r."_dms_ingestion_timestamp" AS "_cdc_ts" "#,
-            r#"FROM "raw"."stream_orders" AS r WHERE r."Op" = 'U' AND (r."_dms_before_order_id" <> r."order_id")"#,
+            r#"FROM "raw"."stream_orders" AS r WHERE r."Op" = 'U' AND (COALESCE(r."_dms_before_order_id" <> r."order_id", r."_dms_before_order_id" IS NOT NULL))"#,
             r#") AS c WHERE "order_id" IS NOT NULL "#,
             r#"QUALIFY ROW_NUMBER() OVER (PARTITION BY "order_id" ORDER BY "_cdc_seq" DESC, "_cdc_ts" DESC) = 1"#,
             r#") AS s ON t."order_id" = s."order_id" "#,
@@ -116,7 +116,7 @@ mod tests {
         table.columns[0].ty = "varbinary(16)".parse().unwrap();
         let sql = merge(&table);
         assert!(sql.contains(r#") AS s ON TO_HEX(t."order_id") = TO_HEX(s."order_id") WHEN"#), "{sql}");
-        assert!(sql.contains(r#"(TO_HEX(r."_dms_before_order_id") <> TO_HEX(r."order_id"))"#), "{sql}");
+        assert!(sql.contains(r#"COALESCE(TO_HEX(r."_dms_before_order_id") <> TO_HEX(r."order_id"), "#), "{sql}");
         assert_parses(&sql);
     }
 
