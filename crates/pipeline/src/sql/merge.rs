@@ -116,7 +116,10 @@ mod tests {
         table.columns[0].ty = "varbinary(16)".parse().unwrap();
         let sql = merge(&table);
         assert!(sql.contains(r#") AS s ON TO_HEX(t."order_id") = TO_HEX(s."order_id") WHEN"#), "{sql}");
-        assert!(sql.contains(r#"COALESCE(TO_HEX(r."_dms_before_order_id") <> TO_HEX(r."order_id"), "#), "{sql}");
+        assert!(
+            sql.contains(r#"COALESCE(TO_HEX(r."_dms_before_order_id") <> TO_HEX(r."order_id"), "#),
+            "{sql}"
+        );
         assert_parses(&sql);
     }
 
