@@ -44,10 +44,14 @@ def create(data: Path, log: Path) -> None:
         return
     making = data.with_name(data.name + ".making")
     shutil.rmtree(making, ignore_errors=True)
+    temporary = data.with_name(data.name + ".tmp")
+    # A server that starts removes the temporary tables of all others in its folder.
+    temporary.mkdir(exist_ok=True)
     command = [
         _program("mariadb-install-db"),
         "--no-defaults",
         f"--datadir={making}",
+        f"--tmpdir={temporary}",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         "--skip-name-resolve",
@@ -61,6 +65,7 @@ def create(data: Path, log: Path) -> None:
         end = done.stdout.decode(errors="replace")[-2000:]
         raise SandboxError(f"mariadb-install-db failed with exit code {done.returncode}:\n{end}")
     making.rename(data)
+    shutil.rmtree(temporary, ignore_errors=True)
 
 
 def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None], more: Sequence[str] = ()) -> Child:
