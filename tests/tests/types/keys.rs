@@ -57,6 +57,8 @@ pub(crate) const KEYS: &[Key] = &[
             "UPDATE T SET v = 99 WHERE k = '0000-00-00'",
             "UPDATE T SET k = '2000-01-02' WHERE k = '0000-00-00'",
             "UPDATE T SET k = '0000-00-00' WHERE k = '2000-01-01'",
+            "UPDATE T SET k = '2000-01-03' WHERE k = '0000-00-00'",
+            "INSERT INTO T VALUES ('0000-00-00', 98)",
         ],
         ..Key::new("date", &["'1000-01-01'", "'9999-12-31'", "'1969-12-31'", "'2024-02-29'", "'2024-02-28'"])
     },
