@@ -6,14 +6,18 @@
 //! - [`connection`]: the one Databend connection that all resources share, made when it is first needed.
 //! - [`stage`], [`table`], [`task_chain`]: one folder per resource: `mod.rs` (schema and calls), `model.rs` (its attributes
 //!   as a struct), and a file for each thing that it does.
+//! - [`description`]: the `pipeline` object that a table gives to its chain.
 //! - [`functions`]: one file per function.
+//! - [`own_database`]: creates `databend_cdc` where it is missing.
 //! - [`diagnostics`]: errors of the crates below as Terraform's diagnostics.
 //!
 //! What a pipeline is and its SQL: crate `pipeline`. How Databend is asked: crate `warehouse`.
 
 mod connection;
+mod description;
 mod diagnostics;
 mod functions;
+mod own_database;
 mod provider;
 mod stage;
 mod table;

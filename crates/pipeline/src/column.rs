@@ -1,27 +1,25 @@
 //! A source column and its place in Databend: raw takes whatever DMS can write, ODS is exact.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use crate::data_type::DatabendType;
 use crate::mysql_type::{Integer, MysqlType};
-use crate::sql::ident;
+use crate::name::ident;
 
 /// A column of the source table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Name at the source, letter by letter.
+    /// Name at the source, case-sensitive.
     pub name: String,
     /// Type at the source.
     pub ty: MysqlType,
 }
 
 /// A column of a Databend table, as DDL needs it and as `system.columns` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabendColumn {
-    /// Name, letter by letter.
+    /// Name, case-sensitive.
     pub name: String,
-    /// Data type as `system.columns.data_type` prints it, for example `DECIMAL(12, 2)`.
-    pub data_type: String,
+    /// Data type.
+    pub data_type: DatabendType,
     /// Whether NULL is allowed.
     pub nullable: bool,
     /// SQL of the default, if it has one.
@@ -30,12 +28,12 @@ pub struct DatabendColumn {
 
 impl DatabendColumn {
     /// A nullable column without a default.
-    pub fn nullable(name: impl Into<String>, data_type: impl Into<String>) -> Self {
-        Self { name: name.into(), data_type: data_type.into(), nullable: true, default: None }
+    pub fn nullable(name: impl Into<String>, data_type: DatabendType) -> Self {
+        Self { name: name.into(), data_type, nullable: true, default: None }
     }
 
     /// A NOT NULL column.
-    pub fn not_null(name: impl Into<String>, data_type: impl Into<String>) -> Self {
+    pub fn not_null(name: impl Into<String>, data_type: DatabendType) -> Self {
         Self { nullable: false, ..Self::nullable(name, data_type) }
     }
 
@@ -64,38 +62,41 @@ impl DatabendColumn {
 impl Column {
     /// The type in the raw table: so wide that no value of this family can make a COPY fail, and no later widening at
     /// the source needs a change here, since a table with a stream takes none (error 1132, facts/databend.md).
-    pub fn raw_type(&self) -> String {
+    pub fn raw_type(&self) -> DatabendType {
         match &self.ty {
-            MysqlType::Integer(Integer { bytes: 8, unsigned: true }) => "BIGINT UNSIGNED".into(),
-            MysqlType::Integer(_) | MysqlType::Year => "BIGINT".into(),
+            MysqlType::Integer(Integer { bytes: 8, unsigned: true }) => {
+                DatabendType::Integer { bytes: 8, unsigned: true }
+            }
+            MysqlType::Integer(_) | MysqlType::Year => DatabendType::Integer { bytes: 8, unsigned: false },
             // 46 digits before the point and MySQL's largest scale after it: COPY would round a larger scale silently.
-            MysqlType::Decimal { precision, scale } if precision - scale <= 46 => "DECIMAL(76, 30)".into(),
-            MysqlType::Decimal { scale, .. } => format!("DECIMAL(76, {scale})"),
-            MysqlType::Float | MysqlType::Double => "DOUBLE".into(),
-            MysqlType::Bit(1) => "BOOLEAN".into(),
-            MysqlType::Date => "DATE".into(),
-            MysqlType::DateTime => "TIMESTAMP".into(),
-            MysqlType::Time | MysqlType::Text | MysqlType::LongText | MysqlType::Json => "VARCHAR".into(),
-            MysqlType::Bit(_) | MysqlType::Binary | MysqlType::LongBinary => "BINARY".into(),
+            MysqlType::Decimal { precision, scale } if precision - scale <= 46 => {
+                DatabendType::Decimal { precision: 76, scale: 30 }
+            }
+            MysqlType::Decimal { scale, .. } => DatabendType::Decimal { precision: 76, scale: *scale },
+            MysqlType::Float | MysqlType::Double => DatabendType::Double,
+            MysqlType::Bit(1) => DatabendType::Boolean,
+            MysqlType::Date => DatabendType::Date,
+            MysqlType::DateTime => DatabendType::Timestamp,
+            MysqlType::Time | MysqlType::Text | MysqlType::LongText | MysqlType::Json => {
+                DatabendType::Varchar
+            }
+            MysqlType::Bit(_) | MysqlType::Binary | MysqlType::LongBinary => DatabendType::Binary,
         }
     }
 
     /// The type in the ODS table.
-    pub fn ods_type(&self) -> String {
+    pub fn ods_type(&self) -> DatabendType {
         match &self.ty {
             MysqlType::Integer(Integer { bytes, unsigned }) => {
-                let name = match bytes {
-                    1 => "TINYINT",
-                    2 => "SMALLINT",
-                    8 => "BIGINT",
-                    _ => "INT",
-                };
-                if *unsigned { format!("{name} UNSIGNED") } else { name.into() }
+                // Databend has no type of three bytes.
+                DatabendType::Integer { bytes: if *bytes == 3 { 4 } else { *bytes }, unsigned: *unsigned }
             }
-            MysqlType::Year => "SMALLINT".into(),
-            MysqlType::Decimal { precision, scale } => format!("DECIMAL({precision}, {scale})"),
-            MysqlType::Float => "FLOAT".into(),
-            MysqlType::Json => "VARIANT".into(),
+            MysqlType::Year => DatabendType::Integer { bytes: 2, unsigned: false },
+            MysqlType::Decimal { precision, scale } => {
+                DatabendType::Decimal { precision: *precision, scale: *scale }
+            }
+            MysqlType::Float => DatabendType::Float,
+            MysqlType::Json => DatabendType::Variant,
             _ => self.raw_type(),
         }
     }
@@ -112,41 +113,29 @@ impl Column {
 
     /// A value of this column as it can be compared: Databend has no `=` and no `<>` for BINARY (error 1065, observed).
     pub fn comparable(&self, value: &str) -> String {
-        if self.ods_type() == "BINARY" { format!("TO_HEX({value})") } else { value.to_owned() }
-    }
-
-    /// Whether Databend can cluster a table by this column (error 1081 if not, observed).
-    pub fn clusters(&self) -> bool {
-        !matches!(self.ods_type().as_str(), "BINARY" | "VARIANT")
+        if self.ods_type() == DatabendType::Binary { format!("TO_HEX({value})") } else { value.to_owned() }
     }
 }
 
 /// The MySQL type that an ODS column of this Databend type would have been declared with, for import and for showing
 /// drift. `None` for a type that no MySQL type maps to.
-pub fn mysql_type_of(databend_type: &str) -> Option<String> {
-    let upper = databend_type.trim().to_uppercase();
-    Some(match upper.as_str() {
-        "TINYINT" => "tinyint".into(),
-        "SMALLINT" => "smallint".into(),
-        "INT" => "int".into(),
-        "BIGINT" => "bigint".into(),
-        "TINYINT UNSIGNED" => "tinyint unsigned".into(),
-        "SMALLINT UNSIGNED" => "smallint unsigned".into(),
-        "INT UNSIGNED" => "int unsigned".into(),
-        "BIGINT UNSIGNED" => "bigint unsigned".into(),
-        "FLOAT" => "float".into(),
-        "DOUBLE" => "double".into(),
-        "BOOLEAN" => "bit(1)".into(),
-        "DATE" => "date".into(),
-        "TIMESTAMP" => "datetime(6)".into(),
-        "VARCHAR" | "STRING" => "text".into(),
-        "VARIANT" => "json".into(),
-        "BINARY" => "blob".into(),
-        _ => {
-            let args = upper.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
-            let (precision, scale) = args.split_once(',')?;
-            format!("decimal({},{})", precision.trim(), scale.trim())
+pub fn mysql_type_of(databend: &DatabendType) -> Option<MysqlType> {
+    Some(match databend {
+        DatabendType::Integer { bytes, unsigned } => {
+            MysqlType::Integer(Integer { bytes: *bytes, unsigned: *unsigned })
         }
+        DatabendType::Float => MysqlType::Float,
+        DatabendType::Double => MysqlType::Double,
+        DatabendType::Boolean => MysqlType::Bit(1),
+        DatabendType::Date => MysqlType::Date,
+        DatabendType::Timestamp => MysqlType::DateTime,
+        DatabendType::Varchar => MysqlType::Text,
+        DatabendType::Variant => MysqlType::Json,
+        DatabendType::Binary => MysqlType::Binary,
+        DatabendType::Decimal { precision, scale } => {
+            MysqlType::Decimal { precision: *precision, scale: *scale }
+        }
+        DatabendType::Other(_) => return None,
     })
 }
 
@@ -177,8 +166,8 @@ mod tests {
         ];
         for (mysql, raw, ods, expression) in cases {
             let column = column(mysql);
-            assert_eq!(column.raw_type(), raw, "{mysql}");
-            assert_eq!(column.ods_type(), ods, "{mysql}");
+            assert_eq!(column.raw_type().to_string(), raw, "{mysql}");
+            assert_eq!(column.ods_type().to_string(), ods, "{mysql}");
             assert_eq!(column.cast_raw("\"c\""), expression, "{mysql}");
         }
     }
@@ -193,7 +182,7 @@ mod tests {
             ("json", "x", false),
         ] {
             assert_eq!(column(mysql).comparable("x"), comparable, "{mysql}");
-            assert_eq!(column(mysql).clusters(), clusters, "{mysql}");
+            assert_eq!(column(mysql).ods_type().clusters(), clusters, "{mysql}");
         }
     }
 
@@ -218,9 +207,9 @@ mod tests {
             "varbinary(3)",
         ] {
             let ods = column(mysql).ods_type();
-            let back = mysql_type_of(&ods).unwrap_or_else(|| panic!("{ods}"));
-            assert_eq!(column(&back).ods_type(), ods, "{mysql}");
+            let ty = mysql_type_of(&ods).unwrap_or_else(|| panic!("{ods}"));
+            assert_eq!(Column { name: "c".into(), ty }.ods_type(), ods, "{mysql}");
         }
-        assert_eq!(mysql_type_of("ARRAY(INT)"), None);
+        assert_eq!(mysql_type_of(&DatabendType::parse("ARRAY(INT)")), None);
     }
 }

@@ -73,9 +73,7 @@ pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
     for column in wanted {
         match actual.iter().find(|c| c.name == column.name) {
             None => lack.add.push(column.clone()),
-            Some(found)
-                if !same_type(&found.data_type, &column.data_type) || found.nullable != column.nullable =>
-            {
+            Some(found) if found.data_type != column.data_type || found.nullable != column.nullable => {
                 lack.modify.push(column.clone());
             }
             Some(_) => {}
@@ -84,18 +82,10 @@ pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
     lack
 }
 
-/// Whether two spellings mean one data type: `DECIMAL(12,2)` and `DECIMAL(12, 2)`, `STRING` and `VARCHAR`.
-pub fn same_type(a: &str, b: &str) -> bool {
-    let plain = |text: &str| {
-        let text: String = text.to_uppercase().chars().filter(|c| !c.is_whitespace()).collect();
-        if text == "STRING" { "VARCHAR".to_owned() } else { text }
-    };
-    plain(a) == plain(b)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_type::DatabendType;
     use crate::table::orders;
 
     fn with_type(name: &str, ty: &str) -> Table {
@@ -162,10 +152,9 @@ mod tests {
     fn a_lack_is_what_is_missing_or_different() {
         let wanted = orders().ods_columns();
         let mut actual = wanted.clone();
-        actual[1].data_type = "DECIMAL(12,2)".into();
-        actual.push(DatabendColumn::nullable("extra", "INT"));
+        actual.push(DatabendColumn::nullable("extra", DatabendType::parse("INT")));
         assert_eq!(lack(&actual, &wanted), Lack::default());
-        actual[1].data_type = "DECIMAL(10, 2)".into();
+        actual[1].data_type = DatabendType::parse("DECIMAL(10, 2)");
         actual.remove(0);
         let found = lack(&actual, &wanted);
         assert_eq!(found.add, wanted[..1]);

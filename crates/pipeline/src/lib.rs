@@ -3,11 +3,13 @@
 //!
 //! # Layout
 //!
+//! - [`name`]: names and values as SQL text; [`data_type`]: Databend's types.
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
-//! - [`table`]: one replicated table and the rules that its description must keep.
+//! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`evolution`]: how a description may change while its data stays.
-//! - [`stage`], [`schedule`], [`chain`]: the stage, and the tasks that keep tables up to date.
-//! - [`pipeline`]: one table's pipeline with its SQL, as Terraform's state carries it from provider to runbook.
+//! - [`pipeline`]: the description as Terraform's state carries it from provider to runbook.
+//! - [`stage`], [`schedule`], [`task`], [`chain`]: the stage, and the tasks that keep tables up to date.
+//! - [`stamp`]: how a later version knows a task's text that an earlier one wrote.
 //! - [`sql`]: every statement, one file each. Nothing else in the project builds SQL.
 //! - [`dms`]: the JSON documents that AWS DMS takes.
 //!
@@ -19,16 +21,21 @@
 
 pub mod chain;
 pub mod column;
+pub mod data_type;
 pub mod dms;
 pub mod evolution;
 pub mod mysql_type;
+pub mod name;
 pub mod pipeline;
 pub mod schedule;
 pub mod sql;
 pub mod stage;
+pub mod stamp;
 pub mod table;
+pub mod task;
 
 pub use chain::Chain;
+pub use name::TableName;
 pub use pipeline::Pipeline;
 pub use stage::Stage;
 pub use table::Table;

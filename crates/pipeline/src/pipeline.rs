@@ -1,101 +1,271 @@
-//! The pipeline of one table as an object: what the provider computes at plan time, the task chain runs and the runbook
-//! reads from Terraform's state.
+//! The pipeline of one table as an object: what the provider computes at plan time, the task chain takes, and the runbook
+//! reads from Terraform's state. It describes the table and holds no SQL: SQL is made from it where it runs, so that
+//! another version of the program does not find another text in the state.
+
+use std::ops::Deref;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::sql::{self, TableName};
+use crate::column::Column;
+use crate::mysql_type::MysqlTypeError;
+use crate::name::TableName;
 use crate::table::Table;
 
-/// One table's pipeline, with the SQL that moves its changes.
+/// The format of [`Pipeline`] that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// One table's pipeline. Serializes as [`Description`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Description", into = "Description")]
+pub struct Pipeline(Table);
+
+/// Why a stored pipeline cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PipelineError {
+    /// A later version of the programs wrote it.
+    #[error(
+        "the pipeline of {table} has format {found}, and this version knows formats up to {FORMAT}: update terraform-provider-databend and runbook to the version that wrote it, or a later one"
+    )]
+    Newer {
+        /// `schema.table` at the source.
+        table: String,
+        /// The format found.
+        found: u32,
+    },
+    /// An earlier version wrote it, which kept no columns.
+    #[error(
+        "the pipeline of {table} was written by an earlier version: run `terraform apply` with this version's provider"
+    )]
+    Older {
+        /// `schema.table` at the source.
+        table: String,
+    },
+    /// A column's type does not parse.
+    #[error("column \"{column}\": {cause}")]
+    Column {
+        /// The column.
+        column: String,
+        /// What is wrong with its type.
+        cause: MysqlTypeError,
+    },
+}
+
+/// The stored form of a [`Pipeline`]. The attributes are those of `databend_cdc_table`, with the defaults filled in; an
+/// optional column that the DMS task does not write is `""`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Pipeline {
-    /// MySQL schema.
-    pub source_schema: String,
-    /// MySQL table.
-    pub source_table: String,
+pub struct Description {
+    /// The format: 1. 0 stands for a pipeline of the first provider, which kept SQL instead of columns.
+    pub version: u32,
+    /// The table at the source.
+    pub source: Source,
     /// Databend stage with the DMS files.
     pub stage: String,
     /// Folder under the stage, with a trailing slash.
     pub path: String,
-    /// Database of the raw table and its stream.
-    pub raw_database: String,
-    /// Raw table.
-    pub raw_table: String,
-    /// Stream on the raw table, in the same database.
-    pub stream: String,
-    /// Database of the ODS table.
-    pub ods_database: String,
-    /// ODS table.
-    pub ods_table: String,
+    /// Columns at the source, in order.
+    pub columns: Vec<DescribedColumn>,
     /// Key columns.
     pub primary_key: Vec<String>,
+    /// The table that keeps every change.
+    pub raw: DescribedRaw,
+    /// The table with the latest state.
+    pub ods: DescribedOds,
     /// Column of the DMS time.
     pub timestamp_column: String,
-    /// Column of the DMS change sequence; empty if the DMS task writes none.
+    /// Column of the DMS change sequence.
     pub change_seq_column: String,
+    /// Column of the DMS stream position.
+    pub position_column: String,
+    /// Prefix of the key's before-image columns.
+    pub before_image_prefix: String,
+}
+
+/// A table at the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// MySQL schema.
+    pub schema: String,
+    /// MySQL table.
+    pub table: String,
+}
+
+/// A column at the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DescribedColumn {
+    /// Name, case-sensitive.
+    pub name: String,
+    /// MySQL type in its shortest spelling.
+    #[serde(rename = "type")]
+    pub ty: String,
+}
+
+/// The raw table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DescribedRaw {
+    /// Database.
+    pub database: String,
+    /// Table.
+    pub table: String,
     /// Days that raw keeps changes.
-    pub raw_retention_days: u32,
-    /// COPY of every file into raw: the load task.
-    pub load_sql: String,
-    /// COPY of the full-load files alone: the cutover.
-    pub full_load_sql: String,
-    /// Filling of an empty ODS table from the stream: the cutover.
-    pub initial_insert_sql: String,
-    /// MERGE of the stream into ODS: the merge task.
-    pub merge_sql: String,
-    /// MERGE of every change that raw keeps: after a column was added.
-    pub merge_all_sql: String,
-    /// Count of values that do not fit their ODS type; empty if none can: `runbook status`.
-    pub lossy_sql: String,
-    /// Removal of old rows from raw: the clean-up task.
-    pub cleanup_sql: String,
+    pub retention_days: u32,
+}
+
+/// The ODS table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DescribedOds {
+    /// Database.
+    pub database: String,
+    /// Table.
+    pub table: String,
+    /// Columns of the cluster key; empty for none.
+    pub cluster_by: Vec<String>,
+    /// Rows per block, at most.
+    pub row_per_block: u64,
 }
 
 impl Pipeline {
     /// The pipeline of a table.
-    pub fn new(table: &Table) -> Self {
+    pub fn new(table: Table) -> Self {
+        Self(table)
+    }
+
+    /// The stored form as JSON.
+    pub fn to_json(&self) -> String {
+        // A struct of texts, numbers and lists always serializes.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The table that it describes.
+    pub fn table(&self) -> &Table {
+        &self.0
+    }
+}
+
+impl Deref for Pipeline {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        &self.0
+    }
+}
+
+impl From<Pipeline> for Description {
+    fn from(Pipeline(table): Pipeline) -> Self {
         Self {
-            source_schema: table.source_schema.clone(),
-            source_table: table.source_table.clone(),
-            stage: table.stage.clone(),
-            path: table.path.clone(),
-            raw_database: table.raw.database.clone(),
-            raw_table: table.raw.table.clone(),
-            stream: table.stream().table,
-            ods_database: table.ods.database.clone(),
-            ods_table: table.ods.table.clone(),
-            primary_key: table.primary_key.clone(),
-            timestamp_column: table.timestamp_column.clone(),
-            change_seq_column: table.change_seq_column.clone().unwrap_or_default(),
-            raw_retention_days: table.retention_days,
-            load_sql: sql::load(table),
-            full_load_sql: sql::load_full(table),
-            initial_insert_sql: sql::initial_insert(table),
-            merge_sql: sql::merge(table),
-            merge_all_sql: sql::merge_all(table),
-            lossy_sql: sql::lossy(table),
-            cleanup_sql: sql::cleanup(table),
+            version: FORMAT,
+            source: Source { schema: table.source_schema, table: table.source_table },
+            stage: table.stage,
+            path: table.path,
+            columns: table
+                .columns
+                .into_iter()
+                .map(|column| DescribedColumn { name: column.name, ty: column.ty.to_string() })
+                .collect(),
+            primary_key: table.primary_key,
+            raw: DescribedRaw {
+                database: table.raw.database,
+                table: table.raw.table,
+                retention_days: table.retention_days,
+            },
+            ods: DescribedOds {
+                database: table.ods.database,
+                table: table.ods.table,
+                cluster_by: table.cluster_by,
+                row_per_block: table.row_per_block,
+            },
+            timestamp_column: table.timestamp_column,
+            change_seq_column: table.change_seq_column.unwrap_or_default(),
+            position_column: table.position_column.unwrap_or_default(),
+            before_image_prefix: table.before_image_prefix.unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<Description> for Pipeline {
+    type Error = PipelineError;
+
+    fn try_from(described: Description) -> Result<Self, PipelineError> {
+        let table = || format!("{}.{}", described.source.schema, described.source.table);
+        match described.version {
+            0 => return Err(PipelineError::Older { table: table() }),
+            FORMAT => {}
+            found => return Err(PipelineError::Newer { table: table(), found }),
+        }
+        let columns = described
+            .columns
+            .into_iter()
+            .map(|DescribedColumn { name, ty }| match ty.parse() {
+                Ok(ty) => Ok(Column { name, ty }),
+                Err(cause) => Err(PipelineError::Column { column: name, cause }),
+            })
+            .collect::<Result<_, _>>()?;
+        let optional = |name: String| Some(name).filter(|name| !name.is_empty());
+        Ok(Self(Table {
+            stage: described.stage,
+            path: described.path,
+            source_schema: described.source.schema,
+            source_table: described.source.table,
+            columns,
+            primary_key: described.primary_key,
+            raw: TableName::new(described.raw.database, described.raw.table),
+            retention_days: described.raw.retention_days,
+            ods: TableName::new(described.ods.database, described.ods.table),
+            cluster_by: described.ods.cluster_by,
+            row_per_block: described.ods.row_per_block,
+            timestamp_column: described.timestamp_column,
+            change_seq_column: optional(described.change_seq_column),
+            position_column: optional(described.position_column),
+            before_image_prefix: optional(described.before_image_prefix),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::orders;
+
+    #[test]
+    fn a_pipeline_survives_being_stored() {
+        let mut table = orders();
+        for table in [table.clone(), {
+            table.position_column = None;
+            table.before_image_prefix = None;
+            table
+        }] {
+            let pipeline = Pipeline::new(table);
+            let stored = serde_json::to_string(&pipeline).unwrap();
+            assert_eq!(serde_json::from_str::<Pipeline>(&stored).unwrap(), pipeline);
         }
     }
 
-    /// The raw table.
-    pub fn raw(&self) -> TableName {
-        TableName::new(&self.raw_database, &self.raw_table)
+    #[test]
+    fn it_holds_no_sql_and_stays_small() {
+        let mut table = orders();
+        table.columns.extend((0..17).map(|i| Column {
+            name: format!("a_longer_column_name_{i}"),
+            ty: "decimal(12,2) unsigned".parse().unwrap(),
+        }));
+        assert_eq!(table.columns.len(), 20);
+        let stored = serde_json::to_string(&Pipeline::new(table)).unwrap();
+        assert!(stored.len() <= 3 * 1024, "{} bytes: {stored}", stored.len());
+        for word in ["SELECT", "MERGE", "COPY"] {
+            assert!(!stored.contains(word), "{stored}");
+        }
     }
 
-    /// The ODS table.
-    pub fn ods(&self) -> TableName {
-        TableName::new(&self.ods_database, &self.ods_table)
-    }
-
-    /// The stream on the raw table.
-    pub fn stream(&self) -> TableName {
-        TableName::new(&self.raw_database, &self.stream)
-    }
-
-    /// `schema.table` at the source, as people and the runbook's `--table` name it.
-    pub fn source(&self) -> String {
-        format!("{}.{}", self.source_schema, self.source_table)
+    #[test]
+    fn another_format_names_what_to_update() {
+        let stored = |version: u32| {
+            let mut value = serde_json::to_value(Pipeline::new(orders())).unwrap();
+            value["version"] = version.into();
+            serde_json::from_value::<Pipeline>(value).unwrap_err().to_string()
+        };
+        assert_eq!(
+            stored(2),
+            "the pipeline of shop.orders has format 2, and this version knows formats up to 1: update terraform-provider-databend and runbook to the version that wrote it, or a later one"
+        );
+        assert!(stored(0).contains("run `terraform apply`"), "{}", stored(0));
     }
 }

@@ -1,13 +1,15 @@
-//! Making a database without taking one from its owner.
+//! Creating databases and our own tables without taking them from their owner.
 
-use pipeline::sql;
+use std::collections::BTreeMap;
+
+use pipeline::sql::{self, own};
 
 use crate::{Warehouse, WarehouseError};
 
 impl Warehouse {
-    /// Makes a database where it is missing. One that is there is left alone, with its owner.
+    /// Creates a database where it is missing. An existing one is left alone, with its owner.
     ///
-    /// It looks first, since a role that works in a database need not be allowed to make one.
+    /// It looks first, since a role that works in a database need not be allowed to create one.
     pub async fn ensure_database(&self, name: &str) -> Result<(), WarehouseError> {
         if !self.query(&sql::catalog::database(name)).await?.is_empty() {
             return Ok(());
@@ -15,5 +17,41 @@ impl Warehouse {
         let result = self.create(&sql::create_database(name)).await;
         self.catalog().invalidate();
         result
+    }
+
+    /// Creates our own database and those of its tables that are missing, and adds the columns that tables of an earlier
+    /// version do not have. Runs with other roles may share it, so what exists keeps its owner.
+    pub async fn ensure_own_database(&self) -> Result<(), WarehouseError> {
+        // In this order: a role that owns a database sees its tables.
+        self.ensure_database(own::DATABASE).await?;
+        let existing = self.own_columns().await?;
+        for table in own::TABLES {
+            match existing.get(table.name) {
+                None => self.create(&table.create()).await?,
+                Some(columns) => {
+                    for (column, statement) in table.missing(columns) {
+                        self.add_own_column(table.name, column, &statement).await?;
+                    }
+                }
+            }
+        }
+        self.catalog().invalidate();
+        Ok(())
+    }
+
+    /// The columns of our tables, by table.
+    async fn own_columns(&self) -> Result<BTreeMap<String, Vec<String>>, WarehouseError> {
+        let mut columns: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in self.query(&own::existing()).await? {
+            columns.entry(row.get("table")?).or_default().push(row.get("name")?);
+        }
+        Ok(columns)
+    }
+
+    /// Another process may add the same column at the same time, so a failure is one only if the column is still missing.
+    async fn add_own_column(&self, table: &str, column: &str, statement: &str) -> Result<(), WarehouseError> {
+        let Err(error) = self.execute(statement).await else { return Ok(()) };
+        let added = self.own_columns().await?.get(table).is_some_and(|c| c.iter().any(|c| c == column));
+        if added { Ok(()) } else { Err(error) }
     }
 }

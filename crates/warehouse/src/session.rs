@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use databend_driver::{Client, Connection};
-use pipeline::sql::session::{SETTINGS, set_all};
+use pipeline::sql::session::SETTINGS;
 
 use crate::{Dsn, Row, WarehouseError, redact};
 
@@ -17,7 +17,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Logs in and sets what every session must have.
+    /// Logs in. Every request carries the settings that every session must have.
     pub(crate) async fn open(dsn: &Dsn) -> Result<Self, WarehouseError> {
         let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
         let connection = Box::pin(client.get_conn()).await.map_err(|error| {
@@ -31,16 +31,8 @@ impl Session {
         })?;
         let session = Self { connection, dsn: dsn.clone() };
         for (name, value) in SETTINGS {
-            // Sent with each request from now on, so a restarted server has them too.
+            // The driver sends them with each request, so no statement sets them, and a restarted server has them too.
             session.connection.set_session(name, value).map_err(|error| session.sort(&error, "SET"))?;
-        }
-        for sql in set_all() {
-            session.run(&sql).await.map_err(|error| match error {
-                WarehouseError::OutcomeUnknown { detail, .. } => {
-                    WarehouseError::Unreachable { address: dsn.address(), detail }
-                }
-                error => error,
-            })?;
         }
         Ok(session)
     }

@@ -1,6 +1,7 @@
 //! Making and changing the tables. Every step looks at what is there and adds what is lacking, so that it can be done
 //! again after any failure.
 
+use pipeline::TableName;
 use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::Table;
@@ -10,6 +11,7 @@ use warehouse::{Warehouse, WarehouseError};
 
 use super::read::columns;
 use crate::diagnostics::from_warehouse;
+use crate::own_database;
 
 /// What exists of a table so far, to be told to Terraform.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,8 +54,12 @@ pub(super) async fn ensure(
     for database in [&table.raw.database, &table.ods.database] {
         step.database(&seen, database).await?;
     }
+    own_database::ensure(warehouse, &seen).await?;
     match &raw {
-        None => step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?,
+        None => {
+            step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
+            step.record_created(table).await?;
+        }
         Some(raw) => step.mend_raw(table, raw).await?,
     }
     made.raw = true;
@@ -85,7 +91,7 @@ pub(super) async fn ensure(
 pub(super) async fn drop_all(
     ctx: &Context,
     warehouse: &Warehouse,
-    table: [&sql::TableName; 3],
+    table: [&TableName; 3],
 ) -> Result<(), Diagnostic> {
     let [raw, stream, ods] = table;
     let step = Step { ctx, warehouse };
@@ -127,6 +133,11 @@ impl Step<'_> {
             .ensure_database(name)
             .await
             .map_err(|error| from_warehouse("A database could not be made", &error))
+    }
+
+    /// The record without which a raw table counts as incomplete.
+    async fn record_created(&self, table: &Table) -> Result<(), Diagnostic> {
+        self.repeatable("The new raw table could not be recorded", &sql::record_created(&table.raw)).await
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
@@ -185,6 +196,14 @@ impl Step<'_> {
             self.repeatable(
                 "The cluster key could not be changed",
                 &sql::cluster_by(&table.ods, &table.cluster_by),
+            )
+            .await?;
+        }
+        let wanted = sql::ods_options(table);
+        if wanted.iter().any(|(name, value)| ods.options.get(*name) != Some(value)) {
+            self.repeatable(
+                "An option of the ODS table could not be changed",
+                &sql::set_options(&table.ods, &wanted),
             )
             .await?;
         }

@@ -8,12 +8,12 @@ mod schema;
 
 use std::sync::Arc;
 
-use pipeline::sql::TableName;
+use pipeline::TableName;
 use pipeline::table::Table;
 use tfplugin::{
     ApplyResponse, Attr, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     ImportRequest, ImportResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
-    UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
+    UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 
 use crate::connection::Connection;
@@ -109,6 +109,16 @@ impl Resource for TableResource {
         let stream = TableName::new(&raw.database, format!("stream_{}", raw.table));
         apply::drop_all(ctx, &warehouse, [&raw, &stream, &ods]).await?;
         Ok(DeleteResponse::default())
+    }
+
+    /// State of version 0 has a pipeline with SQL, which reading replaces, and lacks attributes that were added since.
+    async fn upgrade(&self, _ctx: &Context, mut request: UpgradeRequest) -> Result<Value, Diagnostics> {
+        if request.version == 0
+            && let Some(state) = request.state.as_object_mut()
+        {
+            state.remove("pipeline");
+        }
+        Ok(request.lenient()?)
     }
 
     async fn import(&self, _ctx: &Context, request: ImportRequest) -> Result<ImportResponse, Diagnostics> {

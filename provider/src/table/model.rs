@@ -1,13 +1,13 @@
 //! The attributes of `databend_cdc_table`, and the table that they describe.
 
-use pipeline::Pipeline;
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
-use pipeline::sql::TableName;
+use pipeline::pipeline::Description;
 use pipeline::table::{
-    DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN, DEFAULT_RETENTION_DAYS, DEFAULT_TIMESTAMP_COLUMN,
-    Table,
+    DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN, DEFAULT_POSITION_COLUMN, DEFAULT_RETENTION_DAYS,
+    DEFAULT_ROW_PER_BLOCK, DEFAULT_TIMESTAMP_COLUMN, Table,
 };
+use pipeline::{Pipeline, TableName};
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics};
 
@@ -26,12 +26,13 @@ pub(super) struct TableModel {
     pub(super) ods: Attr<OdsModel>,
     pub(super) timestamp_column: Attr<String>,
     pub(super) change_seq_column: Attr<String>,
+    pub(super) position_column: Attr<String>,
     pub(super) before_image_prefix: Attr<String>,
     pub(super) deletion_protection: Attr<bool>,
     pub(super) raw_table: Attr<String>,
     pub(super) ods_table: Attr<String>,
     pub(super) stream: Attr<String>,
-    pub(super) pipeline: Attr<Pipeline>,
+    pub(super) pipeline: Attr<Description>,
     pub(super) unmapped_columns: Attr<Vec<String>>,
 }
 
@@ -59,7 +60,8 @@ pub(super) struct RawModel {
 pub(super) struct OdsModel {
     pub(super) database: Attr<String>,
     pub(super) table: Attr<String>,
-    pub(super) cluster_by: Attr<Vec<String>>,
+    pub(super) cluster_by: Attr<Vec<Attr<String>>>,
+    pub(super) row_per_block: Attr<i64>,
 }
 
 impl TableModel {
@@ -83,15 +85,36 @@ impl TableModel {
             let days = Attr::Known(i64::from(DEFAULT_RETENTION_DAYS));
             raw.retention_days = or_default(given.map(|raw| &raw.retention_days), days);
         }
+        let cluster_key = self.default_cluster_key();
         if let Attr::Known(ods) = &mut self.ods {
-            ods.table = or_default(config.ods.known().map(|ods| &ods.table), source_table);
+            let given = config.ods.known();
+            ods.table = or_default(given.map(|ods| &ods.table), source_table);
+            ods.cluster_by = or_default(given.map(|ods| &ods.cluster_by), cluster_key);
+            let rows = Attr::Known(i64::try_from(DEFAULT_ROW_PER_BLOCK).unwrap_or(i64::MAX));
+            ods.row_per_block = or_default(given.map(|ods| &ods.row_per_block), rows);
         }
         let text =
             |given: &Attr<String>, default: &str| or_default(Some(given), Attr::Known(default.to_owned()));
         self.timestamp_column = text(&config.timestamp_column, DEFAULT_TIMESTAMP_COLUMN);
         self.change_seq_column = text(&config.change_seq_column, DEFAULT_CHANGE_SEQ_COLUMN);
+        self.position_column = text(&config.position_column, DEFAULT_POSITION_COLUMN);
         self.before_image_prefix = text(&config.before_image_prefix, DEFAULT_BEFORE_IMAGE_PREFIX);
         self.deletion_protection = or_default(Some(&config.deletion_protection), Attr::Known(true));
+    }
+
+    /// The key columns that Databend can cluster by; unknown while the columns or the key are.
+    fn default_cluster_key(&self) -> Attr<Vec<Attr<String>>> {
+        let columns = self.parse_columns(&mut Diagnostics::new());
+        match (columns, self.key()) {
+            (Some(columns), Some(key)) => {
+                Attr::Known(Table::default_cluster_key(&columns, &key).into_iter().map(Attr::Known).collect())
+            }
+            _ => Attr::Unknown,
+        }
+    }
+
+    fn key(&self) -> Option<Vec<String>> {
+        strings(&self.primary_key)
     }
 
     /// The table that the attributes describe; `None` while something that it depends on is unknown or, after an import,
@@ -151,7 +174,17 @@ impl TableModel {
         };
         let named = |attr: &Attr<String>| attr.known().cloned();
         let or_none = |attr: &Attr<String>| attr.known().cloned().filter(|text| !text.is_empty());
-        if self.change_seq_column.is_unknown() || self.before_image_prefix.is_unknown() {
+        let rows = *ods.row_per_block.known()?;
+        let Ok(row_per_block) = u64::try_from(rows) else {
+            wrong.push(
+                Diagnostic::error("Invalid table")
+                    .detail(format!("Must be 1000 to 1000000, is {rows}."))
+                    .at(AttributePath::parse("ods.row_per_block")),
+            );
+            return None;
+        };
+        let optional = [&self.change_seq_column, &self.position_column, &self.before_image_prefix];
+        if optional.into_iter().any(Attr::is_unknown) {
             return None;
         }
         Some(Table {
@@ -160,22 +193,15 @@ impl TableModel {
             source_schema: named(&source.schema)?,
             source_table: named(&source.table)?,
             columns: columns?,
-            primary_key: self
-                .primary_key
-                .known()?
-                .iter()
-                .map(|key| key.known().cloned())
-                .collect::<Option<_>>()?,
+            primary_key: self.key()?,
             raw: TableName::new(named(&raw.database)?, named(&raw.table)?),
             retention_days,
             ods: TableName::new(named(&ods.database)?, named(&ods.table)?),
-            cluster_by: match &ods.cluster_by {
-                Attr::Known(columns) => columns.clone(),
-                Attr::Null => Vec::new(),
-                Attr::Unknown => return None,
-            },
+            cluster_by: if ods.cluster_by.is_null() { Vec::new() } else { strings(&ods.cluster_by)? },
+            row_per_block,
             timestamp_column: named(&self.timestamp_column)?,
             change_seq_column: or_none(&self.change_seq_column),
+            position_column: or_none(&self.position_column),
             before_image_prefix: or_none(&self.before_image_prefix),
         })
     }
@@ -198,8 +224,13 @@ impl TableModel {
         self.raw_table = Attr::Known(table.raw.plain());
         self.ods_table = Attr::Known(table.ods.plain());
         self.stream = Attr::Known(table.stream().plain());
-        self.pipeline = Attr::Known(Pipeline::new(table));
+        self.pipeline = Attr::Known(Pipeline::new(table.clone()).into());
     }
+}
+
+/// The strings of a list, if all of them are known.
+pub(super) fn strings(list: &Attr<Vec<Attr<String>>>) -> Option<Vec<String>> {
+    list.known()?.iter().map(|element| element.known().cloned()).collect()
 }
 
 /// A field of an object that may be null or unknown itself.

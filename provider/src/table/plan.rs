@@ -60,7 +60,7 @@ fn plan_destroy(request: &PlanRequest) -> Result<PlanResponse, Diagnostics> {
 
 /// Why a protected table stays.
 pub(super) fn protected(prior: &TableModel) -> Diagnostic {
-    let name = |name: Option<pipeline::sql::TableName>| name.map(|n| n.plain()).unwrap_or_default();
+    let name = |name: Option<pipeline::TableName>| name.map(|n| n.plain()).unwrap_or_default();
     Diagnostic::error("The table is protected from deletion")
         .detail(format!(
             "{} and {} hold data. To really drop them, set deletion_protection = false, apply, and only then destroy. To keep them and let Terraform forget them, use terraform state rm.",
@@ -139,12 +139,29 @@ fn warnings(model: &TableModel) -> Diagnostics {
                 .at("before_image_prefix"),
         );
     }
+    if let Some(column) = unclustered_key(model) {
+        out.push(
+            Diagnostic::warning("The ODS table is not clustered by its whole key")
+                .detail(format!("Databend cannot cluster by \"{column}\", whose type is BINARY there, so a merge may rewrite more of the table. Set ods.cluster_by to choose other columns, or to [] for none."))
+                .at(AttributePath::parse("ods.cluster_by")),
+        );
+    }
     if let (Some(raw), Some(columns)) = (model.raw_name(), model.unmapped_columns.known())
         && !columns.is_empty()
     {
         out.push(unmapped_warning(&raw.plain(), columns));
     }
     out
+}
+
+/// A key column that the default cluster key leaves out.
+fn unclustered_key(model: &TableModel) -> Option<String> {
+    let table = model.table().ok().flatten()?;
+    let default = Table::default_cluster_key(&table.columns, &table.primary_key);
+    if table.cluster_by != default {
+        return None;
+    }
+    table.primary_key.into_iter().find(|key| !default.contains(key))
 }
 
 /// Columns that ODS does not have.

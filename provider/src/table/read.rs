@@ -2,28 +2,34 @@
 //! configuration afterwards, and apply mends it.
 
 use pipeline::column::{DatabendColumn, mysql_type_of};
-use pipeline::evolution::{lack, same_type};
+use pipeline::data_type::DatabendType;
+use pipeline::evolution::lack;
 use pipeline::mysql_type::MysqlType;
-use pipeline::sql;
+use pipeline::sql::{self, own};
 use pipeline::table::{DELETED_COLUMN, OP_COLUMN, SEQ_COLUMN, Table};
+use pipeline::{Pipeline, TableName};
 use tfplugin::{Attr, Diagnostic, Diagnostics};
 use warehouse::catalog::{ColumnInfo, Snapshot, StreamInfo, TableInfo};
 
 use crate::diagnostics::sentence;
 
-use super::model::{ColumnModel, OdsModel, RawModel, TableModel};
+use super::model::{ColumnModel, OdsModel, RawModel, TableModel, strings};
 
 /// Hours per day, for the retention option.
 const HOURS: i64 = 24;
 /// The option that holds the retention.
 const RETENTION_OPTION: &str = "data_retention_period_in_hours";
 
+/// The option that holds the rows per block, and what Databend takes without it.
+const ROWS_OPTION: &str = "row_per_block";
+const DATABEND_ROW_PER_BLOCK: i64 = 1_000_000;
+
 /// Brings the attributes up to what is there. `false`: none of it is.
 pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Diagnostics) -> bool {
     let (Some(raw_name), Some(ods_name)) = (model.raw_name(), model.ods_name()) else { return false };
     let described = model.table().ok().flatten();
     let (raw, ods) = (seen.table(&raw_name), seen.table(&ods_name));
-    let stream_name = sql::TableName::new(&raw_name.database, format!("stream_{}", raw_name.table));
+    let stream_name = TableName::new(&raw_name.database, format!("stream_{}", raw_name.table));
     let stream = seen.stream(&stream_name);
     if raw.is_none() && ods.is_none() && stream.is_none() {
         return false;
@@ -33,7 +39,7 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
     }
     read_columns(model, raw, ods);
     read_options(model, raw, ods);
-    model.raw_table = raw_table(raw, described.as_ref(), warnings).into();
+    model.raw_table = raw_table(raw, described.as_ref(), seen, warnings).into();
     model.ods_table = ods_table(ods, described.as_ref(), warnings).into();
     model.stream =
         stream.filter(|stream| is_usable(stream, &raw_name, warnings)).map(|_| stream_name.plain()).into();
@@ -44,7 +50,7 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
         model.unmapped_columns = Attr::Known(unmapped);
     }
     if let Some(table) = &described {
-        model.pipeline = Attr::Known(pipeline::Pipeline::new(table));
+        model.pipeline = Attr::Known(Pipeline::new(table.clone()).into());
     }
     model.id = Attr::Known(format!("{},{}", raw_name.plain(), ods_name.plain()));
     true
@@ -67,7 +73,7 @@ fn read_columns(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&Ta
             .known()
             .and_then(|ty| ty.parse::<MysqlType>().ok())
             .map(|ty| pipeline::column::Column { name: found.name.clone(), ty }.ods_type());
-        if !expected.is_some_and(|expected| same_type(&expected, &found.data_type)) {
+        if expected != Some(DatabendType::parse(&found.data_type)) {
             column.ty = Attr::Known(shown_type(found));
         }
     }
@@ -75,7 +81,8 @@ fn read_columns(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&Ta
 
 /// The MySQL type that a column of this type would have; a Databend type that none has is shown as it is.
 fn shown_type(column: &ColumnInfo) -> String {
-    mysql_type_of(&column.data_type).unwrap_or_else(|| column.data_type.clone())
+    mysql_type_of(&DatabendType::parse(&column.data_type))
+        .map_or_else(|| column.data_type.clone(), |ty| ty.to_string())
 }
 
 fn read_options(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
@@ -85,12 +92,13 @@ fn read_options(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&Ta
             raw.options.get(RETENTION_OPTION).and_then(|hours| hours.parse::<i64>().ok()).unwrap_or(HOURS);
         *retention_days = Attr::Known(hours / HOURS);
     }
-    if let (Attr::Known(OdsModel { cluster_by, .. }), Some(ods)) = (&mut model.ods, ods) {
+    if let (Attr::Known(OdsModel { cluster_by, row_per_block, .. }), Some(ods)) = (&mut model.ods, ods) {
         let found = cluster_columns(&ods.cluster_by);
-        let known = cluster_by.known().cloned().unwrap_or_default();
-        if found != known {
-            *cluster_by = Attr::Known(found);
+        if strings(cluster_by).unwrap_or_default() != found {
+            *cluster_by = Attr::Known(found.into_iter().map(Attr::Known).collect());
         }
+        let rows = ods.options.get(ROWS_OPTION).and_then(|rows| rows.parse::<i64>().ok());
+        *row_per_block = Attr::Known(rows.unwrap_or(DATABEND_ROW_PER_BLOCK));
     }
 }
 
@@ -106,6 +114,7 @@ pub(super) fn cluster_columns(shown: &str) -> Vec<String> {
 fn raw_table(
     raw: Option<&TableInfo>,
     described: Option<&Table>,
+    seen: &Snapshot,
     warnings: &mut Diagnostics,
 ) -> Option<String> {
     let raw = raw?;
@@ -119,6 +128,8 @@ fn raw_table(
     let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
     let missing = lack(&columns(raw), &table.raw_columns()).add;
     lacks.extend(missing.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
+    let ours = own::TABLES.iter().map(own::OwnTable::table_name);
+    lacks.extend(ours.filter(|t| seen.table(t).is_none()).map(|t| format!("the table {}", t.plain())));
     tell(&lacks, &name, "raw_table", warnings).then_some(name)
 }
 
@@ -151,7 +162,7 @@ fn tell(lacks: &[String], table: &str, attribute: &'static str, warnings: &mut D
     lacks.is_empty()
 }
 
-fn is_usable(stream: &StreamInfo, raw: &sql::TableName, warnings: &mut Diagnostics) -> bool {
+fn is_usable(stream: &StreamInfo, raw: &TableName, warnings: &mut Diagnostics) -> bool {
     let reason = match &stream.invalid_reason {
         Some(reason) if !reason.is_empty() => Some(reason.clone()),
         _ if !stream.is_on(raw) => Some(format!("it is on {} instead of {}", stream.table_name, raw.plain())),
@@ -174,7 +185,7 @@ fn is_usable(stream: &StreamInfo, raw: &sql::TableName, warnings: &mut Diagnosti
 pub(super) fn columns(info: &TableInfo) -> Vec<DatabendColumn> {
     let column = |c: &ColumnInfo| DatabendColumn {
         name: c.name.clone(),
-        data_type: c.data_type.clone(),
+        data_type: DatabendType::parse(&c.data_type),
         nullable: c.nullable,
         default: Some(c.default.clone()).filter(|default| !default.is_empty()),
     };

@@ -2,7 +2,10 @@
 
 use tfplugin::{Attribute, Schema, Type};
 
-use crate::task_chain::pipeline_type;
+use crate::description::description_type;
+
+/// Version of the stored state. 0: the pipeline held SQL.
+const VERSION: i64 = 1;
 
 /// The schema.
 pub(super) fn schema() -> Schema {
@@ -24,7 +27,7 @@ pub(super) fn schema() -> Schema {
             Attribute::nested_list(
                 "columns",
                 vec![
-                    Attribute::string("name").required().describe("Name at the source, letter by letter."),
+                    Attribute::string("name").required().describe("Name at the source, case-sensitive."),
                     Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`."),
                 ],
             )
@@ -34,7 +37,7 @@ pub(super) fn schema() -> Schema {
             Attribute::nested_single(
                 "raw",
                 vec![
-                    Attribute::string("database").required().describe("Database; made if it is missing."),
+                    Attribute::string("database").required().describe("Database; created if it is missing."),
                     Attribute::string("table").optional_computed().describe("Table. Default: `source.table`."),
                     Attribute::number("retention_days").optional_computed().describe("Days that changes are kept, 1 to 90. Default: 15."),
                 ],
@@ -44,22 +47,25 @@ pub(super) fn schema() -> Schema {
             Attribute::nested_single(
                 "ods",
                 vec![
-                    Attribute::string("database").required().describe("Database; made if it is missing."),
+                    Attribute::string("database").required().describe("Database; created if it is missing."),
                     Attribute::string("table").optional_computed().describe("Table. Default: `source.table`."),
-                    Attribute::list("cluster_by", Type::String).optional().describe("Columns of the cluster key. Default: none."),
+                    Attribute::list("cluster_by", Type::String).optional_computed().describe("Columns of the cluster key; `[]`: none. Default: the key columns, without those of BINARY types, by which Databend cannot cluster. A merge then rewrites the blocks of the changed keys alone."),
+                    Attribute::number("row_per_block").optional_computed().describe("Rows per block, at most, 1000 to 1000000: a merge rewrites whole blocks. Default: 100000."),
                 ],
             )
             .required()
             .describe("The table with the latest state of each row. Rows that are gone at the source stay with `is_deleted = true`."),
             Attribute::string("timestamp_column").optional_computed().describe("Column of the DMS time: `timestamp_column_name` of the DMS S3 endpoint. Default: `_dms_ingestion_timestamp`."),
             Attribute::string("change_seq_column").optional_computed().describe("Column of the DMS change sequence, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; changes are then ordered by time, and several changes of a row in one transaction tie. Default: `_dms_change_seq`."),
+            Attribute::string("position_column").optional_computed().describe("Column of the DMS stream position (binlog file and offset), which `dms_table_mappings` adds. Raw keeps it. `\"\"`: the DMS task has none. Default: `_dms_position`."),
             Attribute::string("before_image_prefix").optional_computed().describe("Prefix of the key's before-image columns, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; a changed key then leaves its old row behind. Default: `_dms_before_`."),
             Attribute::bool("deletion_protection").optional_computed().describe("Whether destroying and replacing are refused. Default: `true`."),
             Attribute::string("raw_table").computed().describe("`<database>.<table>` of the raw table; null while it lacks something that apply mends."),
             Attribute::string("ods_table").computed().describe("`<database>.<table>` of the ODS table; null while it lacks something that apply mends."),
             Attribute::string("stream").computed().describe("`<database>.<stream>` of the stream on raw; null while it is missing or invalid."),
-            Attribute::new("pipeline", pipeline_type()).computed().describe("The pipeline for `databend_cdc_task_chain.tables` and the runbook, with the SQL that moves the changes. Known at plan time."),
+            Attribute::new("pipeline", description_type()).computed().describe("The description of this table for `databend_cdc_task_chain.tables` and the runbook. Known at plan time."),
             Attribute::list("unmapped_columns", Type::String).computed().describe("Columns that the raw table took from the files by itself and that `columns` does not list, so ODS does not have them."),
         ],
     )
+    .version(VERSION)
 }

@@ -1,99 +1,89 @@
-//! Making and changing the tasks.
+//! Creating and changing the tasks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pipeline::chain::Task;
-use pipeline::{Chain, Pipeline, sql};
+use pipeline::chain::TaskNames;
+use pipeline::schedule::Schedule;
+use pipeline::stamp::Stamp;
+use pipeline::task::Task;
+use pipeline::{Chain, sql};
 use tfplugin::{Context, Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
 use warehouse::catalog::{Snapshot, TaskInfo};
-use warehouse::chain::{ChainTasks, with_chain_suspended};
+use warehouse::chain::{Awake, ChainTasks, with_chain_suspended};
 use warehouse::{Warehouse, WarehouseError};
 
-use super::read::{condition_matches, wiring_faults};
+use super::faults::{self, Fault};
+use super::units::{Unit, units};
 use crate::diagnostics::from_warehouse;
+use crate::own_database;
 
-/// Makes every task, all suspended. `told` hears after each which ones there are.
+/// Creates every task, all suspended. `told` hears after each which ones exist.
 pub(super) async fn create(
     ctx: &Context,
     warehouse: &Warehouse,
     chain: &Chain,
-    mut told: impl FnMut(&[&Task]),
+    mut told: impl FnMut(&BTreeSet<String>),
 ) -> Result<(), Diagnostic> {
     let tasks = chain.tasks();
     let seen = look(warehouse).await?;
     if let Some(task) = tasks.iter().find(|task| seen.task(&task.name).is_some()) {
-        return Err(Diagnostic::error("Already there").at("name").detail(format!(
-            "Task {} exists in Databend and is not in Terraform's state. To take the chain over, run: terraform import <address> {}. To make a new one, choose another name.",
-            task.name, chain.name
-        )));
+        return Err(exists(&task.name, chain));
     }
-    let mut made = Vec::new();
+    own_database::ensure(warehouse, &seen).await?;
+    let mut created = BTreeSet::new();
     for task in &tasks {
-        stop_if_cancelled(ctx.is_cancelled())?;
+        check_cancelled(ctx.is_cancelled())?;
         create_task(warehouse, task).await?;
-        made.push(task);
-        told(&made);
+        created.insert(task.name.clone());
+        told(&created);
     }
     Ok(())
 }
 
-/// Changes what differs, adds what is missing and drops what no longer belongs, while the chain is suspended. Without a
-/// difference the chain is left alone.
+/// Changes what differs, adds what is missing and drops what no longer belongs, unit by unit, with the unit's tasks
+/// suspended. A unit without a difference is left alone. `before` are the tasks that the state knows, by ODS table;
+/// `None` after an import.
 pub(super) async fn update(
     ctx: &Context,
     warehouse: &Warehouse,
     chain: &Chain,
-    prior_tables: &[Pipeline],
-    prior_tasks: &BTreeSet<String>,
+    before: Option<BTreeMap<String, TaskNames>>,
 ) -> Result<(), Diagnostics> {
     warehouse.catalog().invalidate();
     let seen = look(warehouse).await?;
-    let wanted = chain.tasks();
-    let mut steps = Vec::new();
-    for task in &wanted {
-        match seen.task(&task.name) {
-            None => steps.push(Step::Create(task.clone())),
-            Some(info) => steps.extend(alterations(task, info).into_iter().map(Step::Run)),
+    let before = match before {
+        Some(before) => {
+            refuse_existing(chain, &before, &seen)?;
+            before
         }
-    }
-    let gone = prior_tasks.iter().filter(|name| !wanted.iter().any(|task| task.name == **name));
-    steps.extend(gone.filter(|name| seen.task(name).is_some()).map(|name| Step::Run(sql::drop_task(name))));
-    // A merge that now writes a column which it did not write before: what went by meanwhile is in raw.
-    let merges = chain.tables.iter().filter(|table| {
-        prior_tables.iter().any(|prior| prior.ods() == table.ods() && prior.merge_sql != table.merge_sql)
-    });
-    steps.extend(merges.map(|table| Step::Run(table.merge_all_sql.clone())));
-    if steps.is_empty() {
-        return Ok(());
-    }
-    let root = chain.load_task_name();
-    let root_runs = seen.task(&root).is_some_and(TaskInfo::is_running);
-    let tasks = chain_tasks(chain, prior_tasks);
-    let inner = warehouse.clone();
-    let guarded = with_chain_suspended(warehouse, &tasks, ctx.token(), move |cancel| async move {
-        run(&inner, steps, &root, root_runs, &cancel).await
-    })
-    .await
-    .map_err(|error| Diagnostic::error("The chain could not be changed").detail(error.to_string()))?;
+        None => adopted(chain, &seen),
+    };
+    own_database::ensure(warehouse, &seen).await?;
     let mut diagnostics = Diagnostics::new();
-    diagnostics.collect_error(guarded.body.map_err(Diagnostics::from));
-    if let Err(error) = guarded.restored {
-        diagnostics.push(Diagnostic::error("The chain does not run again").detail(format!("{error}.")));
+    for unit in units(chain, &before) {
+        let work = Work::new(chain, &unit, &seen);
+        if work.steps.is_empty() {
+            continue;
+        }
+        if ctx.is_cancelled() {
+            diagnostics.collect_error(check_cancelled(true).map_err(Diagnostics::from));
+            break;
+        }
+        diagnostics.collect_error(work.run(ctx, warehouse).await);
     }
     diagnostics.into_result().map(|_| ())
 }
 
-/// Suspends the root first, then drops every task, children before the root.
+/// Suspends the roots first, then drops every task, children before roots.
 pub(super) async fn delete(warehouse: &Warehouse, tasks: &ChainTasks) -> Result<(), Diagnostic> {
     let seen = look(warehouse).await?;
-    let there = |name: &&String| seen.task(name).is_some();
+    let exists = |name: &&String| seen.task(name).is_some();
     let failed = |error| from_warehouse("A task could not be dropped", &error);
-    let order = tasks.root_first();
-    for name in order.iter().filter(there) {
+    for name in tasks.root_first().iter().filter(exists) {
         warehouse.execute_idempotent(&sql::task_control::suspend(name)).await.map_err(failed)?;
     }
-    for name in tasks.children_first().iter().filter(there) {
+    for name in tasks.children_first().iter().filter(exists) {
         let dropped = warehouse.execute_idempotent(&sql::drop_task(name)).await;
         warehouse.catalog().invalidate();
         dropped.map_err(failed)?;
@@ -101,38 +91,107 @@ pub(super) async fn delete(warehouse: &Warehouse, tasks: &ChainTasks) -> Result<
     Ok(())
 }
 
-/// The names of a chain's tasks in the terms of the warehouse, with further ones that it had before.
-fn chain_tasks(chain: &Chain, prior: &BTreeSet<String>) -> ChainTasks {
-    let mut merges: BTreeSet<String> =
-        chain.tables.iter().map(|table| chain.merge_task_name(table)).collect();
-    let (load, cleanup) = (chain.load_task_name(), chain.cleanup_task_name());
-    merges.extend(prior.iter().filter(|name| **name != load && **name != cleanup).cloned());
-    ChainTasks { load, merges: merges.into_iter().collect(), cleanup: Some(cleanup) }
+/// The change of one unit.
+struct Work {
+    /// Every task of the unit, before and after the change.
+    tasks: ChainTasks,
+    /// What runs afterwards.
+    awake: Awake,
+    steps: Vec<Step>,
 }
 
 enum Step {
-    Create(Task),
+    Create(Box<Task>),
     Run(String),
 }
 
-async fn run(
-    warehouse: &Warehouse,
-    steps: Vec<Step>,
-    root: &str,
-    root_runs: bool,
-    cancel: &CancellationToken,
-) -> Result<(), Diagnostic> {
-    for step in steps {
-        stop_if_cancelled(cancel.is_cancelled())?;
-        match step {
-            Step::Create(task) => {
-                create_task(warehouse, &task).await?;
-                // A new task of a running chain must run too, or its table stands still. The root itself is the guard's.
-                if root_runs && task.name != root {
-                    let resumed = warehouse.execute_idempotent(&sql::task_control::resume(&task.name)).await;
-                    resumed.map_err(|error| from_warehouse("A new task could not be started", &error))?;
-                }
+impl Work {
+    fn new(chain: &Chain, unit: &Unit<'_>, seen: &Snapshot) -> Self {
+        let mut wanted: BTreeMap<String, Task> = BTreeMap::new();
+        for member in &unit.tables {
+            for task in [
+                chain.load_task(member.table),
+                chain.merge_task(member.table),
+                chain.cleanup_task(member.table),
+            ] {
+                wanted.insert(task.name.clone(), task);
             }
+        }
+        // Parents first: a child names its parent.
+        let order = ChainTasks::new(unit.tables.iter().map(|member| member.names.clone())).root_first();
+        let mut steps = Vec::new();
+        for task in order.iter().filter_map(|name| wanted.get(name)) {
+            match seen.task(&task.name) {
+                None => steps.push(Step::Create(Box::new(task.clone()))),
+                Some(info) => steps.extend(alterations(task, info)),
+            }
+        }
+        let before: Vec<TaskNames> = unit
+            .tables
+            .iter()
+            .filter_map(|member| member.before.clone())
+            .chain(unit.removed.clone())
+            .collect();
+        let gone = ChainTasks::new(before.clone()).children_first();
+        let gone = gone.iter().filter(|name| !wanted.contains_key(*name) && seen.task(name).is_some());
+        steps.extend(gone.map(|name| Step::Run(sql::drop_task(name))));
+        // A merge that now writes what it did not write before: the changes that went by meanwhile are in raw.
+        let merges = unit.tables.iter().filter(|member| {
+            let stored = member.before.as_ref().and_then(|before| seen.task(&before.merge));
+            stored.is_some_and(|stored| !sql::merge_writes_all(&stored.definition, member.table))
+        });
+        steps.extend(merges.map(|member| Step::Run(sql::merge_all(member.table))));
+        let names = unit.tables.iter().map(|member| member.names.clone());
+        Self { tasks: ChainTasks::new(names.chain(before)), awake: awake(unit, seen), steps }
+    }
+
+    async fn run(self, ctx: &Context, warehouse: &Warehouse) -> Result<(), Diagnostics> {
+        let (inner, steps) = (warehouse.clone(), self.steps);
+        let guarded =
+            with_chain_suspended(warehouse, &self.tasks, self.awake, ctx.token(), move |cancel| async move {
+                run(&inner, steps, &cancel).await
+            })
+            .await
+            .map_err(|error| Diagnostic::error("The tasks could not be changed").detail(error.to_string()))?;
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.collect_error(guarded.body.map_err(Diagnostics::from));
+        if let Err(error) = guarded.restored {
+            diagnostics.push(Diagnostic::error("Tasks do not run again").detail(format!("{error}.")));
+        }
+        diagnostics.into_result().map(|_| ())
+    }
+}
+
+/// What runs after a change beside what ran before it: a task that replaces one that ran, and one that was dropped by
+/// hand while its table's other tasks run.
+fn awake(unit: &Unit<'_>, seen: &Snapshot) -> Awake {
+    let runs = |name: &String| seen.task(name).is_some_and(TaskInfo::is_running);
+    let mut awake = Awake::default();
+    for member in &unit.tables {
+        let Some(before) = &member.before else { continue };
+        let pairs = [
+            (&before.load, &member.names.load, &before.merge),
+            (&before.merge, &member.names.merge, &before.load),
+            (&before.cleanup, &member.names.cleanup, &before.merge),
+        ];
+        for (old, new, sibling) in pairs {
+            if seen.task(old).is_some() {
+                if old != new {
+                    awake.replaces.insert(new.clone(), old.clone());
+                }
+            } else if seen.task(new).is_none() && runs(sibling) {
+                awake.also.insert(new.clone());
+            }
+        }
+    }
+    awake
+}
+
+async fn run(warehouse: &Warehouse, steps: Vec<Step>, cancel: &CancellationToken) -> Result<(), Diagnostic> {
+    for step in steps {
+        check_cancelled(cancel.is_cancelled())?;
+        match step {
+            Step::Create(task) => create_task(warehouse, &task).await?,
             Step::Run(text) => {
                 let done = warehouse.execute_idempotent(&text).await;
                 warehouse.catalog().invalidate();
@@ -143,24 +202,24 @@ async fn run(
     Ok(())
 }
 
-/// What makes a task that is there into the one that is wanted.
-fn alterations(task: &Task, info: &TaskInfo) -> Vec<String> {
+/// What turns an existing task into the one that is wanted.
+fn alterations(task: &Task, info: &TaskInfo) -> Vec<Step> {
     let name = &task.name;
-    let rewired = info.after != task.after.iter().cloned().collect::<Vec<_>>()
+    let faults = faults::of(task, info);
+    let rewired = faults.iter().any(|fault| matches!(fault, Fault::Parent(_)))
         || task.schedule.is_some() != info.schedule.is_some()
         || (task.when.is_none() && !info.condition_text.is_empty())
         || (task.error_integration.is_none() && !info.error_integration.is_empty());
     if rewired {
-        // ALTER TASK has no way to take these away, so the task is made anew; it is suspended at this time.
-        return vec![sql::drop_task(name), sql::create_task(task)];
+        // ALTER TASK has no way to take these away, so the task is created again. It is suspended at this time.
+        return vec![Step::Run(sql::drop_task(name)), Step::Create(Box::new(task.clone()))];
     }
     let mut out = Vec::new();
     if info.warehouse != task.warehouse {
         out.push(sql::set_task_warehouse(name, &task.warehouse));
     }
     if let Some(schedule) = &task.schedule
-        && info.schedule.as_deref().and_then(pipeline::schedule::Schedule::from_catalog).as_ref()
-            != Some(schedule)
+        && info.schedule.as_deref().and_then(Schedule::from_catalog).as_ref() != Some(schedule)
     {
         out.push(sql::set_task_schedule(name, schedule));
     }
@@ -171,33 +230,76 @@ fn alterations(task: &Task, info: &TaskInfo) -> Vec<String> {
     {
         out.push(sql::set_task_error_integration(name, integration));
     }
-    if let Some(when) = task.when.as_ref().filter(|_| !condition_matches(task, info)) {
+    if let Some(when) = task.when.as_ref().filter(|_| faults.iter().any(|f| matches!(f, Fault::Condition(_))))
+    {
         out.push(sql::modify_task_when(name, when));
     }
-    if !sql::same_body(&info.definition, &task.body) {
+    if faults.contains(&Fault::Body) {
         out.push(sql::modify_task_body(name, &task.body));
     }
-    if wiring_faults(task, info).iter().any(|fault| fault.contains("session parameter")) {
+    if faults.iter().any(|fault| matches!(fault, Fault::Body | Fault::Comment)) {
+        out.push(sql::set_task_stamp(name, &task.stamp));
+    }
+    if faults.iter().any(|fault| matches!(fault, Fault::SessionParameter(..))) {
         out.push(sql::set_task_parameters(name));
     }
-    out
+    out.into_iter().map(Step::Run).collect()
 }
 
-/// Makes a task; when the answer is lost, a look says whether it is there.
+/// Creates a task; when the answer is lost, a look says whether it exists.
 async fn create_task(warehouse: &Warehouse, task: &Task) -> Result<(), Diagnostic> {
     let result = warehouse.execute(&sql::create_task(task)).await;
     warehouse.catalog().invalidate();
+    let failed = |error| from_warehouse(&format!("Task {} could not be created", task.name), &error);
     match result {
         Ok(_) => Ok(()),
         Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-            if look(warehouse).await?.task(&task.name).is_some() {
-                Ok(())
-            } else {
-                Err(from_warehouse(&format!("Task {} could not be made", task.name), &error))
-            }
+            if look(warehouse).await?.task(&task.name).is_some() { Ok(()) } else { Err(failed(error)) }
         }
-        Err(error) => Err(from_warehouse(&format!("Task {} could not be made", task.name), &error)),
+        Err(error) => Err(failed(error)),
     }
+}
+
+/// A task of a table that is new in the chain must not exist: it would be another chain's.
+fn refuse_existing(
+    chain: &Chain,
+    before: &BTreeMap<String, TaskNames>,
+    seen: &Snapshot,
+) -> Result<(), Diagnostic> {
+    let own: BTreeSet<String> = ChainTasks::new(before.values().cloned()).root_first().into_iter().collect();
+    // What an interrupted apply of this chain created carries the stamp of the same description.
+    let is_ours = |task: &Task, info: &TaskInfo| {
+        own.contains(&task.name)
+            || Stamp::read(&info.comment).is_some_and(|stamp| stamp.means_the_same(&task.stamp))
+    };
+    let taken =
+        chain.tasks().into_iter().find(|task| seen.task(&task.name).is_some_and(|info| !is_ours(task, info)));
+    taken.map_or(Ok(()), |task| Err(exists(&task.name, chain)))
+}
+
+fn exists(task: &str, chain: &Chain) -> Diagnostic {
+    Diagnostic::error("The task already exists").at("name").detail(format!(
+        "Task {task} exists in Databend and is not in Terraform's state. To take the chain over, run: terraform import <address> {}. To create a new one, choose another name.",
+        chain.name
+    ))
+}
+
+/// The tasks of an imported chain, by ODS table: those of the names that this or an earlier version gives them.
+fn adopted(chain: &Chain, seen: &Snapshot) -> BTreeMap<String, TaskNames> {
+    let either = |own: String, shared: String| {
+        if seen.task(&own).is_none() && seen.task(&shared).is_some() { shared } else { own }
+    };
+    let name = &chain.name;
+    let adopt = |table: &pipeline::Pipeline| {
+        let TaskNames { load, merge, cleanup } = chain.task_names(table);
+        let names = TaskNames {
+            load: either(load, format!("{name}_load")),
+            merge,
+            cleanup: either(cleanup, format!("{name}_cleanup")),
+        };
+        (table.ods.plain(), names)
+    };
+    chain.tables.iter().map(adopt).collect()
 }
 
 async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
@@ -208,9 +310,10 @@ async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnos
         .map_err(|error| from_warehouse("Databend's tasks could not be read", &error))
 }
 
-fn stop_if_cancelled(cancelled: bool) -> Result<(), Diagnostic> {
+fn check_cancelled(cancelled: bool) -> Result<(), Diagnostic> {
     if cancelled {
-        return Err(Diagnostic::error("Stopped").detail("Apply again to go on: what is done so far is kept."));
+        return Err(Diagnostic::error("Stopped")
+            .detail("Run terraform apply to continue: what is done so far is kept."));
     }
     Ok(())
 }

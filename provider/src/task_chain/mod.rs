@@ -1,25 +1,27 @@
 //! `databend_cdc_task_chain`: the tasks that keep tables up to date.
 
 mod apply;
+mod faults;
 mod model;
+mod plan;
 mod read;
 mod schema;
+mod units;
+mod upgrade;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pipeline::Chain;
 use tfplugin::{
-    ApplyResponse, Attr, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    ImportRequest, ImportResponse, Plan, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource,
-    Schema, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
+    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
+    ImportRequest, ImportResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
+    UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::chain::ChainTasks;
 
 use crate::connection::Connection;
 use crate::diagnostics::{from_warehouse, sentence};
 use model::ChainModel;
-pub(crate) use schema::pipeline_type;
 
 /// The resource.
 pub(crate) struct TaskChainResource {
@@ -53,28 +55,7 @@ impl Resource for TaskChainResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        if request.is_destroy() {
-            return Ok(PlanResponse::default());
-        }
-        let config: ChainModel = from_value(&request.config)?;
-        let prior: Option<ChainModel> =
-            request.is_update().then(|| from_value(&request.prior)).transpose()?;
-        let mut plan = Plan::new(request);
-        let mut model: ChainModel = plan.model()?;
-        model.fill_defaults(&config);
-        if let Some(prior) = &prior {
-            model.keep_spellings(prior);
-        }
-        if let Some(chain) = model.chain()? {
-            model.fill_computed(&chain);
-        } else {
-            model.load_task = Attr::Unknown;
-            model.merge_tasks = Attr::Unknown;
-            model.cleanup_task = Attr::Unknown;
-        }
-        plan.set_model(&model)?;
-        plan.replace_if_changed(&["name"]);
-        Ok(plan.finish())
+        plan::plan(request)
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
@@ -95,9 +76,9 @@ impl Resource for TaskChainResource {
     async fn create(&self, ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, chain) = planned(&request.planned)?;
-        apply::create(ctx, &warehouse, &chain, |made| {
+        apply::create(ctx, &warehouse, &chain, |created| {
             let mut partial = model.clone();
-            partial.keep_only(made);
+            partial.retain_tasks(|name| created.contains(name));
             if let Ok(state) = to_value(&partial) {
                 request.so_far.set(state);
             }
@@ -110,21 +91,23 @@ impl Resource for TaskChainResource {
         let warehouse = self.connection.warehouse().await?;
         let (model, chain) = planned(&request.planned)?;
         let prior: ChainModel = from_value(&request.prior)?;
-        let tables: Vec<_> =
-            prior.tables.known().into_iter().flatten().filter_map(|t| t.known().cloned()).collect();
-        apply::update(ctx, &warehouse, &chain, &tables, &task_names(&prior)).await?;
+        let before = if prior.tables.is_null() { None } else { Some(prior.task_names()) };
+        apply::update(ctx, &warehouse, &chain, before).await?;
         Ok(ApplyResponse::new(to_value(&model)?))
     }
 
     async fn delete(&self, _ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let model: ChainModel = from_value(&request.state)?;
-        let Some(name) = model.name.known() else { return Ok(DeleteResponse::default()) };
-        let (load, cleanup) = (format!("{name}_load"), format!("{name}_cleanup"));
-        let merges =
-            task_names(&model).into_iter().filter(|task| *task != load && *task != cleanup).collect();
-        apply::delete(&warehouse, &ChainTasks { load, merges, cleanup: Some(cleanup) }).await?;
+        apply::delete(&warehouse, &ChainTasks::new(model.task_names().into_values())).await?;
         Ok(DeleteResponse::default())
+    }
+
+    async fn upgrade(&self, _ctx: &Context, mut request: UpgradeRequest) -> Result<Value, Diagnostics> {
+        if request.version == 0 {
+            upgrade::from_version_0(&mut request.state);
+        }
+        Ok(request.lenient()?)
     }
 
     async fn import(&self, _ctx: &Context, request: ImportRequest) -> Result<ImportResponse, Diagnostics> {
@@ -147,18 +130,4 @@ fn planned(value: &Value) -> Result<(ChainModel, Chain), Diagnostics> {
     })?;
     model.fill_computed(&chain);
     Ok((model, chain))
-}
-
-/// Names of the tasks that a state knows of.
-fn task_names(model: &ChainModel) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> =
-        [&model.load_task, &model.cleanup_task].into_iter().filter_map(|t| t.known().cloned()).collect();
-    names.extend(model.merge_tasks.known().into_iter().flat_map(|merges| merges.values().cloned()));
-    // A task that read found to be wired wrongly is left out of merge_tasks, but it is there.
-    if let (Some(name), Some(tables)) = (model.name.known(), model.tables.known()) {
-        names.extend(
-            tables.iter().filter_map(Attr::known).map(|table| Chain::merge_task_name_in(name, table)),
-        );
-    }
-    names
 }

@@ -1,32 +1,44 @@
 //! The tasks as Databend shows them, attribute by attribute.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use pipeline::chain::{Body, DEFAULT_CLEANUP_SCHEDULE, Task, session_parameters};
+use pipeline::chain::{DEFAULT_CLEANUP_SCHEDULE, LoadTasks};
 use pipeline::schedule::Schedule;
-use pipeline::{Chain, Pipeline, sql};
+use pipeline::task::{Role, Task};
+use pipeline::{Chain, sql};
+use similar::{ChangeTag, TextDiff};
 use tfplugin::{Attr, Diagnostic, Diagnostics};
 use warehouse::catalog::{Snapshot, TaskInfo};
 
+use super::faults::{self, Fault};
 use super::model::ChainModel;
 use crate::diagnostics::sentence;
 
 /// Brings the attributes up to what is there. `false`: none of it is.
 pub(super) fn update(model: &mut ChainModel, seen: &Snapshot, warnings: &mut Diagnostics) -> bool {
+    if model.tables.is_null() {
+        return imported(model, seen);
+    }
     match known_before(model).chain() {
         Ok(Some(chain)) => described(model, &chain, seen, warnings),
-        _ => imported(model, seen),
+        // Written by an earlier version: what the tasks should run is not known before the next apply.
+        _ => {
+            model.retain_tasks(|name| seen.task(name).is_some());
+            model.task_names().values().any(|names| seen.task(&names.merge).is_some())
+        }
     }
 }
 
 /// The model of the last time, with stand-ins for what was read then and no configuration can have: which tasks belong
-/// to the chain does not hang on it.
+/// to the chain does not depend on it.
 fn known_before(model: &ChainModel) -> ChainModel {
-    let mut model = ChainModel { suspend_after_failures: Attr::Null, ..model.clone() };
-    if !model.tables.is_null() {
-        model.schedule = Attr::Known(DEFAULT_CLEANUP_SCHEDULE.to_owned());
-        model.fill_defaults(&ChainModel::default());
-    }
+    let mut model = ChainModel {
+        suspend_after_failures: Attr::Null,
+        schedule: Attr::Known(DEFAULT_CLEANUP_SCHEDULE.to_owned()),
+        ..model.clone()
+    };
+    let given = ChainModel { cleanup_schedule: Attr::Null, ..model.clone() };
+    model.fill_defaults(&given);
     model
 }
 
@@ -38,152 +50,124 @@ fn described(model: &mut ChainModel, chain: &Chain, seen: &Snapshot, warnings: &
         return false;
     }
     model.fill_computed(chain);
-    let right: Vec<&Task> =
-        found.iter().filter(|(task, info)| is_wired(task, info, warnings)).map(|(task, _)| *task).collect();
-    model.keep_only(&right);
-    read_common(model, &found.iter().map(|(_, info)| *info).collect::<Vec<_>>());
-    let find = |name: String| found.iter().find(|(task, _)| task.name == name);
-    if let Some((task, info)) = find(chain.load_task_name()) {
-        read_schedule(&mut model.schedule, info);
-        read_body(model, task, info, |table, text| table.load_sql = text);
+    let mut wrong: BTreeMap<&str, Vec<Fault>> =
+        found.iter().map(|(task, info)| (task.name.as_str(), faults::of(task, info))).collect();
+    for (name, fault) in read_common(model, &found) {
+        wrong.entry(name).or_default().push(fault);
     }
-    if let Some((task, info)) = find(chain.cleanup_task_name()) {
-        read_schedule(&mut model.cleanup_schedule, info);
-        read_body(model, task, info, |table, text| table.cleanup_sql = text);
-    }
-    for (i, table) in chain.tables.iter().enumerate() {
-        if let Some((task, info)) = find(chain.merge_task_name(table))
-            && !sql::same_body(&info.definition, &task.body)
-            && let Attr::Known(tables) = &mut model.tables
-            && let Some(Attr::Known(table)) = tables.get_mut(i)
-        {
-            table.merge_sql.clone_from(&info.definition);
+    for (task, info) in &found {
+        let faults = wrong.get(task.name.as_str()).map_or(&[][..], Vec::as_slice);
+        if !faults.is_empty() {
+            warnings.push(warning(task, info, faults));
         }
     }
+    let right = |name: &str| wrong.get(name).is_some_and(Vec::is_empty);
+    model.retain_tasks(right);
     true
 }
 
-/// What all tasks of a chain have in common. Where they differ, after a change that was broken off for instance, the
-/// attribute gets a value that no configuration has: with the value of one task, a plan could be empty while another
-/// task is wrong.
-fn read_common(model: &mut ChainModel, found: &[&TaskInfo]) {
-    model.warehouse = Attr::Known(joined(found.iter().map(|info| info.warehouse.as_str())));
-    let integration = joined(found.iter().map(|info| info.error_integration.as_str()));
-    model.error_integration = Some(integration).filter(|name| !name.is_empty()).into();
-    let failures: BTreeSet<u64> =
-        found.iter().map(|info| info.suspend_task_after_num_failures.unwrap_or(0)).collect();
-    model.suspend_after_failures = match failures.first() {
-        Some(n) if failures.len() == 1 => Attr::Known(i64::try_from(*n).unwrap_or(i64::MAX)),
-        _ => Attr::Null,
+/// Reads what the tasks have in common. Where they agree, the attribute shows it. Where they differ, the attribute stays
+/// and the tasks that deviate from it are returned.
+fn read_common<'a>(model: &mut ChainModel, found: &[(&'a Task, &TaskInfo)]) -> Vec<(&'a str, Fault)> {
+    let mut deviating = Vec::new();
+    let all: Vec<_> = found.iter().map(|(task, info)| (task.name.as_str(), info.warehouse.clone())).collect();
+    model.warehouse = agreed(&model.warehouse, &all, "warehouse", &mut deviating);
+    let all: Vec<_> =
+        found.iter().map(|(task, info)| (task.name.as_str(), info.error_integration.clone())).collect();
+    let known = model.error_integration.clone().or(String::new());
+    let integration = agreed(&known, &all, "error integration", &mut deviating);
+    model.error_integration = integration.into_known().filter(|name| !name.is_empty()).into();
+    let failures = |info: &TaskInfo| {
+        i64::try_from(info.suspend_task_after_num_failures.unwrap_or(0)).unwrap_or(i64::MAX)
     };
+    let all: Vec<_> = found.iter().map(|(task, info)| (task.name.as_str(), failures(info))).collect();
+    model.suspend_after_failures =
+        agreed(&model.suspend_after_failures, &all, "SUSPEND_TASK_AFTER_NUM_FAILURES", &mut deviating);
+    for (role, attr) in [(Role::Load, &mut model.schedule), (Role::Cleanup, &mut model.cleanup_schedule)] {
+        let of_role = found.iter().filter(|(task, info)| task.role == role && info.schedule.is_some());
+        let all: Vec<_> =
+            of_role.map(|(task, info)| (task.name.as_str(), shown_schedule(attr, info))).collect();
+        *attr = agreed(attr, &all, "schedule", &mut deviating);
+    }
+    deviating
 }
 
-/// `large`, or `default and large`, or `large and none`.
-fn joined<'a>(values: impl Iterator<Item = &'a str>) -> String {
-    let distinct: BTreeSet<&str> = values.collect();
-    if distinct.len() == 1 {
-        return distinct.into_iter().collect();
+/// The value that all tasks have; else the known one, with a fault for each task that has another.
+fn agreed<'a, T: Clone + PartialEq + std::fmt::Display>(
+    known: &Attr<T>,
+    all: &[(&'a str, T)],
+    what: &'static str,
+    deviating: &mut Vec<(&'a str, Fault)>,
+) -> Attr<T> {
+    let Some((_, first)) = all.first() else { return known.clone() };
+    if all.iter().all(|(_, value)| value == first) {
+        return Attr::Known(first.clone());
     }
-    let mut named: Vec<_> = distinct.iter().copied().filter(|value| !value.is_empty()).collect();
-    if distinct.contains("") {
-        named.push("none");
+    for (task, value) in all.iter().filter(|(_, value)| known.known() != Some(value)) {
+        deviating.push((task, Fault::Deviates { what, value: value.to_string() }));
     }
-    named.join(" and ")
+    known.clone()
 }
 
-/// Whether a task is wired as it must be: what no attribute shows.
-fn is_wired(task: &Task, info: &TaskInfo, warnings: &mut Diagnostics) -> bool {
-    let wrong = wiring_faults(task, info);
-    if !wrong.is_empty() {
-        warnings.push(
-            Diagnostic::warning(format!("Task {} was changed by hand", task.name)).detail(format!(
-                "{}. Apply puts it back.",
-                sentence(&wrong.join("; ")).trim_end_matches('.')
-            )),
-        );
-    }
-    wrong.is_empty()
-}
-
-/// What is wrong with a task's place in the chain.
-pub(super) fn wiring_faults(task: &Task, info: &TaskInfo) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if info.after != task.after.iter().cloned().collect::<Vec<_>>() {
-        wrong.push(match &task.after {
-            Some(parent) => format!("it does not run after {parent} alone"),
-            None => "it runs after another task".to_owned(),
-        });
-    }
-    if !condition_matches(task, info) {
-        wrong.push(format!("its condition is \"{}\"", info.condition_text));
-    }
-    if task.schedule.is_some() && info.schedule.is_none() {
-        wrong.push("it has no schedule".to_owned());
-    }
-    for (name, value) in session_parameters() {
-        if info.session_parameters.get(name).map(String::as_str) != Some(value) {
-            wrong.push(format!("its session parameter {name} is not {value}"));
-        }
-    }
-    wrong
-}
-
-/// Whether a task runs under the condition that it must.
-pub(super) fn condition_matches(task: &Task, info: &TaskInfo) -> bool {
-    match &task.when {
-        Some(when) => sql::same_condition(&info.condition_text, when),
-        None => info.condition_text.is_empty(),
+/// The schedule in the spelling of the attribute, if it means the same.
+fn shown_schedule(attr: &Attr<String>, info: &TaskInfo) -> String {
+    let stored = info.schedule.clone().unwrap_or_default();
+    let Some(schedule) = Schedule::from_catalog(&stored) else { return stored };
+    match attr.known() {
+        Some(known) if known.parse().ok().as_ref() == Some(&schedule) => known.clone(),
+        _ => schedule.to_string(),
     }
 }
 
-fn read_schedule(attr: &mut Attr<String>, info: &TaskInfo) {
-    let shown = info.schedule.as_deref().and_then(Schedule::from_catalog);
-    if shown.is_none() || shown != attr.known().and_then(|known| known.parse().ok()) {
-        *attr = shown_schedule(info);
+fn warning(task: &Task, info: &TaskInfo, faults: &[Fault]) -> Diagnostic {
+    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let mut detail = format!("{} Apply puts it back.", sentence(&told.join("; ")));
+    if faults.contains(&Fault::Body) {
+        detail.push_str(" The lines that differ, with - what the task runs and + what it should run:\n");
+        detail.push_str(&difference(&info.definition, &task.body.sql()));
     }
+    // Each summary its own: Terraform shows only the first of several warnings with the same one.
+    Diagnostic::warning(format!("Task {} is not as it must be", task.name)).detail(detail)
 }
 
-/// Puts a changed statement where it belongs. A body that is no longer one statement per table goes to the first.
-fn read_body(model: &mut ChainModel, task: &Task, info: &TaskInfo, set: impl Fn(&mut Pipeline, String)) {
-    if sql::same_body(&info.definition, &task.body) {
-        return;
-    }
-    let Attr::Known(tables) = &mut model.tables else { return };
-    let statements = match &task.body {
-        Body::Block(wanted) => {
-            sql::block_statements(&info.definition).filter(|found| found.len() == wanted.len())
-        }
-        Body::Single(_) => None,
-    };
-    let statements = statements.unwrap_or_else(|| vec![info.definition.clone()]);
-    for (table, statement) in tables.iter_mut().zip(statements) {
-        if let Attr::Known(table) = table {
-            set(table, statement);
-        }
-    }
+/// The lines in which two bodies differ.
+fn difference(stored: &str, wanted: &str) -> String {
+    let (stored, wanted) = (sql::statement_lines(stored), sql::statement_lines(wanted));
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        (stored.iter().map(String::as_str).collect(), wanted.iter().map(String::as_str).collect());
+    let diff = TextDiff::from_slices(&old, &new);
+    let lines: Vec<_> = diff
+        .iter_all_changes()
+        .filter_map(|change| match change.tag() {
+            ChangeTag::Delete => Some(format!("- {}", change.value())),
+            ChangeTag::Insert => Some(format!("+ {}", change.value())),
+            ChangeTag::Equal => None,
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// After an import nothing but the name is known.
 fn imported(model: &mut ChainModel, seen: &Snapshot) -> bool {
     let Some(name) = model.name.known() else { return false };
-    let Some(load) = seen.task(&format!("{name}_load")) else { return false };
-    model.load_task = Attr::Known(load.name.clone());
+    let (shared, prefix) = (format!("{name}_load"), format!("{name}_load_"));
+    let own = seen.tasks().filter(|task| task.name.starts_with(&prefix)).min_by_key(|task| &task.name);
+    let (load, mode) = match (own, seen.task(&shared)) {
+        (Some(load), _) => (load, LoadTasks::PerTable),
+        (None, Some(load)) => (load, LoadTasks::Grouped),
+        (None, None) => return false,
+    };
+    model.load_tasks = Attr::Known(mode.to_string());
     model.warehouse = Attr::Known(load.warehouse.clone());
-    model.schedule = shown_schedule(load);
+    model.schedule = Attr::Known(shown_schedule(&Attr::Null, load));
     model.suspend_after_failures =
         load.suspend_task_after_num_failures.and_then(|n| i64::try_from(n).ok()).into();
     model.error_integration = Some(load.error_integration.clone()).filter(|name| !name.is_empty()).into();
-    if let Some(cleanup) = seen.task(&format!("{name}_cleanup")) {
-        model.cleanup_task = Attr::Known(cleanup.name.clone());
-        model.cleanup_schedule = shown_schedule(cleanup);
+    let cleanup = seen.tasks().filter(|task| task.name.starts_with(&format!("{name}_cleanup")));
+    if let Some(cleanup) = cleanup.min_by_key(|task| &task.name) {
+        model.cleanup_schedule = Attr::Known(shown_schedule(&Attr::Null, cleanup));
     }
     true
-}
-
-fn shown_schedule(info: &TaskInfo) -> Attr<String> {
-    let parsed =
-        info.schedule.as_deref().and_then(Schedule::from_catalog).map(|schedule| schedule.to_string());
-    parsed.or_else(|| info.schedule.clone()).into()
 }
 
 #[cfg(test)]
@@ -191,10 +175,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_that_differ_are_all_shown() {
-        assert_eq!(joined(["large", "large"].into_iter()), "large");
-        assert_eq!(joined(["", ""].into_iter()), "");
-        assert_eq!(joined(["large", "default", "large"].into_iter()), "default and large");
-        assert_eq!(joined(["", "large"].into_iter()), "large and none");
+    fn what_all_tasks_share_is_shown_and_a_deviation_is_named() {
+        let mut deviating = Vec::new();
+        let known = Attr::Known("default".to_owned());
+        let all = |a: &str, b: &str| vec![("one", a.to_owned()), ("two", b.to_owned())];
+        let shown = agreed(&known, &all("large", "large"), "warehouse", &mut deviating);
+        assert_eq!((shown, deviating.len()), (Attr::Known("large".to_owned()), 0));
+        let shown = agreed(&known, &all("default", "large"), "warehouse", &mut deviating);
+        assert_eq!(shown, known);
+        assert_eq!(deviating, [("two", Fault::Deviates { what: "warehouse", value: "large".into() })]);
+    }
+
+    #[test]
+    fn only_the_lines_that_differ_are_shown() {
+        assert_eq!(
+            difference("DELETE FROM a.b WHERE x = 1", "delete from a.b where x = 2"),
+            "- WHERE x = 1\n+ WHERE x = 2"
+        );
     }
 }

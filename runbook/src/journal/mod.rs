@@ -6,7 +6,6 @@
 mod identity;
 mod log;
 mod store;
-mod tables;
 
 use std::fmt;
 

@@ -12,6 +12,9 @@ use warehouse::{Row, Warehouse, WarehouseError, code};
 use super::identity::Identities;
 use super::{Event, EventKind, IllegalEvent, Log, RunId, StepKey, StepName, StepState};
 
+/// What a run of this program does, in its journal's rows.
+const OPERATION: &str = "cutover";
+
 /// How often a row is looked for whose INSERT got no answer, and how long between.
 const LOOKS: u32 = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
@@ -252,6 +255,7 @@ impl Journal {
                 event: event.as_str(),
                 detail,
                 actor: &self.actor,
+                operation: OPERATION,
             })
             .collect();
         sql::insert(&rows)

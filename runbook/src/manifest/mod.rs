@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use pipeline::Pipeline;
+use pipeline::chain::TaskNames;
 use warehouse::chain::ChainTasks;
 
 /// Every chain in the state.
@@ -28,10 +29,6 @@ pub struct Chain {
     pub name: String,
     /// The DMS task that feeds it.
     pub dms_task_arn: Option<String>,
-    /// The load task.
-    pub load_task: String,
-    /// The clean-up task.
-    pub cleanup_task: Option<String>,
     /// Its tables.
     pub tables: Vec<ChainTable>,
 }
@@ -41,8 +38,8 @@ pub struct Chain {
 pub struct ChainTable {
     /// Its pipeline.
     pub pipeline: Pipeline,
-    /// The task that merges it.
-    pub merge_task: String,
+    /// Its tasks.
+    pub tasks: TaskNames,
     /// Whether it was asked for: with `--table`, others of its chain are not.
     pub selected: bool,
 }
@@ -79,7 +76,9 @@ pub enum ManifestError {
     },
     /// terraform failed.
     #[error("`terraform show -json` failed in {}: {message}", dir.display())]
-    #[diagnostic(help("make `terraform show` work there first; a new checkout needs `terraform init`"))]
+    #[diagnostic(help(
+        "make `terraform show` work there first; a new checkout needs `terraform init`, and a state that an older provider wrote needs `terraform apply -refresh-only`"
+    ))]
     TerraformFailed {
         /// The folder.
         dir: PathBuf,
@@ -210,11 +209,7 @@ impl Manifest {
 impl Chain {
     /// All its tasks.
     pub fn tasks(&self) -> ChainTasks {
-        ChainTasks {
-            load: self.load_task.clone(),
-            merges: self.tables.iter().map(|table| table.merge_task.clone()).collect(),
-            cleanup: self.cleanup_task.clone(),
-        }
+        ChainTasks::new(self.tables.iter().map(|table| table.tasks.clone()))
     }
 
     /// The tables that were asked for.

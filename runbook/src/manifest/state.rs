@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pipeline::Pipeline;
+use pipeline::chain::TaskNames;
 use serde::Deserialize;
 
 use super::{Chain, ChainTable, Manifest, ManifestError};
@@ -51,11 +52,16 @@ struct ChainValues {
     tables: Vec<Pipeline>,
     #[serde(default)]
     dms_task_arn: Option<String>,
-    load_task: String,
-    /// ODS table → task.
-    merge_tasks: BTreeMap<String, String>,
-    #[serde(default)]
-    cleanup_task: Option<String>,
+    /// ODS table → its tasks.
+    tasks: BTreeMap<String, Tasks>,
+}
+
+/// The tasks of one table; null where the last refresh found one missing or changed.
+#[derive(Deserialize)]
+struct Tasks {
+    load: Option<String>,
+    merge: Option<String>,
+    cleanup: Option<String>,
 }
 
 pub(super) fn read(text: &str, origin: &str) -> Result<Manifest, ManifestError> {
@@ -93,7 +99,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Manifest, ManifestError> 
         }
     }
     let chained =
-        |p: &Pipeline| chains.iter().flat_map(|c: &Chain| &c.tables).any(|t| t.pipeline.raw() == p.raw());
+        |p: &Pipeline| chains.iter().flat_map(|c: &Chain| &c.tables).any(|t| t.pipeline.raw == p.raw);
     let unchained = tables.into_iter().filter(|table| !chained(table)).collect();
     Ok(Manifest { chains, unchained })
 }
@@ -110,21 +116,25 @@ fn chain(address: String, values: ChainValues) -> Result<Chain, String> {
         .tables
         .into_iter()
         .map(|pipeline| {
-            let ods = pipeline.ods().plain();
-            let merge_task = values
-                .merge_tasks
-                .get(&ods)
-                .cloned()
-                .ok_or_else(|| format!("merge_tasks has no task for {ods}"))?;
-            Ok(ChainTable { pipeline, merge_task, selected: true })
+            let ods = pipeline.ods.plain();
+            let names = values.tasks.get(&ods).ok_or_else(|| format!("tasks has none for {ods}"))?;
+            let name = |role: &str, task: &Option<String>| {
+                task.clone().ok_or_else(|| {
+                    format!("the {role} task of {ods} is missing in Databend, or not as it must be")
+                })
+            };
+            let tasks = TaskNames {
+                load: name("load", &names.load)?,
+                merge: name("merge", &names.merge)?,
+                cleanup: name("clean-up", &names.cleanup)?,
+            };
+            Ok(ChainTable { pipeline, tasks, selected: true })
         })
         .collect::<Result<_, String>>()?;
     Ok(Chain {
         address,
         name: values.name,
         dms_task_arn: values.dms_task_arn.filter(|arn| !arn.is_empty()),
-        load_task: values.load_task,
-        cleanup_task: values.cleanup_task.filter(|task| !task.is_empty()),
         tables,
     })
 }
@@ -139,8 +149,8 @@ mod tests {
         let names: Vec<_> = manifest.chains.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names, ["shop", "crm"]);
         let shop = &manifest.chains[0];
-        assert_eq!(shop.load_task, "shop_load");
-        assert_eq!(shop.tables[1].merge_task, "shop_merge_ods_items");
+        assert_eq!(shop.tables[0].tasks.load, "shop_load_ods_orders");
+        assert_eq!(shop.tables[1].tasks.merge, "shop_merge_ods_items");
         assert_eq!(shop.dms_task_arn.as_deref(), Some("arn:aws:dms:us-east-1:123456789012:task:SHOP"));
         assert_eq!(manifest.chains[1].address, "module.crm.databend_cdc_task_chain.crm");
         assert_eq!(manifest.chains[1].dms_task_arn, None);

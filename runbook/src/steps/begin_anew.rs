@@ -14,9 +14,7 @@ pub(super) fn steps(pipeline: &Pipeline) -> String {
     format!(
         "begin the table anew, so that nothing of the first load stays: `runbook suspend`, remove the files under @{}/{}, \
          TRUNCATE TABLE {}, reload the table in DMS (aws dms reload-tables), then run this again",
-        pipeline.stage,
-        pipeline.path,
-        pipeline.raw()
+        pipeline.stage, pipeline.path, pipeline.raw
     )
 }
 
@@ -26,7 +24,7 @@ pub(super) fn finding(pipeline: &Pipeline) -> StepError {
         format!(
             "DMS has loaded {} for a second time, and {} holds rows of the first: Databend cannot tell which are newer",
             pipeline.source(),
-            pipeline.raw().plain()
+            pipeline.raw.plain()
         ),
         steps(pipeline),
     )

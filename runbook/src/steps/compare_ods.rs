@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pipeline::sql::checks;
 use serde_json::json;
 
-use super::counts::{Questions, missing_keys};
+use super::counts::missing_keys;
 use super::{Action, Context, Effect, Found, OdsCounts, Site, Step, StepError};
 use crate::journal::{StepKey, StepName};
 use crate::talk::Bar;
@@ -23,8 +24,8 @@ impl Step for CompareOds {
     }
 
     fn actions(&self) -> Vec<Action> {
-        let questions = Questions::new(self.site.pipeline());
-        vec![Action::Sql(questions.sql().ods_counts()), Action::Sql(questions.sql().missing_keys())]
+        let pipeline = self.site.pipeline();
+        vec![Action::Sql(checks::ods_counts(pipeline)), Action::Sql(checks::missing_keys(pipeline))]
     }
 
     fn changes_something(&self) -> bool {
@@ -49,16 +50,15 @@ impl Step for CompareOds {
             return Err(StepError::finding(
                 format!(
                     "{} is not what {} says: {} rows for {} keys, and {missing} keys missing",
-                    pipeline.ods().plain(),
-                    pipeline.raw().plain(),
+                    pipeline.ods.plain(),
+                    pipeline.raw.plain(),
                     ods.total,
                     ods.keys
                 ),
                 format!(
                     "rebuild it from raw while that still has the full load (it keeps rows for {} days): `runbook suspend`, \
                      TRUNCATE TABLE {}, then `runbook cutover`",
-                    pipeline.raw_retention_days,
-                    pipeline.ods()
+                    pipeline.retention_days, pipeline.ods
                 ),
             ));
         }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use pipeline::sql::checks;
 use serde_json::json;
 
 use super::{Action, Context, Effect, Found, RawCounts, Site, Step, StepError};
 use crate::journal::{StepKey, StepName};
-use crate::steps::counts::Questions;
 use crate::talk::Bar;
 
 /// Compares raw with DMS.
@@ -24,7 +24,7 @@ impl Step for CompareRaw {
 
     fn actions(&self) -> Vec<Action> {
         vec![
-            Action::Sql(Questions::new(self.site.pipeline()).sql().raw_counts()),
+            Action::Sql(checks::raw_counts(self.site.pipeline())),
             Action::Look("compare with FullLoadRows of DMS".into()),
         ]
     }
@@ -42,13 +42,13 @@ impl Step for CompareRaw {
         let table = self.site.dms();
         let dms = table.as_ref().map_or(0, |table| table.full_load_rows);
         let counts = RawCounts::count(&context.warehouse, pipeline).await?;
-        let has_sequence = !pipeline.change_seq_column.is_empty();
+        let has_sequence = pipeline.change_seq_column.is_some();
         if has_sequence && table.is_some_and(|table| table.reloaded) && counts.full_load > dms {
             return Err(super::begin_anew::finding(pipeline));
         }
         let mut summary = judge(counts, dms, has_sequence).map_err(|what| {
             StepError::finding(
-                format!("{} does not hold the full load of {}: {what}", pipeline.raw().plain(), pipeline.source()),
+                format!("{} does not hold the full load of {}: {what}", pipeline.raw.plain(), pipeline.source()),
                 format!(
                     "DMS may have reloaded the table, files under @{}/{} may have been removed before they were loaded, or \
                      others are loaded into this table too. Find out which, then {}",

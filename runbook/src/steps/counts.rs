@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pipeline::Pipeline;
-use pipeline::sql::TableName;
-use pipeline::sql::checks::Checked;
+use pipeline::sql::checks;
 use serde::Serialize;
 use warehouse::{Row, Warehouse, WarehouseError};
 
@@ -44,39 +43,8 @@ pub struct Backlog {
     pub now: DateTime<Utc>,
 }
 
-/// The questions about a pipeline's tables.
-pub(crate) struct Questions {
-    raw: TableName,
-    ods: TableName,
-    stream: TableName,
-    pipeline: Pipeline,
-}
-
-impl Questions {
-    pub(crate) fn new(pipeline: &Pipeline) -> Self {
-        Self {
-            raw: pipeline.raw(),
-            ods: pipeline.ods(),
-            stream: pipeline.stream(),
-            pipeline: pipeline.clone(),
-        }
-    }
-
-    /// The SQL of the questions.
-    pub(crate) fn sql(&self) -> Checked<'_> {
-        Checked {
-            raw: &self.raw,
-            ods: &self.ods,
-            stream: &self.stream,
-            primary_key: &self.pipeline.primary_key,
-            change_seq_column: Some(self.pipeline.change_seq_column.as_str()).filter(|name| !name.is_empty()),
-            timestamp_column: &self.pipeline.timestamp_column,
-        }
-    }
-}
-
 impl RawCounts {
-    /// Reads the answer to [`Checked::raw_counts`].
+    /// Reads the answer to [`checks::raw_counts`].
     pub(crate) fn read(row: &Row) -> Result<Self, WarehouseError> {
         Ok(Self {
             total: row.get("total")?,
@@ -89,19 +57,19 @@ impl RawCounts {
 
     /// Counts raw.
     pub async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
-        Self::read(&warehouse.query_one(&Questions::new(pipeline).sql().raw_counts()).await?)
+        Self::read(&warehouse.query_one(&checks::raw_counts(pipeline)).await?)
     }
 }
 
 impl OdsCounts {
-    /// Reads the answer to [`Checked::ods_counts`].
+    /// Reads the answer to [`checks::ods_counts`].
     pub(crate) fn read(row: &Row) -> Result<Self, WarehouseError> {
         Ok(Self { total: row.get("total")?, deleted: row.get("deleted")?, keys: row.get("keys")? })
     }
 
     /// Counts ODS.
     pub async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
-        Self::read(&warehouse.query_one(&Questions::new(pipeline).sql().ods_counts()).await?)
+        Self::read(&warehouse.query_one(&checks::ods_counts(pipeline)).await?)
     }
 
     /// Rows that stand beside another one of the same key.
@@ -113,14 +81,14 @@ impl OdsCounts {
 impl Backlog {
     /// Counts what the stream has not given up, without consuming it.
     pub async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
-        let row = warehouse.query_one(&Questions::new(pipeline).sql().backlog()).await?;
+        let row = warehouse.query_one(&checks::backlog(pipeline)).await?;
         Ok(Self { total: row.get("total")?, oldest: row.get("oldest")?, now: row.get("server_now")? })
     }
 }
 
 /// How many keys of raw ODS lacks.
 pub(crate) async fn missing_keys(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<u64, WarehouseError> {
-    warehouse.query_one(&Questions::new(pipeline).sql().missing_keys()).await?.get("n")
+    warehouse.query_one(&checks::missing_keys(pipeline)).await?.get("n")
 }
 
 /// A few keys that stand twice, for a message.
@@ -128,6 +96,6 @@ pub(crate) async fn doubled_keys(
     warehouse: &Warehouse,
     pipeline: &Pipeline,
 ) -> Result<Vec<String>, WarehouseError> {
-    let rows = warehouse.query(&Questions::new(pipeline).sql().doubled_keys(5)).await?;
+    let rows = warehouse.query(&checks::doubled_keys(pipeline, 5)).await?;
     rows.iter().map(|row| row.get_or_default("key")).collect()
 }

@@ -1,30 +1,28 @@
 //! The tasks ran, and it worked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use pipeline::Pipeline;
 use pipeline::sql::task_control;
 use serde_json::json;
 use warehouse::history::{RunState, TaskRun};
 
 use super::{Action, Backlog, Context, Effect, Found, OdsCounts, Step, StepError};
 use crate::journal::{StepKey, StepName};
+use crate::manifest::ChainTable;
 use crate::talk::Bar;
 
-/// How much of the tasks' history is looked at.
-const HISTORY: u32 = 200;
+/// Runs per task that are looked at.
+const HISTORY: u32 = 20;
 
 /// Waits for the first green run of the load task, and of each merge that has something to merge.
 pub struct FirstRun {
     /// The chain.
     pub chain: String,
-    /// The load task.
-    pub load: String,
-    /// The merge tasks that were resumed, with their tables.
-    pub merges: Vec<(String, Pipeline)>,
+    /// The tables whose tasks were resumed.
+    pub tables: Vec<ChainTable>,
 }
 
 /// How the tasks have done since they were resumed.
@@ -43,13 +41,13 @@ impl Step for FirstRun {
     }
 
     fn actions(&self) -> Vec<Action> {
-        vec![
-            Action::Sql(task_control::execute(&self.load)),
-            Action::Look(format!(
-                "wait for a successful run of {} and of each merge task that has something to merge",
-                self.load
-            )),
-        ]
+        let mut actions: Vec<_> =
+            self.loads().into_iter().map(|load| Action::Sql(task_control::execute(load))).collect();
+        actions.push(Action::Look(
+            "wait for a successful run of each load task, and of each merge task that has something to merge"
+                .into(),
+        ));
+        actions
     }
 
     fn changes_something(&self) -> bool {
@@ -72,8 +70,10 @@ impl Step for FirstRun {
             None => context.warehouse.now().await?,
         };
         // The schedule may be a day long. One run more or less does no harm, so a lost answer does not matter.
-        if let Err(error) = context.warehouse.execute(&task_control::execute(&self.load)).await {
-            tracing::debug!(%error, "the load task was not started by hand; its schedule will start it");
+        for load in self.loads() {
+            if let Err(error) = context.warehouse.execute(&task_control::execute(load)).await {
+                tracing::debug!(%error, load, "the load task was not started by hand; its schedule will start it");
+            }
         }
         let began = Instant::now();
         let timeout = Duration::from_secs(context.config.first_run_timeout_seconds);
@@ -95,13 +95,13 @@ impl Step for FirstRun {
             ));
             context.pause(pause).await?;
         }
-        for (_, pipeline) in &self.merges {
+        for ChainTable { pipeline, .. } in &self.tables {
             let ods = OdsCounts::count(&context.warehouse, pipeline).await?;
             if ods.doubled() > 0 {
                 return Err(StepError::finding(
                     format!(
                         "after the first merge {} has {} rows for {} keys",
-                        pipeline.ods().plain(),
+                        pipeline.ods.plain(),
                         ods.total,
                         ods.keys
                     ),
@@ -111,7 +111,7 @@ impl Step for FirstRun {
             }
         }
         Ok(Effect {
-            summary: "the load task and the merges with data ran without error".into(),
+            summary: "the load tasks and the merges with data ran without error".into(),
             detail: json!({ "since": since }),
             recorded: false,
         })
@@ -119,6 +119,11 @@ impl Step for FirstRun {
 }
 
 impl FirstRun {
+    /// The load tasks, each once.
+    fn loads(&self) -> BTreeSet<&String> {
+        self.tables.iter().map(|table| &table.tasks.load).collect()
+    }
+
     /// When the tasks were resumed, by Databend's clock.
     fn since(&self, context: &Context) -> Option<DateTime<Utc>> {
         let key = StepKey { step: StepName::ResumeTasks, ..self.key() };
@@ -126,20 +131,22 @@ impl FirstRun {
     }
 
     async fn standing(&self, context: &Context, since: DateTime<Utc>) -> Result<Standing, StepError> {
-        let names: Vec<_> =
-            [&self.load].into_iter().chain(self.merges.iter().map(|(task, _)| task)).collect();
+        let mut names: Vec<_> = self.loads().into_iter().collect();
+        names.extend(self.tables.iter().map(|table| &table.tasks.merge));
         let runs = context.warehouse.task_runs(&names, HISTORY).await?;
         let mut waiting = BTreeMap::new();
-        if let Some(error) = not_green_yet(&runs, &self.load, since) {
-            waiting.insert(self.load.clone(), error);
+        for load in self.loads() {
+            if let Some(error) = not_green_yet(&runs, load, since) {
+                waiting.insert(load.clone(), error);
+            }
         }
-        for (task, pipeline) in &self.merges {
-            if let Some(error) = not_green_yet(&runs, task, since) {
+        for ChainTable { pipeline, tasks, .. } in &self.tables {
+            if let Some(error) = not_green_yet(&runs, &tasks.merge, since) {
                 // A merge without data does not run at all.
-                let idle =
-                    waiting.is_empty() && Backlog::count(&context.warehouse, pipeline).await?.total == 0;
+                let idle = !waiting.contains_key(&tasks.load)
+                    && Backlog::count(&context.warehouse, pipeline).await?.total == 0;
                 if !idle {
-                    waiting.insert(task.clone(), error);
+                    waiting.insert(tasks.merge.clone(), error);
                 }
             }
         }
@@ -160,10 +167,14 @@ impl FirstRun {
                 "ODS is filled and the tasks are resumed; mend what the error says, resume tasks that Databend has suspended \
                  after too many failures with `runbook resume`, and run this again. If {} simply has not been due, raise \
                  first_run_timeout_seconds in runbook.toml",
-                self.load
+                tasks_named(waiting)
             ),
         )
     }
+}
+
+fn tasks_named(waiting: &BTreeMap<String, Option<String>>) -> String {
+    waiting.keys().map(String::as_str).collect::<Vec<_>>().join(" or ")
 }
 
 /// `None` if the task had a green run since; else the error of its latest run since, if it failed.

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pipeline::sql::{self, checks};
 use serde_json::json;
 use warehouse::{Transaction, WarehouseError, affected_rows};
 
-use super::counts::{Questions, doubled_keys, missing_keys};
+use super::counts::{doubled_keys, missing_keys};
 use super::{Action, Backlog, Context, Effect, Found, OdsCounts, RawCounts, Site, Step, StepError};
 use crate::journal::{Recorded, StepKey, StepName};
 use crate::lease::FencedError;
@@ -92,12 +93,12 @@ impl Step for InitialInsert {
                 "is ODS empty, and does the stream still hold all of raw? If not, merge all of raw instead"
                     .into(),
             ),
-            Action::Sql(pipeline::sql::transaction::BEGIN.into()),
-            Action::Sql(pipeline.initial_insert_sql.clone()),
-            Action::Sql(Questions::new(pipeline).sql().ods_counts()),
-            Action::Sql(Questions::new(pipeline).sql().missing_keys()),
+            Action::Sql(sql::transaction::BEGIN.into()),
+            Action::Sql(sql::initial_insert(pipeline)),
+            Action::Sql(checks::ods_counts(pipeline)),
+            Action::Sql(checks::missing_keys(pipeline)),
             Action::Look("write the journal row and check the lease, in the same transaction".into()),
-            Action::Sql(pipeline::sql::transaction::COMMIT.into()),
+            Action::Sql(sql::transaction::COMMIT.into()),
         ]
     }
 
@@ -177,7 +178,7 @@ impl InitialInsert {
         Err(StepError::finding(
             format!(
                 "{} has {} rows for {} keys; some keys stand more than once, for example: {}",
-                pipeline.ods().plain(),
+                pipeline.ods.plain(),
                 ods.total,
                 ods.keys,
                 keys.join("; ")
@@ -185,8 +186,7 @@ impl InitialInsert {
             format!(
                 "rebuild it from raw while that still has the full load (it keeps rows for {} days): `runbook suspend`, \
                  TRUNCATE TABLE {}, then `runbook cutover`",
-                pipeline.raw_retention_days,
-                pipeline.ods()
+                pipeline.retention_days, pipeline.ods
             ),
         ))
     }
@@ -249,32 +249,31 @@ impl InitialInsert {
         let rows = match way {
             Way::Insert => {
                 bar.say("initial-insert: INSERT into ODS");
-                affected_rows(&transaction.run(&pipeline.initial_insert_sql).await.map_err(Trouble::Again)?)
+                affected_rows(&transaction.run(&sql::initial_insert(pipeline)).await.map_err(Trouble::Again)?)
             }
             Way::CatchUp => {
                 bar.say("initial-insert: ODS has rows already, merging all of raw");
-                let all = transaction.run(&pipeline.merge_all_sql).await.map_err(Trouble::Again)?;
-                transaction.run(&pipeline.merge_sql).await.map_err(Trouble::Again)?;
+                let all = transaction.run(&sql::merge_all(pipeline)).await.map_err(Trouble::Again)?;
+                transaction.run(&sql::merge(pipeline)).await.map_err(Trouble::Again)?;
                 affected_rows(&all)
             }
         };
         bar.say("initial-insert: checking before COMMIT");
-        let questions = Questions::new(pipeline);
         let ods =
-            transaction.run_one(&questions.sql().ods_counts()).await.and_then(|row| OdsCounts::read(&row));
+            transaction.run_one(&checks::ods_counts(pipeline)).await.and_then(|row| OdsCounts::read(&row));
         let ods = ods.map_err(Trouble::Again)?;
         let missing =
-            transaction.run_one(&questions.sql().missing_keys()).await.and_then(|row| row.get::<u64>("n"));
+            transaction.run_one(&checks::missing_keys(pipeline)).await.and_then(|row| row.get::<u64>("n"));
         let missing = missing.map_err(Trouble::Again)?;
         if ods.doubled() > 0 || missing > 0 {
             return Err(Trouble::Final(StepError::finding(
                 format!(
                     "filling {} would leave it wrong, so it was rolled back: {} rows for {} keys, and {missing} keys of {} \
                      missing",
-                    pipeline.ods().plain(),
+                    pipeline.ods.plain(),
                     ods.total,
                     ods.keys,
-                    pipeline.raw().plain()
+                    pipeline.raw.plain()
                 ),
                 "keys that are missing have values that do not fit the ODS column's type; compare the types in `columns` \
                  with the source. Keys that stand twice point at an engine defect: check that the session has \

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pipeline::Pipeline;
 use pipeline::sql::catalog::list_files;
+use pipeline::{Pipeline, sql};
 use serde_json::json;
 use warehouse::{Warehouse, WarehouseError};
 
@@ -31,7 +31,7 @@ impl Step for Load {
     }
 
     fn actions(&self) -> Vec<Action> {
-        vec![Action::Sql(self.site.pipeline().full_load_sql.clone())]
+        vec![Action::Sql(sql::load_full(self.site.pipeline()))]
     }
 
     fn changes_something(&self) -> bool {
@@ -57,7 +57,7 @@ impl Step for Load {
         let mut attempt = 1;
         loop {
             bar.say("load: COPY of the full-load files");
-            let error = match context.warehouse.execute(&self.site.pipeline().full_load_sql).await {
+            let error = match context.warehouse.execute(&sql::load_full(self.site.pipeline())).await {
                 Ok(rows) => {
                     let loaded: u64 = rows.iter().filter_map(|row| row.get::<u64>("Rows_loaded").ok()).sum();
                     let summary = format!("{loaded} rows from {} files are in raw", rows.len());
@@ -114,7 +114,7 @@ impl Load {
                 format!(
                     "the full load of {} cannot be copied into {}: {error}",
                     pipeline.source(),
-                    pipeline.raw().plain()
+                    pipeline.raw.plain()
                 ),
                 format!(
                     "a file under @{}/{} does not fit the table, or cannot be read; Databend loads none of them until \

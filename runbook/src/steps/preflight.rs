@@ -30,8 +30,8 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
     if snapshot.stage(&pipeline.stage).is_none() {
         missing(format!("stage {}", pipeline.stage));
     }
-    for (what, table) in [("raw table", pipeline.raw()), ("ODS table", pipeline.ods())] {
-        if snapshot.table(&table).is_none() {
+    for (what, table) in [("raw table", &pipeline.raw), ("ODS table", &pipeline.ods)] {
+        if snapshot.table(table).is_none() {
             missing(format!("{what} {}", table.plain()));
         }
     }
@@ -45,13 +45,13 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
                     "its raw table was replaced, or it was not read for longer than the table keeps its history. Run \
                      `terraform apply`: it makes the stream again; this command then merges all of raw",
                 ));
-            } else if !info.table_name.is_empty() && !info.is_on(&pipeline.raw()) {
+            } else if !info.table_name.is_empty() && !info.is_on(&pipeline.raw) {
                 problems.push(StepError::finding(
                     format!(
                         "stream {} is on {}, not on {}",
                         stream.plain(),
                         info.table_name,
-                        pipeline.raw().plain()
+                        pipeline.raw.plain()
                     ),
                     APPLY,
                 ));
@@ -64,15 +64,15 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
 /// Tells the journal which tables it is about: what it says of others that had the same names does not count.
 pub fn identify(journal: &Journal, snapshot: &Snapshot, chain: &Chain) {
     for table in &chain.tables {
-        let id = |name| snapshot.table(&name).map_or(0, |table| table.id);
-        let (raw, ods) = (id(table.pipeline.raw()), id(table.pipeline.ods()));
+        let id = |name| snapshot.table(name).map_or(0, |table| table.id);
+        let (raw, ods) = (id(&table.pipeline.raw), id(&table.pipeline.ods));
         journal.identify(&chain.name, &table.pipeline.source(), format!("{raw}/{ods}"));
     }
 }
 
 /// The tasks that would work on a table while it is being filled.
-pub fn running_tasks(snapshot: &Snapshot, chain: &Chain, table: &ChainTable) -> Vec<String> {
-    [&chain.load_task, &table.merge_task]
+pub fn running_tasks(snapshot: &Snapshot, table: &ChainTable) -> Vec<String> {
+    [&table.tasks.load, &table.tasks.merge]
         .into_iter()
         .filter(|task| snapshot.task(task).is_some_and(warehouse::catalog::TaskInfo::is_running))
         .cloned()

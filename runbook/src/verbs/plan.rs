@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use warehouse::catalog::Snapshot;
+use warehouse::chain::ChainTasks;
 
 use super::Setup;
 use super::cutover::CutoverError;
@@ -93,18 +94,13 @@ impl Planner<'_> {
             let site = Site::new(name, self.arn, table.clone());
             self.table(&site).await?;
         }
-        let ready: Vec<_> = self.chain.tables.iter().filter(|table| self.will_be_ready(table)).collect();
-        let merges = ready.iter().map(|table| table.merge_task.clone());
-        let load = self.chain.load_task.clone();
-        let in_order = merges.chain(self.chain.cleanup_task.clone()).chain([load.clone()]).collect();
-        let resume = steps::ResumeTasks { chain: name.clone(), in_order };
+        let ready: Vec<_> =
+            self.chain.tables.iter().filter(|table| self.will_be_ready(table)).cloned().collect();
+        let tasks = ChainTasks::new(ready.iter().map(|table| table.tasks.clone()));
+        let resume = steps::ResumeTasks { chain: name.clone(), in_order: tasks.children_first() };
         let tables_pending = self.planned.iter().any(|step| step.chain == *name && step.state != State::Done);
         self.step(&resume, tables_pending).await?;
-        let first = steps::FirstRun {
-            chain: name.clone(),
-            load,
-            merges: ready.iter().map(|t| (t.merge_task.clone(), t.pipeline.clone())).collect(),
-        };
+        let first = steps::FirstRun { chain: name.clone(), tables: ready };
         let anything_pending =
             self.planned.iter().any(|step| step.chain == *name && step.state != State::Done);
         self.step(&first, anything_pending).await
@@ -125,7 +121,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let insert = steps::InitialInsert { site: site.clone() };
-        let running = steps::running_tasks(self.snapshot, self.chain, &site.table);
+        let running = steps::running_tasks(self.snapshot, &site.table);
         if !running.is_empty() && insert.inspect(self.context).await? == Found::Needed {
             let problem = StepError::finding(
                 format!("{} would work on it while it is filled: running", running.join(" and ")),

@@ -5,7 +5,6 @@
 //! table's files.
 
 use super::literal;
-use super::task_control::task_list;
 
 /// Databases that hold no user's tables.
 const SYSTEM_DATABASES: &str = "'system', 'information_schema'";
@@ -48,11 +47,11 @@ pub fn tasks() -> String {
     "SELECT * FROM system.tasks".to_owned()
 }
 
-/// The latest runs of the named tasks, newest first, `limit` of them over all tasks together.
-pub fn task_history<S: AsRef<str>>(tasks: &[S], limit: u32) -> String {
+/// The latest runs of one task, newest first.
+pub fn task_history(task: &str, limit: u32) -> String {
     format!(
-        "SELECT * FROM system.task_history WHERE name IN ({}) ORDER BY scheduled_time DESC LIMIT {limit}",
-        task_list(tasks)
+        "SELECT * FROM system.task_history WHERE name = {} ORDER BY scheduled_time DESC LIMIT {limit}",
+        literal(task)
     )
 }
 
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn task_history_names_its_tasks_and_is_limited() {
         assert_eq!(
-            task_history(&["a_load", "it's"], 50),
+            task_history("it's", 50),
             "SELECT * FROM system.task_history WHERE name IN ('a_load', 'it''s') ORDER BY scheduled_time DESC LIMIT 50"
         );
     }

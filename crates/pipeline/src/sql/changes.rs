@@ -1,5 +1,8 @@
 //! The newest change per key: what the merges and the initial insert are made of.
 
+use crate::column::Column;
+use crate::sql::floor::floor;
+use crate::sql::session::HINT;
 use crate::sql::{TableName, ident, idents};
 use crate::table::{OP_COLUMN, SEQ_COLUMN, Table};
 
@@ -25,17 +28,14 @@ pub(super) fn raw(column: &str) -> String {
 /// A U whose key changed is two changes: a delete of the old key and an upsert of the new one. DMS writes one row with
 /// the old key only in its before-image columns (facts/dms.md §2). A D row is read for its key alone, since nothing
 /// else in it can be relied on (§3). A missing Op is a full-load row of an endpoint without `IncludeOpForFullLoad`.
+///
+/// Changes below the table's floor are left out: the table's latest load contains them.
 pub(super) fn newest_per_key(table: &Table, from: &TableName) -> String {
     let seq = order_key(table);
     let ts = raw(&table.timestamp_column);
-    let upserts: Vec<_> = table
-        .columns
-        .iter()
-        .map(|c| format!("{} AS {}", c.cast_raw(&raw(&c.name)), ident(&c.name)))
-        .collect();
     let mut changes = format!(
         "SELECT {}, COALESCE({}, 'I') AS {}, {seq} AS {}, {ts} AS {} FROM {from} AS r",
-        upserts.join(", "),
+        upserts(table).join(", "),
         raw(OP_COLUMN),
         ident(CHANGE_OP),
         ident(SEQ_COLUMN),
@@ -48,11 +48,19 @@ pub(super) fn newest_per_key(table: &Table, from: &TableName) -> String {
     let keys = idents(&table.primary_key);
     let has_key: Vec<_> = table.primary_key.iter().map(|k| format!("{} IS NOT NULL", ident(k))).collect();
     format!(
-        "SELECT * FROM ({changes}) AS c WHERE {} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {} DESC, {} DESC) = 1",
+        "SELECT {HINT} * FROM ({changes}) AS c WHERE {} AND {} >= {} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {} DESC, {} DESC) = 1",
         has_key.join(" AND "),
+        ident(SEQ_COLUMN),
+        floor(table),
         ident(SEQ_COLUMN),
         ident(CHANGE_TS),
     )
+}
+
+/// The ODS columns as an upsert reads them from raw, each with its alias.
+pub(super) fn upserts(table: &Table) -> Vec<String> {
+    let item = |c: &Column| format!("{} AS {}", c.cast_raw(&raw(&c.name)), ident(&c.name));
+    table.columns.iter().map(item).collect()
 }
 
 /// Deletes of the old keys of rows whose key changed. A composite key may change in part: DMS then fills the before

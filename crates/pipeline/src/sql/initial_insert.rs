@@ -30,7 +30,7 @@ mod tests {
         let sql = initial_insert(&orders());
         assert!(
             sql.starts_with(
-                r#"INSERT INTO "ods"."orders" ("order_id", "amount", "note", "is_deleted", "_cdc_seq") SELECT "order_id", "amount", "note", "_cdc_op" = 'D', "_cdc_seq" FROM (SELECT * FROM ("#
+                r#"INSERT INTO "ods"."orders" ("order_id", "amount", "note", "is_deleted", "_cdc_seq") SELECT "order_id", "amount", "note", "_cdc_op" = 'D', "_cdc_seq" FROM (SELECT /*+ SET_VAR(enable_join_runtime_filter=0) SET_VAR(timezone='UTC') */ * FROM ("#
             ),
             "{sql}"
         );

@@ -1,53 +1,15 @@
 //! The runbook's own tables in Databend: the journal of what was done, and the lease that lets one run at a time do it.
 
-use super::{ident, literal};
+use super::literal;
+use super::own::{FORMAT, JOURNAL, LEASE};
+use crate::name::TableName;
 
-/// The database that holds both tables.
-pub const DATABASE: &str = "databend_cdc";
-
-const JOURNAL: &str = "journal";
-const LEASE: &str = "lease";
-
-/// Which of both tables are there, by name.
-///
-/// Asked before [`create_tables`], which takes a privilege that a run needs only once.
-pub fn tables() -> String {
-    format!(
-        "SELECT name FROM system.tables WHERE catalog = 'default' AND database = {} AND name IN ({}, {})",
-        literal(DATABASE),
-        literal(JOURNAL),
-        literal(LEASE)
-    )
+fn journal_table() -> TableName {
+    JOURNAL.table_name()
 }
 
-/// Both tables, each with the statement that makes it. Their database is made before.
-///
-/// Not `IF NOT EXISTS`: that makes the role that runs it the owner of a table that is there already.
-///
-/// `seq` counts within a run: two events of one run may carry the same time.
-pub fn create_tables() -> [(&'static str, String); 2] {
-    let journal = format!(
-        "CREATE TABLE {} (run_id VARCHAR NOT NULL, seq BIGINT NOT NULL, pipeline VARCHAR NOT NULL, \
-         table_name VARCHAR NOT NULL, step VARCHAR NOT NULL, event VARCHAR NOT NULL, at TIMESTAMP NOT NULL, \
-         detail VARCHAR NOT NULL, actor VARCHAR NOT NULL) \
-         COMMENT = 'databend-cdc: what the runbook did, intent before effect'",
-        journal_table()
-    );
-    let lease = format!(
-        "CREATE TABLE {} (pipeline VARCHAR NOT NULL, holder VARCHAR NOT NULL, token VARCHAR NOT NULL, \
-         acquired_at TIMESTAMP NOT NULL, expires_at TIMESTAMP NOT NULL) \
-         COMMENT = 'databend-cdc: which run works on which pipeline'",
-        lease_table()
-    );
-    [(JOURNAL, journal), (LEASE, lease)]
-}
-
-fn journal_table() -> String {
-    format!("{}.{}", ident(DATABASE), ident(JOURNAL))
-}
-
-fn lease_table() -> String {
-    format!("{}.{}", ident(DATABASE), ident(LEASE))
+fn lease_table() -> TableName {
+    LEASE.table_name()
 }
 
 /// One row of the journal, to be written. The time is the server's.
@@ -69,6 +31,8 @@ pub struct JournalRow<'a> {
     pub detail: &'a str,
     /// user@host.
     pub actor: &'a str,
+    /// What the run does, for example `cutover`.
+    pub operation: &'a str,
 }
 
 /// Appends rows to the journal.
@@ -77,7 +41,7 @@ pub fn insert(rows: &[JournalRow<'_>]) -> String {
         .iter()
         .map(|r| {
             format!(
-                "({}, {}, {}, {}, {}, {}, now(), {}, {})",
+                "({}, {}, {}, {}, {}, {}, now(), {}, {}, {FORMAT}, {})",
                 literal(r.run_id),
                 r.seq,
                 literal(r.pipeline),
@@ -85,13 +49,14 @@ pub fn insert(rows: &[JournalRow<'_>]) -> String {
                 literal(r.step),
                 literal(r.event),
                 literal(r.detail),
-                literal(r.actor)
+                literal(r.actor),
+                literal(r.operation)
             )
         })
         .collect::<Vec<_>>()
         .join(", ");
     format!(
-        "INSERT INTO {} (run_id, seq, pipeline, table_name, step, event, at, detail, actor) VALUES {values}",
+        "INSERT INTO {} (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) VALUES {values}",
         journal_table()
     )
 }
@@ -170,7 +135,6 @@ pub fn lease_select(pipeline: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::testing::assert_parses;
 
     #[test]
     fn rows_are_inserted_with_the_servers_time() {
@@ -183,11 +147,12 @@ mod tests {
             event: "intent",
             detail: "{}",
             actor: "me@here",
+            operation: "cutover",
         };
         assert_eq!(
             insert(&[row]),
-            "INSERT INTO \"databend_cdc\".\"journal\" (run_id, seq, pipeline, table_name, step, event, at, detail, actor) \
-             VALUES ('r1', 3, 'shop', 'shop.o''clock', 'copy', 'intent', now(), '{}', 'me@here')"
+            "INSERT INTO \"databend_cdc\".\"journal\" (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) \
+             VALUES ('r1', 3, 'shop', 'shop.o''clock', 'copy', 'intent', now(), '{}', 'me@here', 1, 'cutover')"
         );
     }
 
@@ -228,22 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn both_tables_are_looked_for_by_their_exact_names() {
-        assert_eq!(
-            tables(),
-            "SELECT name FROM system.tables WHERE catalog = 'default' AND database = 'databend_cdc' \
-             AND name IN ('journal', 'lease')"
-        );
-        assert_parses(&tables());
-    }
-
-    #[test]
-    fn everything_lives_in_one_database() {
-        for (table, sql) in create_tables() {
-            let begin = format!("CREATE TABLE \"databend_cdc\".\"{table}\" (");
-            assert!(sql.starts_with(&begin), "{sql}");
-            assert_parses(&sql);
-        }
+    fn the_lease_lives_in_our_database() {
         assert!(lease_seed("shop").starts_with("INSERT INTO \"databend_cdc\".\"lease\""));
         assert!(lease_select("shop").ends_with("WHERE pipeline = 'shop'"));
     }

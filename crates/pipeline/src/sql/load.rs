@@ -3,14 +3,16 @@
 use crate::sql::literal;
 use crate::table::Table;
 
-/// All files that DMS writes for a table.
-const ALL_FILES: &str = ".*[.]parquet";
-/// Full-load files alone: `LOAD` and a hexadecimal counter (facts/dms.md, "Layout").
-const FULL_LOAD_FILES: &str = ".*LOAD[0-9A-F]+[.]parquet";
+/// Full-load files: `LOAD` and a hexadecimal counter (facts/dms.md, "Layout"). The pattern is searched for in the path
+/// below the table's folder.
+const FULL_LOAD_FILES: &str = "(.*/)?LOAD[0-9A-F]+[.]parquet";
+/// Every Parquet file whose name does not begin with `LOAD`. The regular expressions of Databend have no lookahead.
+const CHANGE_FILES: &str = "(.*/)?([^L/]|L[^O/]|LO[^A/]|LOA[^D/])[^/]*[.]parquet";
 
-/// COPY of every file: what the load task runs.
+/// COPY of the files with changes: what the load task runs. Full-load files are the runbook's: what a later load brings
+/// must not be merged without its place in the order of changes.
 pub fn load(table: &Table) -> String {
-    copy(table, ALL_FILES)
+    copy(table, CHANGE_FILES)
 }
 
 /// COPY of the full-load files: what the cutover runs before it counts.
@@ -48,11 +50,11 @@ mod tests {
     #[test]
     fn exact_text() {
         let expected = concat!(
-            r#"COPY INTO "raw"."orders" FROM '@dms/shop/orders/' PATTERN = '.*[.]parquet' "#,
+            r#"COPY INTO "raw"."orders" FROM '@dms/shop/orders/' PATTERN = '(.*/)?([^L/]|L[^O/]|LO[^A/]|LOA[^D/])[^/]*[.]parquet' "#,
             "FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE"
         );
         assert_eq!(load(&orders()), expected);
         assert_parses(expected);
-        assert!(load_full(&orders()).contains("PATTERN = '.*LOAD[0-9A-F]+[.]parquet'"));
+        assert!(load_full(&orders()).contains("PATTERN = '(.*/)?LOAD[0-9A-F]+[.]parquet'"));
     }
 }

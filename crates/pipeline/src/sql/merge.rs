@@ -1,6 +1,7 @@
 //! The merge of changes into ODS.
 
-use crate::sql::changes::{CHANGE_OP, newest_per_key};
+use crate::sql::changes::{CHANGE_OP, newest_per_key, upserts};
+use crate::sql::normalize::{normalize, normalize_body};
 use crate::sql::{TableName, ident, idents};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 
@@ -10,8 +11,8 @@ use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 ///   no harm.
 /// - A delete of a key that ODS has never seen is kept as a deleted row, else a late, older insert would bring it to
 ///   life again.
-/// - The session must have `enable_join_runtime_filter = 0` ([`super::session::SETTINGS`]), or Databend may insert
-///   existing keys again (facts/databend.md, "MERGE can give silently wrong results").
+/// - Its source carries a hint that switches the join runtime filter off, with which Databend may insert existing keys
+///   again (facts/databend.md, "MERGE can give silently wrong results").
 pub fn merge(table: &Table) -> String {
     merge_from(table, &table.stream())
 }
@@ -21,6 +22,16 @@ pub fn merge(table: &Table) -> String {
 /// the same values again.
 pub fn merge_all(table: &Table) -> String {
     merge_from(table, &table.raw)
+}
+
+/// Whether a stored merge writes every column that the table has now, with its type: else the changes that it merged
+/// have to be merged once more.
+pub fn merge_writes_all(stored: &str, table: &Table) -> bool {
+    let stored = normalize_body(stored);
+    upserts(table).iter().all(|item| {
+        let printed = normalize(&format!("SELECT {item}"));
+        stored.contains(printed.trim_start_matches("SELECT "))
+    })
 }
 
 fn merge_from(table: &Table, from: &TableName) -> String {
@@ -68,14 +79,15 @@ mod tests {
     #[test]
     fn exact_text() {
         let expected = concat!(
-            r#"MERGE INTO "ods"."orders" AS t USING (SELECT * FROM ("#,
+            r#"MERGE INTO "ods"."orders" AS t USING (SELECT /*+ SET_VAR(enable_join_runtime_filter=0) SET_VAR(timezone='UTC') */ * FROM ("#,
             r#"SELECT r."order_id" AS "order_id", TRY_CAST(r."amount" AS DECIMAL(12, 2)) AS "amount", "#,
             r#"r."note" AS "note", COALESCE(r."Op", 'I') AS "_cdc_op", COALESCE(r."_dms_change_seq", '') AS "_cdc_seq", "#,
             r#"r."_dms_ingestion_timestamp" AS "_cdc_ts" FROM "raw"."stream_orders" AS r UNION ALL "#,
             r#"SELECT r."_dms_before_order_id" AS "order_id", NULL AS "amount", NULL AS "note", 'D' AS "_cdc_op", "#,
             r#"COALESCE(r."_dms_change_seq", '') AS "_cdc_seq", r."_dms_ingestion_timestamp" AS "_cdc_ts" "#,
             r#"FROM "raw"."stream_orders" AS r WHERE r."Op" = 'U' AND (COALESCE(r."_dms_before_order_id" <> r."order_id", r."_dms_before_order_id" IS NOT NULL))"#,
-            r#") AS c WHERE "order_id" IS NOT NULL "#,
+            r#") AS c WHERE "order_id" IS NOT NULL AND "_cdc_seq" >= COALESCE((SELECT max("order_key") FROM "databend_cdc"."floors" "#,
+            r#"WHERE "raw_database" = 'raw' AND "raw_table" = 'orders'), '') "#,
             r#"QUALIFY ROW_NUMBER() OVER (PARTITION BY "order_id" ORDER BY "_cdc_seq" DESC, "_cdc_ts" DESC) = 1"#,
             r#") AS s ON t."order_id" = s."order_id" "#,
             r#"WHEN MATCHED AND s."_cdc_seq" >= t."_cdc_seq" AND s."_cdc_op" = 'D' THEN "#,
@@ -97,6 +109,22 @@ mod tests {
         let table = orders();
         let expected = merge(&table).replace(r#""raw"."stream_orders""#, r#""raw"."orders""#);
         assert_eq!(merge_all(&table), expected);
+    }
+
+    #[test]
+    fn a_stored_merge_that_lacks_a_column_or_its_width_is_told_apart() {
+        let stored = normalize(&merge(&orders()));
+        assert!(merge_writes_all(&stored, &orders()));
+        let mut wider = orders();
+        wider.columns[1].ty = "decimal(14,4)".parse().unwrap();
+        assert!(!merge_writes_all(&stored, &wider));
+        let mut added = orders();
+        added.columns.push(crate::column::Column { name: "new".into(), ty: "int".parse().unwrap() });
+        assert!(!merge_writes_all(&stored, &added));
+        let mut elsewhere = orders();
+        elsewhere.path = "other/".into();
+        elsewhere.retention_days = 3;
+        assert!(merge_writes_all(&stored, &elsewhere));
     }
 
     #[test]

@@ -4,13 +4,15 @@ pub mod catalog;
 mod changes;
 pub mod checks;
 mod cleanup;
+mod floor;
+mod horizon;
 mod initial_insert;
 pub mod journal;
 mod load;
 mod lossy;
 mod merge;
 mod normalize;
-pub mod quote;
+pub mod own;
 pub mod session;
 mod stage;
 mod table_ddl;
@@ -20,19 +22,24 @@ pub mod task_control;
 pub(crate) mod testing;
 pub mod transaction;
 
+pub use crate::name::{TableName, ident, idents, is_quotable, literal};
 pub use cleanup::cleanup;
+pub use horizon::record_created;
 pub use initial_insert::initial_insert;
 pub use load::{load, load_full, location};
 pub use lossy::lossy;
-pub use merge::{merge, merge_all};
-pub use normalize::{block_statements, column_names, normalize, same_body, same_condition, same_sql};
-pub use quote::{TableName, ident, idents, is_quotable, literal};
+pub use merge::{merge, merge_all, merge_writes_all};
+pub use normalize::{
+    column_names, normalize, normalize_body, same_body, same_condition, same_sql, statement_lines,
+    tables_written,
+};
 pub use stage::{create_stage, drop_stage, replace_stage, set_stage_comment};
 pub use table_ddl::{
     add_column, cluster_by, create_database, create_ods, create_raw, create_stream, drop_stream, drop_table,
-    modify_column, raw_options, set_options,
+    modify_column, ods_options, raw_options, set_options,
 };
 pub use task::{
     create_task, drop_task, modify_task_body, modify_task_when, set_task_error_integration,
-    set_task_parameters, set_task_schedule, set_task_suspend_after_failures, set_task_warehouse,
+    set_task_parameters, set_task_schedule, set_task_stamp, set_task_suspend_after_failures,
+    set_task_warehouse,
 };

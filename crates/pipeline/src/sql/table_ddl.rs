@@ -47,7 +47,17 @@ pub fn create_ods(table: &Table) -> String {
     } else {
         format!(" CLUSTER BY ({})", idents(&table.cluster_by))
     };
-    format!("CREATE TABLE {} ({}){cluster} {STORAGE_FORMAT}", table.ods, columns(&table.ods_columns()))
+    let [(option, value)] = ods_options(table);
+    format!(
+        "CREATE TABLE {} ({}){cluster} {STORAGE_FORMAT} {option} = {value}",
+        table.ods,
+        columns(&table.ods_columns())
+    )
+}
+
+/// The options of the ODS table, name and value.
+pub fn ods_options(table: &Table) -> [(&'static str, String); 1] {
+    [("row_per_block", table.row_per_block.to_string())]
 }
 
 fn columns(columns: &[DatabendColumn]) -> String {
@@ -103,6 +113,7 @@ pub fn drop_stream(stream: &TableName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_type::DatabendType;
     use crate::sql::testing::assert_parses;
     use crate::table::orders;
 
@@ -111,13 +122,13 @@ mod tests {
         let raw = concat!(
             r#"CREATE TABLE "raw"."orders" ("Op" VARCHAR NULL, "_dms_ingestion_timestamp" VARCHAR NULL, "#,
             r#""order_id" BIGINT NULL, "amount" DECIMAL(76, 30) NULL, "note" VARCHAR NULL, "#,
-            r#""_dms_change_seq" VARCHAR NULL, "_dms_before_order_id" BIGINT NULL) "#,
+            r#""_dms_change_seq" VARCHAR NULL, "_dms_position" VARCHAR NULL, "_dms_before_order_id" BIGINT NULL) "#,
             "storage_format = 'parquet' enable_schema_evolution = true change_tracking = true data_retention_period_in_hours = 360"
         );
         assert_eq!(create_raw(&orders()), raw);
         let ods = concat!(
             r#"CREATE TABLE "ods"."orders" ("order_id" BIGINT NOT NULL, "amount" DECIMAL(12, 2) NULL, "#,
-            r#""note" VARCHAR NULL, "is_deleted" BOOLEAN NOT NULL DEFAULT FALSE, "_cdc_seq" VARCHAR NOT NULL DEFAULT '') storage_format = 'parquet'"#,
+            r#""note" VARCHAR NULL, "is_deleted" BOOLEAN NOT NULL DEFAULT FALSE, "_cdc_seq" VARCHAR NOT NULL DEFAULT '') storage_format = 'parquet' row_per_block = 100000"#,
         );
         assert_eq!(create_ods(&orders()), ods);
     }
@@ -130,8 +141,8 @@ mod tests {
             create_database("raw"),
             create_raw(&table),
             create_ods(&table),
-            add_column(&table.ods, &DatabendColumn::nullable("x y", "DECIMAL(12, 2)")),
-            modify_column(&table.ods, &DatabendColumn::not_null("x", "BIGINT")),
+            add_column(&table.ods, &DatabendColumn::nullable("x y", DatabendType::parse("DECIMAL(12, 2)"))),
+            modify_column(&table.ods, &DatabendColumn::not_null("x", DatabendType::parse("BIGINT"))),
             set_options(&table.raw, &raw_options(&table)),
             cluster_by(&table.ods, &table.cluster_by),
             cluster_by(&table.ods, &[]),

@@ -1,8 +1,9 @@
 //! CREATE, ALTER and DROP TASK.
 
-use crate::chain::{Body, Task, session_parameters};
 use crate::schedule::Schedule;
 use crate::sql::literal;
+use crate::stamp::Stamp;
+use crate::task::{Body, Task, session_parameters};
 
 /// `CREATE TASK`. Names of tasks are printed bare, since Databend keeps the quotes of a quoted one as part of the name;
 /// [`crate::chain::Chain::check_name`] admits only names that need none.
@@ -14,11 +15,12 @@ pub fn create_task(task: &Task) -> String {
         task.error_integration.as_ref().map(|name| format!(" ERROR_INTEGRATION = {}", literal(name))),
     ];
     format!(
-        "CREATE TASK {} WAREHOUSE = {}{} SUSPEND_TASK_AFTER_NUM_FAILURES = {} {} AS {}",
+        "CREATE TASK {} WAREHOUSE = {}{} SUSPEND_TASK_AFTER_NUM_FAILURES = {} COMMENT = {} {} AS {}",
         task.name,
         literal(&task.warehouse),
         optional.into_iter().flatten().collect::<String>(),
         task.suspend_after_failures,
+        literal(&task.stamp.to_string()),
         parameters(),
         task.body.sql()
     )
@@ -53,6 +55,11 @@ pub fn set_task_suspend_after_failures(name: &str, failures: u64) -> String {
 /// `ALTER TASK … SET ERROR_INTEGRATION`.
 pub fn set_task_error_integration(name: &str, integration: &str) -> String {
     format!("ALTER TASK {name} SET ERROR_INTEGRATION = {}", literal(integration))
+}
+
+/// `ALTER TASK … SET COMMENT`: the stamp of a changed body.
+pub fn set_task_stamp(name: &str, stamp: &Stamp) -> String {
+    format!("ALTER TASK {name} SET COMMENT = {}", literal(&stamp.to_string()))
 }
 
 /// `ALTER TASK … MODIFY AS`.
@@ -90,13 +97,13 @@ mod tests {
         let tasks = orders_chain().tasks();
         let load = create_task(&tasks[0]);
         assert!(
-            load.starts_with("CREATE TASK shop_load WAREHOUSE = 'default' SCHEDULE = 1 MINUTE SUSPEND_TASK_AFTER_NUM_FAILURES = 3 "),
+            load.starts_with("CREATE TASK shop_load_ods_orders WAREHOUSE = 'default' SCHEDULE = 1 MINUTE SUSPEND_TASK_AFTER_NUM_FAILURES = 3 "),
             "{load}"
         );
         let merge = create_task(&tasks[1]);
         assert!(
             merge.starts_with(
-                "CREATE TASK shop_merge_ods_orders WAREHOUSE = 'default' AFTER 'shop_load' WHEN STREAM_STATUS('raw.stream_orders') = TRUE SUSPEND_TASK_AFTER_NUM_FAILURES = 3 "
+                "CREATE TASK shop_merge_ods_orders WAREHOUSE = 'default' AFTER 'shop_load_ods_orders' WHEN STREAM_STATUS('raw.stream_orders') = TRUE SUSPEND_TASK_AFTER_NUM_FAILURES = 3 "
             ),
             "{merge}"
         );
@@ -111,6 +118,7 @@ mod tests {
             set_task_parameters("t"),
             set_task_warehouse("t", "it's"),
             set_task_schedule("t", &Schedule::Every(30)),
+            set_task_stamp("t", &orders_chain().tasks()[0].stamp),
             set_task_suspend_after_failures("t", 5),
             set_task_error_integration("t", "x"),
             drop_task("t"),

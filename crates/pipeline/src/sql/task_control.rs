@@ -1,6 +1,6 @@
 //! Starting and stopping tasks.
 
-use super::{ident, literal};
+use super::ident;
 
 /// A task's name as it must stand in SQL.
 ///
@@ -21,11 +21,6 @@ pub fn is_plain_task_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// Task names as literals, joined by commas: for `AFTER` and for `IN (…)`.
-pub fn task_list<S: AsRef<str>>(tasks: &[S]) -> String {
-    tasks.iter().map(|t| literal(t.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// Lets a task run on its schedule or after its parent.
@@ -65,10 +60,5 @@ mod tests {
         assert!(!is_plain_task_name(""));
         assert!(!is_plain_task_name("1a"));
         assert!(!is_plain_task_name("größe"));
-    }
-
-    #[test]
-    fn lists_are_literals() {
-        assert_eq!(task_list(&["a", "b'c"]), "'a', 'b''c'");
     }
 }

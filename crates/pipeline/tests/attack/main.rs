@@ -80,11 +80,12 @@ fn hostile() -> impl Strategy<Value = String> {
 
 /// One name is hostile and the others are not, or all are: else hardly any description would be accepted.
 fn names() -> impl Strategy<Value = Names> {
-    (proptest::collection::vec(hostile(), 16), 0..20_usize).prop_map(|(hostile, only)| {
+    (proptest::collection::vec(hostile(), Names::COUNT), 0..Names::COUNT + 4).prop_map(|(hostile, only)| {
         let harmless = Names::harmless();
         let mut place = 0;
         Names::from_fn(&mut || {
-            let name = if only >= 16 || only == place { &hostile[place] } else { harmless.all()[place] };
+            let name =
+                if only >= Names::COUNT || only == place { &hostile[place] } else { harmless.all()[place] };
             place += 1;
             name.to_owned()
         })

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use pipeline::chain::{Chain, Task};
+use pipeline::chain::{Chain, LoadTasks};
 use pipeline::column::Column;
 use pipeline::schedule::Schedule;
-use pipeline::sql::checks::Checked;
 use pipeline::sql::journal::JournalRow;
-use pipeline::sql::{self, TableName, task_control};
+use pipeline::sql::{self, checks, task_control};
 use pipeline::stage::{Auth, Stage};
-use pipeline::{Pipeline, Table};
+use pipeline::task::Task;
+use pipeline::{Pipeline, Table, TableName};
 
 use crate::tree::{printed, tree};
 
@@ -26,6 +26,7 @@ pub(crate) struct Names {
     ods_table: String,
     time: String,
     seq: String,
+    position: String,
     prefix: String,
     warehouse: String,
     integration: String,
@@ -35,6 +36,9 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 17;
+
     /// The harmless ones. None is part of another, or of the SQL around them.
     pub(crate) fn harmless() -> Self {
         let mut number = 0;
@@ -57,6 +61,7 @@ impl Names {
             ods_table: name(),
             time: name(),
             seq: name(),
+            position: name(),
             prefix: name(),
             warehouse: name(),
             integration: name(),
@@ -66,7 +71,7 @@ impl Names {
         }
     }
 
-    pub(crate) fn all(&self) -> [&str; 16] {
+    pub(crate) fn all(&self) -> [&str; Self::COUNT] {
         [
             &self.schema,
             &self.table,
@@ -78,6 +83,7 @@ impl Names {
             &self.ods_table,
             &self.time,
             &self.seq,
+            &self.position,
             &self.prefix,
             &self.warehouse,
             &self.integration,
@@ -100,8 +106,10 @@ impl Names {
             retention_days: 15,
             ods: TableName::new(&self.ods_database, &self.ods_table),
             cluster_by: vec![self.key.clone()],
+            row_per_block: 100_000,
             timestamp_column: self.time.clone(),
             change_seq_column: Some(self.seq.clone()),
+            position_column: Some(self.position.clone()),
             before_image_prefix: Some(self.prefix.clone()),
         }
     }
@@ -131,10 +139,16 @@ impl Names {
             sql::merge(&table),
             sql::merge_all(&table),
             sql::lossy(&table),
-            sql::cleanup(&table),
+            sql::record_created(&table.raw),
+            sql::set_options(&table.ods, &sql::ods_options(&table)),
+            checks::raw_counts(&table),
+            checks::ods_counts(&table),
+            checks::backlog(&table),
+            checks::missing_keys(&table),
+            checks::doubled_keys(&table, 5),
             sql::catalog::list_files(&table.stage, &table.path),
             sql::set_stage_comment("dms", &self.comment),
-            sql::catalog::task_history(&[&self.detail], 10),
+            sql::catalog::task_history(&self.detail, 10),
             sql::journal::row_exists(&self.detail, 7),
             sql::journal::lease_seed(&self.detail),
             sql::journal::lease_acquire(&self.detail, &self.comment, &self.secret, 30),
@@ -143,17 +157,7 @@ impl Names {
             sql::journal::lease_select(&self.detail),
             sql::journal::select(&[&self.detail, &self.comment]),
         ];
-        let stream = table.stream();
-        let checked = Checked {
-            raw: &table.raw,
-            ods: &table.ods,
-            stream: &stream,
-            primary_key: &table.primary_key,
-            change_seq_column: Some(&self.seq),
-            timestamp_column: &self.time,
-        };
-        all.extend([checked.raw_counts(), checked.ods_counts(), checked.backlog(), checked.missing_keys()]);
-        all.push(checked.doubled_keys(5));
+        all.extend(sql::cleanup(&table));
         for auth in [
             Auth::Connection(self.comment.clone()),
             Auth::AccessKey { id: self.detail.clone(), secret: self.secret.clone() },
@@ -174,9 +178,10 @@ impl Names {
             warehouse: self.warehouse.clone(),
             schedule: Schedule::Every(60),
             cleanup_schedule: Schedule::Every(3600),
+            load_tasks: LoadTasks::PerTable,
             suspend_after_failures: 3,
             error_integration: Some(self.integration.clone()),
-            tables: vec![Pipeline::new(&table)],
+            tables: vec![Pipeline::new(table)],
         };
         // The merge task's own name is made from that of the ODS table; what it runs is what matters here.
         all.extend(
@@ -195,6 +200,7 @@ impl Names {
             event: "done",
             detail: "{}",
             actor: &self.detail,
+            operation: &self.comment,
         }]));
         all.extend([
             sql::set_task_warehouse("shop_load", &self.warehouse),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use pipeline::sql::TableName;
+use pipeline::TableName;
 use serde::{Deserialize, Serialize};
 
 /// A table (or view, or stream as a table).

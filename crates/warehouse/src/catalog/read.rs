@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use pipeline::sql::TableName;
+use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
 use super::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, options};

@@ -77,6 +77,10 @@ pub(super) mod fake {
             self.state.lock().unwrap().refuse = Some(action.to_owned());
         }
 
+        pub(crate) fn create_task(&self, task: &str) {
+            self.state.lock().unwrap().existing.insert(task.to_owned());
+        }
+
         pub(crate) fn drop_task(&self, task: &str) {
             self.state.lock().unwrap().existing.remove(task);
         }

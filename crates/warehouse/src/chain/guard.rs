@@ -1,5 +1,6 @@
 //! Changing something under a chain: suspended before, as it was afterwards, whatever happens between.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use pipeline::sql::task_control as sql;
@@ -16,6 +17,15 @@ pub struct Guarded<T, E> {
     pub body: Result<T, E>,
     /// Whether the chain is as it was before.
     pub restored: Result<(), NotRestored>,
+}
+
+/// What runs after a change beside what ran before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Awake {
+    /// New tasks, each with the one that it replaces: it runs if that one ran and is gone.
+    pub replaces: BTreeMap<String, String>,
+    /// Tasks that run in any case.
+    pub also: BTreeSet<String>,
 }
 
 /// A chain that could not be put back as it was.
@@ -63,6 +73,7 @@ pub enum SuspendError {
 pub async fn with_chain_suspended<C, T, E, F, Fut>(
     control: &C,
     tasks: &ChainTasks,
+    awake: Awake,
     cancel: &CancellationToken,
     body: F,
 ) -> Result<Guarded<T, E>, SuspendError>
@@ -74,12 +85,13 @@ where
     E: Send + 'static,
 {
     let (control, tasks, cancel) = (control.clone(), tasks.clone(), cancel.clone());
-    unpanic(tokio::spawn(async move { guarded(&control, &tasks, &cancel, body).await }).await)
+    unpanic(tokio::spawn(async move { guarded(&control, &tasks, &awake, &cancel, body).await }).await)
 }
 
 async fn guarded<C, T, E, F, Fut>(
     control: &C,
     tasks: &ChainTasks,
+    awake: &Awake,
     cancel: &CancellationToken,
     body: F,
 ) -> Result<Guarded<T, E>, SuspendError>
@@ -94,14 +106,14 @@ where
     for task in tasks.root_first().iter().filter(|task| running.contains(*task)) {
         if let Err(cause) = control.suspend(task).await {
             // This task too may be suspended by now: an error may have come after the deed.
-            return Err(match put_back(control, tasks, &running).await {
+            return Err(match put_back(control, tasks, awake, &running).await {
                 Ok(()) => SuspendError::Suspend(cause),
                 Err(not_restored) => SuspendError::HalfSuspended { cause, not_restored },
             });
         }
     }
     if cancel.is_cancelled() {
-        return Err(match put_back(control, tasks, &running).await {
+        return Err(match put_back(control, tasks, awake, &running).await {
             Ok(()) => SuspendError::Cancelled,
             Err(not_restored) => {
                 SuspendError::HalfSuspended { cause: not_restored.cause.clone(), not_restored }
@@ -109,7 +121,7 @@ where
         });
     }
     let body = tokio::spawn(body(cancel.child_token())).await;
-    let restored = put_back(control, tasks, &running).await;
+    let restored = put_back(control, tasks, awake, &running).await;
     Ok(Guarded { body: unpanic(body), restored })
 }
 
@@ -118,9 +130,12 @@ where
 async fn put_back(
     control: &impl TaskControl,
     tasks: &ChainTasks,
-    ran: &std::collections::BTreeSet<String>,
+    awake: &Awake,
+    ran: &BTreeSet<String>,
 ) -> Result<(), NotRestored> {
-    let order: Vec<String> = tasks.children_first().into_iter().filter(|task| ran.contains(task)).collect();
+    let replaced = |task: &String| awake.replaces.get(task).filter(|old| ran.contains(*old));
+    let is_due = |task: &String| ran.contains(task) || awake.also.contains(task) || replaced(task).is_some();
+    let order: Vec<String> = tasks.children_first().into_iter().filter(is_due).collect();
     let commands = |tasks: &[String]| tasks.iter().map(|task| sql::resume(task)).collect();
     if order.is_empty() {
         return Ok(());
@@ -131,8 +146,13 @@ async fn put_back(
     };
     let mut left: Vec<String> = Vec::new();
     let mut first_cause = None;
-    for task in order.into_iter().filter(|task| existing.contains(task)) {
-        let child_asleep = task == tasks.load && left.iter().any(|left| tasks.merges.contains(left));
+    // A replaced task that still exists runs on in the place of its successor: both would do the same work.
+    let is_next = |task: &String| {
+        existing.contains(task)
+            && (ran.contains(task) || !replaced(task).is_some_and(|old| existing.contains(old)))
+    };
+    for task in order.into_iter().filter(is_next) {
+        let child_asleep = tasks.children_of(&task).any(|child| left.contains(child));
         if child_asleep {
             left.push(task);
         } else if let Err(cause) = control.resume(&task).await {
@@ -163,23 +183,21 @@ mod tests {
     use std::time::Duration;
 
     use super::super::control::fake::Fake;
+    use super::super::grouped;
     use super::*;
-
-    fn chain() -> ChainTasks {
-        ChainTasks {
-            load: "load".into(),
-            merges: vec!["merge_x".into(), "merge_y".into()],
-            cleanup: Some("cleanup".into()),
-        }
-    }
+    use pipeline::chain::TaskNames;
 
     #[tokio::test]
     async fn what_ran_runs_again_and_what_slept_sleeps_on() {
         let fake = Fake::running(&["load", "merge_x"]);
         let inside = fake.clone();
-        let guarded = with_chain_suspended(&fake, &chain(), &CancellationToken::new(), move |_| async move {
-            Ok::<_, ()>(inside.now_running())
-        })
+        let guarded = with_chain_suspended(
+            &fake,
+            &grouped(),
+            Awake::default(),
+            &CancellationToken::new(),
+            move |_| async move { Ok::<_, ()>(inside.now_running()) },
+        )
         .await
         .unwrap();
         assert_eq!(guarded.body.unwrap(), Vec::<String>::new());
@@ -190,11 +208,12 @@ mod tests {
     #[tokio::test]
     async fn an_error_inside_puts_the_chain_back() {
         let fake = Fake::running(&["load"]);
-        let guarded = with_chain_suspended(&fake, &chain(), &CancellationToken::new(), |_| async {
-            Err::<(), _>("no")
-        })
-        .await
-        .unwrap();
+        let guarded =
+            with_chain_suspended(&fake, &grouped(), Awake::default(), &CancellationToken::new(), |_| async {
+                Err::<(), _>("no")
+            })
+            .await
+            .unwrap();
         assert_eq!(guarded.body, Err("no"));
         assert_eq!(fake.now_running(), ["load"]);
     }
@@ -204,10 +223,16 @@ mod tests {
         let fake = Fake::running(&["load"]);
         let outer = fake.clone();
         let panicked = tokio::spawn(async move {
-            let _ = with_chain_suspended(&outer, &chain(), &CancellationToken::new(), |_| async {
-                let parsed: Result<u8, _> = "inside".parse::<u8>();
-                Ok::<u8, ()>(parsed.unwrap())
-            })
+            let _ = with_chain_suspended(
+                &outer,
+                &grouped(),
+                Awake::default(),
+                &CancellationToken::new(),
+                |_| async {
+                    let parsed: Result<u8, _> = "inside".parse::<u8>();
+                    Ok::<u8, ()>(parsed.unwrap())
+                },
+            )
             .await;
         })
         .await;
@@ -220,8 +245,8 @@ mod tests {
         let fake = Fake::running(&["load"]);
         let cancel = CancellationToken::new();
         {
-            let tasks = chain();
-            let guarded = with_chain_suspended(&fake, &tasks, &cancel, |_| async {
+            let tasks = grouped();
+            let guarded = with_chain_suspended(&fake, &tasks, Awake::default(), &cancel, |_| async {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 Ok::<(), ()>(())
             });
@@ -237,16 +262,20 @@ mod tests {
         let fake = Fake::running(&["load"]);
         let cancel = CancellationToken::new();
         let trigger = cancel.clone();
-        let guarded = with_chain_suspended(&fake, &chain(), &cancel, move |token| async move {
-            trigger.cancel();
-            token.cancelled().await;
-            Err::<(), _>("cancelled")
-        })
-        .await
-        .unwrap();
+        let guarded =
+            with_chain_suspended(&fake, &grouped(), Awake::default(), &cancel, move |token| async move {
+                trigger.cancel();
+                token.cancelled().await;
+                Err::<(), _>("cancelled")
+            })
+            .await
+            .unwrap();
         assert_eq!(guarded.body, Err("cancelled"));
         assert_eq!(fake.now_running(), ["load"]);
-        let early = with_chain_suspended(&fake, &chain(), &cancel, |_| async { Ok::<(), ()>(()) }).await;
+        let early = with_chain_suspended(&fake, &grouped(), Awake::default(), &cancel, |_| async {
+            Ok::<(), ()>(())
+        })
+        .await;
         assert_eq!(early.unwrap_err(), SuspendError::Cancelled);
         assert_eq!(fake.now_running(), ["load"]);
     }
@@ -256,9 +285,11 @@ mod tests {
         let fake = Fake::running(&["load", "merge_x", "merge_y"]);
         fake.refuse("resume merge_x");
         let guarded =
-            with_chain_suspended(&fake, &chain(), &CancellationToken::new(), |_| async { Ok::<(), ()>(()) })
-                .await
-                .unwrap();
+            with_chain_suspended(&fake, &grouped(), Awake::default(), &CancellationToken::new(), |_| async {
+                Ok::<(), ()>(())
+            })
+            .await
+            .unwrap();
         assert!(guarded.body.is_ok());
         let error = guarded.restored.unwrap_err();
         assert_eq!(error.commands, ["ALTER TASK merge_x RESUME", "ALTER TASK load RESUME"]);
@@ -276,20 +307,57 @@ mod tests {
         let fake = Fake::running(&["load", "merge_x"]);
         fake.refuse("suspend merge_x");
         let result =
-            with_chain_suspended(&fake, &chain(), &CancellationToken::new(), |_| async { Ok::<(), ()>(()) })
-                .await;
+            with_chain_suspended(&fake, &grouped(), Awake::default(), &CancellationToken::new(), |_| async {
+                Ok::<(), ()>(())
+            })
+            .await;
         assert!(matches!(result, Err(SuspendError::Suspend(_))));
         assert_eq!(fake.now_running(), ["load", "merge_x"]);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_replaces_one_that_ran_runs_and_a_new_one_does_not() {
+        let fake = Fake::running(&["load", "merge_x"]);
+        fake.create_task("own_x");
+        fake.create_task("own_y");
+        let own = |table: &str| TaskNames {
+            load: format!("own_{table}"),
+            merge: format!("merge_{table}"),
+            cleanup: format!("cleanup_{table}"),
+        };
+        let tasks = ChainTasks::new([own("x"), own("y"), TaskNames { load: "load".into(), ..own("x") }]);
+        let replaces = [("own_x".to_owned(), "load".to_owned())].into();
+        let awake = Awake { replaces, ..Awake::default() };
+        // As long as the old task exists, it runs.
+        let none = |_| async { Ok::<(), ()>(()) };
+        let cancel = CancellationToken::new();
+        let guarded = with_chain_suspended(&fake, &tasks, awake.clone(), &cancel, none).await.unwrap();
+        assert_eq!(guarded.restored, Ok(()));
+        assert_eq!(fake.now_running(), ["load", "merge_x"]);
+        let inside = fake.clone();
+        let drops = move |_| async move {
+            inside.drop_task("load");
+            Ok::<(), ()>(())
+        };
+        let guarded = with_chain_suspended(&fake, &tasks, awake, &cancel, drops).await.unwrap();
+        assert_eq!(guarded.restored, Ok(()));
+        assert_eq!(fake.now_running(), ["merge_x", "own_x"]);
     }
 
     #[tokio::test]
     async fn a_task_that_the_change_dropped_stays_gone() {
         let fake = Fake::running(&["load", "merge_x"]);
         let inside = fake.clone();
-        let guarded = with_chain_suspended(&fake, &chain(), &CancellationToken::new(), move |_| async move {
-            inside.drop_task("merge_x");
-            Ok::<(), ()>(())
-        })
+        let guarded = with_chain_suspended(
+            &fake,
+            &grouped(),
+            Awake::default(),
+            &CancellationToken::new(),
+            move |_| async move {
+                inside.drop_task("merge_x");
+                Ok::<(), ()>(())
+            },
+        )
         .await
         .unwrap();
         assert_eq!(guarded.restored, Ok(()));

@@ -1,4 +1,5 @@
-//! Task chains: a load task, the merge tasks that run after it, and a clean-up task with a schedule of its own.
+//! Task chains: a load task per table or for several, a merge task per table that runs after it, and a clean-up task per
+//! table with a schedule of its own.
 //!
 //! Order matters: the root goes to sleep first, so that nothing new starts while its children still run, and wakes last,
 //! so that no child misses a run.
@@ -6,24 +7,20 @@
 mod control;
 mod guard;
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+use pipeline::chain::TaskNames;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 pub use control::TaskControl;
-pub use guard::{Guarded, NotRestored, SuspendError, with_chain_suspended};
+pub use guard::{Awake, Guarded, NotRestored, SuspendError, with_chain_suspended};
 
 use crate::WarehouseError;
 
-/// The names of a chain's tasks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChainTasks {
-    /// The root.
-    pub load: String,
-    /// Its children.
-    pub merges: Vec<String>,
-    /// The clean-up, a root of its own.
-    pub cleanup: Option<String>,
-}
+/// The tasks of some tables. Tables of a grouped chain have the same load task.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChainTasks(Vec<TaskNames>);
 
 /// What suspending or resuming did to one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,16 +32,43 @@ pub struct Change {
 }
 
 impl ChainTasks {
+    /// The tasks of these tables.
+    pub fn new(tables: impl IntoIterator<Item = TaskNames>) -> Self {
+        Self(tables.into_iter().collect())
+    }
+
     /// The order in which tasks are suspended: roots before children.
     pub fn root_first(&self) -> Vec<String> {
-        let roots = [&self.load].into_iter().chain(&self.cleanup);
-        roots.chain(&self.merges).cloned().collect()
+        once([self.loads(), self.cleanups(), self.merges()].into_iter().flatten())
     }
 
     /// The order in which tasks are resumed: children before roots.
     pub fn children_first(&self) -> Vec<String> {
-        self.merges.iter().chain(&self.cleanup).chain([&self.load]).cloned().collect()
+        once([self.merges(), self.cleanups(), self.loads()].into_iter().flatten())
     }
+
+    /// The merge tasks that run after a load task.
+    fn children_of<'a>(&'a self, load: &'a str) -> impl Iterator<Item = &'a String> {
+        self.0.iter().filter(move |names| names.load == load).map(|names| &names.merge)
+    }
+
+    fn loads(&self) -> Vec<&String> {
+        self.0.iter().map(|names| &names.load).collect()
+    }
+
+    fn merges(&self) -> Vec<&String> {
+        self.0.iter().map(|names| &names.merge).collect()
+    }
+
+    fn cleanups(&self) -> Vec<&String> {
+        self.0.iter().map(|names| &names.cleanup).collect()
+    }
+}
+
+/// Each name where it comes first.
+fn once<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| seen.insert(*name)).cloned().collect()
 }
 
 /// Suspends the tasks that run, in the order given. Does nothing to those that do not.
@@ -82,45 +106,49 @@ pub async fn resume(
     Ok(done)
 }
 
+/// Two tables with one load task.
+#[cfg(test)]
+fn grouped() -> ChainTasks {
+    ChainTasks::new(["x", "y"].map(|table| TaskNames {
+        load: "load".into(),
+        merge: format!("merge_{table}"),
+        cleanup: format!("cleanup_{table}"),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::control::fake::Fake;
     use super::*;
 
-    fn chain() -> ChainTasks {
-        ChainTasks {
-            load: "a_load".into(),
-            merges: vec!["a_merge_x".into(), "a_merge_y".into()],
-            cleanup: Some("a_cleanup".into()),
-        }
-    }
-
     #[tokio::test]
-    async fn the_root_sleeps_first_and_wakes_last() {
-        let tasks = chain();
-        let fake = Fake::running(&["a_load", "a_merge_x", "a_merge_y", "a_cleanup"]);
+    async fn roots_are_suspended_first_and_resumed_last() {
+        let tasks = grouped();
+        let fake = Fake::running(&["load", "merge_x", "merge_y", "cleanup_x", "cleanup_y"]);
         suspend(&fake, &tasks.root_first()).await.unwrap();
         resume(&fake, &tasks.children_first(), &CancellationToken::new()).await.unwrap();
         assert_eq!(
             fake.log(),
             [
-                "suspend a_load",
-                "suspend a_cleanup",
-                "suspend a_merge_x",
-                "suspend a_merge_y",
-                "resume a_merge_x",
-                "resume a_merge_y",
-                "resume a_cleanup",
-                "resume a_load"
+                "suspend load",
+                "suspend cleanup_x",
+                "suspend cleanup_y",
+                "suspend merge_x",
+                "suspend merge_y",
+                "resume merge_x",
+                "resume merge_y",
+                "resume cleanup_x",
+                "resume cleanup_y",
+                "resume load"
             ]
         );
     }
 
     #[tokio::test]
-    async fn what_is_so_already_is_left_alone() {
-        let fake = Fake::running(&["a_merge_x"]);
-        let changes = suspend(&fake, &chain().root_first()).await.unwrap();
-        assert_eq!(fake.log(), ["suspend a_merge_x"]);
+    async fn what_is_suspended_already_is_left_alone() {
+        let fake = Fake::running(&["merge_x"]);
+        let changes = suspend(&fake, &grouped().root_first()).await.unwrap();
+        assert_eq!(fake.log(), ["suspend merge_x"]);
         assert_eq!(changes.iter().filter(|c| c.changed).count(), 1);
     }
 }

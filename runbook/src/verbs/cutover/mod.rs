@@ -7,8 +7,8 @@
 //! - Two of them never work on one chain at the same time (`crate::lease`).
 //! - ODS is filled in one transaction, together with the journal row that says so, and only if every key then stands in
 //!   it once.
-//! - A table that cannot be cut over does not hold up the others. Only a table whose files cannot be copied does: the
-//!   load task would fail on it again and again, and with it every merge behind.
+//! - A table that cannot be cut over does not hold up the others. Only in a grouped chain a table whose files cannot be
+//!   copied does: the shared load task would fail on it again and again, and with it every merge behind.
 
 mod outcome;
 mod table;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use warehouse::catalog::Snapshot;
+use warehouse::chain::ChainTasks;
 
 use outcome::{ChainOutcome, TableOutcome, print};
 use table::TableWork;
@@ -46,7 +47,7 @@ pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, 
     }
     let clients = setup.dms().await?;
     let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
-    Journal::create_tables(&setup.warehouse).await.map_err(StepError::from)?;
+    setup.warehouse.ensure_own_database().await.map_err(StepError::from)?;
     let lost = CancellationToken::new();
     let actor = actor();
     let lease = Lease::acquire(&setup.warehouse, &names, &actor, &setup.talk, cancel, &lost)
@@ -163,10 +164,17 @@ impl ChainWork {
             self.context.go_on()?;
             return Err(StepError::Interrupted);
         }
+        // A load task of its own fails alone; a shared one would fail on the table again and again, before every merge.
+        let shared = |source: &str| {
+            let table = self.chain.tables.iter().find(|table| table.pipeline.source() == source);
+            table.is_some_and(|table| {
+                self.chain.tables.iter().filter(|other| other.tasks.load == table.tasks.load).count() > 1
+            })
+        };
         let cannot_load: Vec<_> = outcome
             .tables
             .iter()
-            .filter(|t| t.failed == Some(StepName::Load))
+            .filter(|t| t.failed == Some(StepName::Load) && shared(&t.source))
             .map(|t| t.source.clone())
             .collect();
         if !cannot_load.is_empty() {
@@ -194,15 +202,11 @@ impl ChainWork {
         if !left_out.is_empty() {
             bar.keep(&format!("not merged yet, since not cut over: {}", left_out.join(", ")));
         }
-        let merges = ready.iter().map(|table| table.merge_task.clone());
-        let in_order = merges.chain(self.chain.cleanup_task.clone()).chain([self.chain.load_task.clone()]);
-        let resume = steps::ResumeTasks { chain: self.chain.name.clone(), in_order: in_order.collect() };
+        let tasks = ChainTasks::new(ready.iter().map(|table| table.tasks.clone()));
+        let in_order = tasks.children_first();
+        let resume = steps::ResumeTasks { chain: self.chain.name.clone(), in_order };
         outcome.steps.push(steps::run(&resume, &self.context, bar).await?);
-        let first = steps::FirstRun {
-            chain: self.chain.name.clone(),
-            load: self.chain.load_task.clone(),
-            merges: ready.iter().map(|table| (table.merge_task.clone(), table.pipeline.clone())).collect(),
-        };
+        let first = steps::FirstRun { chain: self.chain.name.clone(), tables: ready };
         outcome.steps.push(steps::run(&first, &self.context, bar).await?);
         Ok(())
     }
@@ -218,7 +222,6 @@ impl ChainWork {
             .cloned()
             .map(|table| {
                 let work = TableWork {
-                    chain: self.chain.clone(),
                     bar: self.talk.bar(&table.pipeline.source()),
                     site: Site::new(&self.chain.name, &self.arn, table),
                     watch: watch.clone(),

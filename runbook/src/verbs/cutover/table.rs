@@ -15,7 +15,6 @@ use crate::talk::Bar;
 
 /// The work on one table.
 pub(super) struct TableWork {
-    pub(super) chain: Chain,
     pub(super) site: Arc<Site>,
     pub(super) watch: Arc<Watch>,
     pub(super) context: Arc<Context>,
@@ -30,7 +29,7 @@ impl TableWork {
         let pipeline = self.site.pipeline().clone();
         let mut outcome = TableOutcome {
             source: pipeline.source(),
-            ods: pipeline.ods().plain(),
+            ods: pipeline.ods.plain(),
             ok: true,
             steps: Vec::new(),
             failed: None,
@@ -117,7 +116,7 @@ impl TableWork {
 
     /// A table is filled while nobody else works on it.
     async fn refuse_running_tasks(&self) -> Result<(), StepError> {
-        let running = steps::running_tasks(&self.snapshot, &self.chain, &self.site.table);
+        let running = steps::running_tasks(&self.snapshot, &self.site.table);
         if running.is_empty() {
             return Ok(());
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use pipeline::Pipeline;
 use pipeline::sql::catalog::list_files;
+use pipeline::sql::lossy;
 use warehouse::catalog::Snapshot;
 use warehouse::history::{RunState, TaskRun};
 use warehouse::{Row, Warehouse, WarehouseError};
@@ -57,8 +58,7 @@ async fn tasks(
 ) -> Result<Vec<TaskStatus>, StepError> {
     let names = chain.tasks().root_first();
     let existing: Vec<_> = names.iter().filter(|task| snapshot.task(task).is_some()).collect();
-    let limit = RUNS_PER_TASK * u32::try_from(existing.len().max(1)).unwrap_or(u32::MAX).min(500);
-    let runs = warehouse.task_runs(&existing, limit).await?;
+    let runs = warehouse.task_runs(&existing, RUNS_PER_TASK).await?;
     let status = |task: &String| {
         let ended =
             |run: &&TaskRun| run.name == *task && matches!(run.state, RunState::Succeeded | RunState::Failed);
@@ -90,8 +90,8 @@ async fn table(
     let counts = if problems.is_empty() { Some(counts(warehouse, pipeline).await?) } else { None };
     Ok(TableStatus {
         source: pipeline.source(),
-        raw: pipeline.raw().plain(),
-        ods: pipeline.ods().plain(),
+        raw: pipeline.raw.plain(),
+        ods: pipeline.ods.plain(),
         cut_over_at: journal.done(&site.key(StepName::CompareOds)).map(|event| event.at),
         problems,
         dms: view.and_then(|view| view.table(&pipeline.source_schema, &pipeline.source_table)).cloned(),
@@ -108,7 +108,6 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         unfit(warehouse, pipeline),
         warehouse.query(&files),
     )?;
-    let (lossy, lossy_columns) = lossy(warehouse, pipeline).await?;
     let age = |at: DateTime<Utc>| (backlog.now - at).num_seconds().max(0);
     Ok(Counts {
         files_waiting: files.len() as u64,
@@ -117,29 +116,20 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         ods_rows,
         unfit,
         doubled: ods_rows.doubled(),
-        lossy,
-        lossy_columns,
         backlog_rows: backlog.total,
         backlog_seconds: backlog.oldest.map(age),
-        retention_seconds: i64::from(pipeline.raw_retention_days) * SECONDS_PER_DAY,
+        retention_seconds: i64::from(pipeline.retention_days) * SECONDS_PER_DAY,
         newest_change: raw_rows.newest,
     })
 }
 
-/// How many values do not fit their type in ODS, and in which columns.
-async fn lossy(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<(u64, String), WarehouseError> {
-    if pipeline.lossy_sql.is_empty() {
-        return Ok((0, String::new()));
-    }
-    let row = warehouse.query_one(&pipeline.lossy_sql).await?;
-    Ok((row.get("n")?, row.get_or_default("columns")?))
-}
-
+/// The values that do not fit their type in ODS.
 async fn unfit(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Unfit, WarehouseError> {
-    if pipeline.lossy_sql.is_empty() {
+    let question = lossy(pipeline);
+    if question.is_empty() {
         return Ok(Unfit::default());
     }
-    let row = warehouse.query_one(&pipeline.lossy_sql).await?;
+    let row = warehouse.query_one(&question).await?;
     Ok(Unfit { values: row.get("n")?, columns: row.get_or_default("columns")? })
 }
 

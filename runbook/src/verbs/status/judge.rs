@@ -110,17 +110,6 @@ fn count_findings(table: &TableStatus, counts: &Counts, config: &Config, all: &m
             "compare `primary_key` with the source, and the column names in the files with `columns`",
         );
     }
-    if counts.lossy > 0 {
-        add(
-            all,
-            about,
-            format!(
-                "{} values of {} do not fit their type in {} and are NULL there, in {}",
-                counts.lossy, table.raw, table.ods, counts.lossy_columns
-            ),
-            "compare the types in `columns` with the source, widen them and run `terraform apply`",
-        );
-    }
     if counts.unfit.values > 0 {
         let Unfit { values, columns } = &counts.unfit;
         add(
@@ -223,8 +212,6 @@ mod tests {
                     ods_rows: OdsCounts { total: 2, deleted: 0, keys: 2 },
                     unfit: Unfit::default(),
                     doubled: 0,
-                    lossy: 0,
-                    lossy_columns: String::new(),
                     backlog_rows: 0,
                     backlog_seconds: None,
                     retention_seconds: 15 * 86_400,
@@ -261,12 +248,6 @@ mod tests {
         assert_eq!(
             with_counts(|c| c.raw_rows.unmergeable = 1),
             ["shop.orders: 1 rows of raw.orders have no key and are not merged"]
-        );
-        assert_eq!(
-            with_counts(|c| (c.lossy, c.lossy_columns) = (4, "amount".into())),
-            [
-                "shop.orders: 4 values of raw.orders do not fit their type in ods.orders and are NULL there, in amount"
-            ]
         );
         assert_eq!(
             with_counts(|c| c.unfit = Unfit { values: 4, columns: "amount".into() }),

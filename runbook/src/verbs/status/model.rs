@@ -57,10 +57,6 @@ pub(super) struct Counts {
     pub(super) unfit: Unfit,
     /// Rows of ODS beside another one of the same key.
     pub(super) doubled: u64,
-    /// Values of raw that do not fit their type in ODS and are NULL there.
-    pub(super) lossy: u64,
-    /// The columns of those values, for people.
-    pub(super) lossy_columns: String,
     pub(super) backlog_rows: u64,
     /// Age of the oldest row that waits for the merge, since its commit at the source: source → ODS.
     pub(super) backlog_seconds: Option<i64>,

@@ -1,55 +1,7 @@
-//! One replicated table: its source, its two tables in Databend, and the rules a description must keep.
+//! The rules that a table's description must follow, each with the attribute that breaks it and what to write instead.
 
-use crate::column::{Column, DatabendColumn};
-use crate::sql::{TableName, is_quotable};
-
-/// Op, the change kind, as DMS names it (facts/dms.md, "Column order").
-pub const OP_COLUMN: &str = "Op";
-/// ODS: the order key of the change that wrote the row.
-pub const SEQ_COLUMN: &str = "_cdc_seq";
-/// ODS: whether the row is gone at the source.
-pub const DELETED_COLUMN: &str = "is_deleted";
-/// Names with this prefix belong to the generated SQL.
-pub const RESERVED_PREFIX: &str = "_cdc_";
-/// Default of `timestamp_column`, the article's name.
-pub const DEFAULT_TIMESTAMP_COLUMN: &str = "_dms_ingestion_timestamp";
-/// Default of `change_seq_column`.
-pub const DEFAULT_CHANGE_SEQ_COLUMN: &str = "_dms_change_seq";
-/// Default of `before_image_prefix`.
-pub const DEFAULT_BEFORE_IMAGE_PREFIX: &str = "_dms_before_";
-/// Default of `raw.retention_days`, the article's number.
-pub const DEFAULT_RETENTION_DAYS: u32 = 15;
-
-/// A replicated table, complete: defaults are filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
-    /// Stage that holds the DMS files.
-    pub stage: String,
-    /// Folder under the stage, with a trailing slash.
-    pub path: String,
-    /// MySQL schema.
-    pub source_schema: String,
-    /// MySQL table.
-    pub source_table: String,
-    /// Columns at the source, in order.
-    pub columns: Vec<Column>,
-    /// Names of the key columns.
-    pub primary_key: Vec<String>,
-    /// The table that keeps every change.
-    pub raw: TableName,
-    /// Days that raw keeps changes; at least 1.
-    pub retention_days: u32,
-    /// The table with the latest state.
-    pub ods: TableName,
-    /// ODS cluster key; empty for none.
-    pub cluster_by: Vec<String>,
-    /// Column of the DMS time, a string (facts/dms.md §1).
-    pub timestamp_column: String,
-    /// Column of the DMS change sequence, if the DMS task writes one.
-    pub change_seq_column: Option<String>,
-    /// Prefix of the key's before-image columns, if the DMS task writes them.
-    pub before_image_prefix: Option<String>,
-}
+use super::{DELETED_COLUMN, OP_COLUMN, RESERVED_PREFIX, SEQ_COLUMN, Table};
+use crate::name::is_quotable;
 
 /// What is wrong with a table's description, with the attribute it is about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,56 +29,6 @@ pub enum Attribute {
 }
 
 impl Table {
-    /// The stream on the raw table, which hands each change to the merge once.
-    pub fn stream(&self) -> TableName {
-        TableName::new(&self.raw.database, format!("stream_{}", self.raw.table))
-    }
-
-    /// The key columns, in the order of `primary_key`.
-    pub fn key_columns(&self) -> Vec<&Column> {
-        self.primary_key.iter().filter_map(|key| self.columns.iter().find(|c| c.name == *key)).collect()
-    }
-
-    /// Name of the before-image column of a key column.
-    pub fn before_image(&self, key: &str) -> Option<String> {
-        self.before_image_prefix.as_ref().map(|prefix| format!("{prefix}{key}"))
-    }
-
-    /// Columns of the raw table, in the order in which DMS writes them (facts/dms.md, "Column order").
-    pub fn raw_columns(&self) -> Vec<DatabendColumn> {
-        let mut out = vec![
-            DatabendColumn::nullable(OP_COLUMN, "VARCHAR"),
-            // A string in the files; kept as one so that no spelling of a time can make COPY fail.
-            DatabendColumn::nullable(&self.timestamp_column, "VARCHAR"),
-        ];
-        out.extend(self.columns.iter().map(|c| DatabendColumn::nullable(&c.name, c.raw_type())));
-        out.extend(self.change_seq_column.iter().map(|name| DatabendColumn::nullable(name, "VARCHAR")));
-        for key in self.key_columns() {
-            if let Some(name) = self.before_image(&key.name) {
-                out.push(DatabendColumn::nullable(name, key.raw_type()));
-            }
-        }
-        out
-    }
-
-    /// Columns of the ODS table.
-    pub fn ods_columns(&self) -> Vec<DatabendColumn> {
-        let mut out: Vec<_> = self
-            .columns
-            .iter()
-            .map(|c| {
-                if self.primary_key.contains(&c.name) {
-                    DatabendColumn::not_null(&c.name, c.ods_type())
-                } else {
-                    DatabendColumn::nullable(&c.name, c.ods_type())
-                }
-            })
-            .collect();
-        out.push(DatabendColumn::not_null(DELETED_COLUMN, "BOOLEAN").with_default("FALSE"));
-        out.push(DatabendColumn::not_null(SEQ_COLUMN, "VARCHAR").with_default("''"));
-        out
-    }
-
     /// Everything that is wrong with this description; empty if it can be built.
     pub fn problems(&self) -> Vec<TableError> {
         let mut problems = Vec::new();
@@ -142,6 +44,12 @@ impl Table {
                     "must be 1 to 90 days (Databend keeps no more history for a stream), is {}",
                     self.retention_days
                 ),
+            );
+        }
+        if !(1_000..=1_000_000).contains(&self.row_per_block) {
+            say(
+                Attribute::Nested("ods", "row_per_block"),
+                format!("must be 1000 to 1000000 (Databend takes no more), is {}", self.row_per_block),
             );
         }
         problems
@@ -195,6 +103,7 @@ impl Table {
             SEQ_COLUMN.to_owned(),
         ];
         own.extend(self.change_seq_column.clone());
+        own.extend(self.position_column.clone());
         own.extend(self.primary_key.iter().filter_map(|key| self.before_image(key)));
         own
     }
@@ -234,7 +143,7 @@ impl Table {
         }
         for (i, name) in self.cluster_by.iter().enumerate() {
             let column = self.columns.iter().find(|c| c.name == *name);
-            if let Some(column) = column.filter(|c| !c.clusters()) {
+            if let Some(column) = column.filter(|c| !c.ods_type().clusters()) {
                 say(
                     Attribute::Nested("ods", "cluster_by"),
                     format!(
@@ -268,8 +177,12 @@ impl Table {
                 say(attribute, unquotable(kind, name));
             }
         }
-        if let Some(name) = self.change_seq_column.as_ref().filter(|name| !is_quotable(name)) {
-            say(Attribute::Top("change_seq_column"), unquotable("column", name));
+        for (attribute, name) in
+            [("change_seq_column", &self.change_seq_column), ("position_column", &self.position_column)]
+        {
+            if let Some(name) = name.as_ref().filter(|name| !is_quotable(name)) {
+                say(Attribute::Top(attribute), unquotable("column", name));
+            }
         }
         // A backslash in one part and a backtick in the other meet here.
         let before = self.primary_key.iter().filter_map(|key| self.before_image(key));
@@ -344,32 +257,11 @@ fn unquotable(kind: &str, name: &str) -> String {
     }
 }
 
-/// A small table for tests of every module.
-#[cfg(test)]
-pub(crate) fn orders() -> Table {
-    Table {
-        stage: "dms".into(),
-        path: "shop/orders/".into(),
-        source_schema: "shop".into(),
-        source_table: "orders".into(),
-        columns: [("order_id", "bigint"), ("amount", "decimal(12,2)"), ("note", "text")]
-            .into_iter()
-            .map(|(name, ty)| Column { name: name.into(), ty: ty.parse().unwrap() })
-            .collect(),
-        primary_key: vec!["order_id".into()],
-        raw: TableName::new("raw", "orders"),
-        retention_days: 15,
-        ods: TableName::new("ods", "orders"),
-        cluster_by: Vec::new(),
-        timestamp_column: DEFAULT_TIMESTAMP_COLUMN.into(),
-        change_seq_column: Some(DEFAULT_CHANGE_SEQ_COLUMN.into()),
-        before_image_prefix: Some(DEFAULT_BEFORE_IMAGE_PREFIX.into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column::Column;
+    use crate::table::orders;
 
     fn only_problem(table: &Table) -> (Attribute, String) {
         let mut problems = table.problems();
@@ -385,23 +277,6 @@ mod tests {
     #[test]
     fn a_good_table_has_no_problems() {
         assert_eq!(orders().problems(), []);
-    }
-
-    #[test]
-    fn raw_has_the_columns_of_dms_in_its_order() {
-        let names: Vec<_> = orders().raw_columns().into_iter().map(|c| c.name).collect();
-        assert_eq!(
-            names,
-            [
-                "Op",
-                "_dms_ingestion_timestamp",
-                "order_id",
-                "amount",
-                "note",
-                "_dms_change_seq",
-                "_dms_before_order_id"
-            ]
-        );
     }
 
     #[test]

@@ -1,0 +1,36 @@
+//! How far clean-up has removed changes from a raw table.
+
+use crate::name::{TableName, literal};
+use crate::sql::own::{FORMAT, HORIZONS};
+use crate::table::Table;
+
+/// Records that a raw table is new and has everything that is written to it. A raw table without this record counts as
+/// incomplete. The record carries the table's id, so it says nothing of a later table of the same name.
+pub fn record_created(raw: &TableName) -> String {
+    let (database, table) = (literal(&raw.database), literal(&raw.table));
+    format!(
+        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'create', NOW(), {database}, {table}, table_id, TO_TIMESTAMP(0) FROM system.tables WHERE catalog = 'default' AND database = {database} AND name = {table}"#,
+        HORIZONS.table_name(),
+    )
+}
+
+/// Records, before a clean-up, the time up to which it removes changes, if there are any that `removable` finds.
+pub(super) fn record_cleanup(table: &Table, hint: &str, cutoff: &str, removable: &str) -> String {
+    format!(
+        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {hint} {FORMAT}, 'cleanup', NOW(), {}, {}, 0, {cutoff} FROM (SELECT 1) AS one WHERE EXISTS (SELECT 1 FROM {} AS r WHERE {removable})"#,
+        HORIZONS.table_name(),
+        literal(&table.raw.database),
+        literal(&table.raw.table),
+        table.raw,
+    )
+}
+
+/// The latest recorded horizon as an expression; NULL where there is none.
+pub(super) fn horizon(table: &Table) -> String {
+    format!(
+        r#"(SELECT max("horizon") FROM {} WHERE "raw_database" = {} AND "raw_table" = {})"#,
+        HORIZONS.table_name(),
+        literal(&table.raw.database),
+        literal(&table.raw.table),
+    )
+}

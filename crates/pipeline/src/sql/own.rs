@@ -1,0 +1,155 @@
+//! Our own database in the user's Databend: what must outlive a process. The provider or the runbook creates it,
+//! whichever needs it first.
+//!
+//! Every row carries the format of the row and the operation that wrote it, so that a later version can tell what an
+//! earlier one meant, and an earlier one passes over what it does not know.
+
+use crate::name::{TableName, ident, literal};
+
+/// The database.
+pub const DATABASE: &str = "databend_cdc";
+/// The format of the rows that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// One of our tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnTable {
+    /// Its name in [`DATABASE`].
+    pub name: &'static str,
+    /// What it is for.
+    comment: &'static str,
+    /// Columns and the rest of their definition. New columns are added at the end, with a default.
+    columns: &'static [(&'static str, &'static str)],
+}
+
+/// What the runbook did.
+pub const JOURNAL: OwnTable = OwnTable {
+    name: "journal",
+    comment: "databend-cdc: what the runbook did, intent before effect",
+    columns: &[
+        ("run_id", "VARCHAR NOT NULL"),
+        // Counts within a run: two events of one run may carry the same time.
+        ("seq", "BIGINT NOT NULL"),
+        ("pipeline", "VARCHAR NOT NULL"),
+        ("table_name", "VARCHAR NOT NULL"),
+        ("step", "VARCHAR NOT NULL"),
+        ("event", "VARCHAR NOT NULL"),
+        ("at", "TIMESTAMP NOT NULL"),
+        ("detail", "VARCHAR NOT NULL"),
+        ("actor", "VARCHAR NOT NULL"),
+        ("format", "INT NOT NULL DEFAULT 1"),
+        ("operation", "VARCHAR NOT NULL DEFAULT 'cutover'"),
+    ],
+};
+
+/// Which run works on which pipeline.
+pub const LEASE: OwnTable = OwnTable {
+    name: "lease",
+    comment: "databend-cdc: which run works on which pipeline",
+    columns: &[
+        ("pipeline", "VARCHAR NOT NULL"),
+        ("holder", "VARCHAR NOT NULL"),
+        ("token", "VARCHAR NOT NULL"),
+        ("acquired_at", "TIMESTAMP NOT NULL"),
+        ("expires_at", "TIMESTAMP NOT NULL"),
+        ("format", "INT NOT NULL DEFAULT 1"),
+        ("operation", "VARCHAR NOT NULL DEFAULT 'cutover'"),
+    ],
+};
+
+/// The boundary of a table's latest load: changes below it are contained in that load.
+pub const FLOORS: OwnTable = OwnTable {
+    name: "floors",
+    comment: "databend-cdc: changes below a table's floor are contained in its latest load",
+    columns: &[
+        ("raw_database", "VARCHAR NOT NULL"),
+        ("raw_table", "VARCHAR NOT NULL"),
+        ("order_key", "VARCHAR NOT NULL"),
+        ("at", "TIMESTAMP NOT NULL"),
+        ("format", "INT NOT NULL DEFAULT 1"),
+        ("operation", "VARCHAR NOT NULL DEFAULT ''"),
+    ],
+};
+
+/// How far clean-up has removed changes from raw.
+pub const HORIZONS: OwnTable = OwnTable {
+    name: "horizons",
+    comment: "databend-cdc: changes before a raw table's horizon may have been removed from it",
+    columns: &[
+        ("raw_database", "VARCHAR NOT NULL"),
+        ("raw_table", "VARCHAR NOT NULL"),
+        // The id of the raw table that was created; 0 in a clean-up's row.
+        ("raw_table_id", "BIGINT UNSIGNED NOT NULL"),
+        ("horizon", "TIMESTAMP NOT NULL"),
+        ("at", "TIMESTAMP NOT NULL"),
+        ("format", "INT NOT NULL DEFAULT 1"),
+        ("operation", "VARCHAR NOT NULL DEFAULT ''"),
+    ],
+};
+
+/// All of our tables.
+pub const TABLES: [OwnTable; 4] = [JOURNAL, LEASE, FLOORS, HORIZONS];
+
+impl OwnTable {
+    /// Its name with the database.
+    pub fn table_name(&self) -> TableName {
+        TableName::new(DATABASE, self.name)
+    }
+
+    /// `CREATE TABLE`. Not `IF NOT EXISTS`: that makes the role that runs it the owner of a table that exists.
+    pub fn create(&self) -> String {
+        let columns: Vec<_> =
+            self.columns.iter().map(|(name, definition)| format!("{} {definition}", ident(name))).collect();
+        format!(
+            "CREATE TABLE {} ({}) COMMENT = {}",
+            self.table_name(),
+            columns.join(", "),
+            literal(self.comment)
+        )
+    }
+
+    /// The columns that a table of an earlier version does not have, each with the `ALTER TABLE … ADD COLUMN` for it.
+    pub fn missing(&self, existing: &[String]) -> Vec<(&'static str, String)> {
+        self.columns
+            .iter()
+            .filter(|(name, _)| !existing.iter().any(|column| column == name))
+            .map(|(name, definition)| {
+                (*name, format!("ALTER TABLE {} ADD COLUMN {} {definition}", self.table_name(), ident(name)))
+            })
+            .collect()
+    }
+}
+
+/// The columns that our tables have: a row each, `table` and `name`. None if there is no such database.
+pub fn existing() -> String {
+    format!("SELECT \"table\", name FROM system.columns WHERE database = {}", literal(DATABASE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::testing::assert_parses;
+
+    #[test]
+    fn every_row_has_a_format_and_an_operation() {
+        for table in TABLES {
+            let sql = table.create();
+            assert!(
+                sql.contains(r#""format" INT NOT NULL"#) && sql.contains(r#""operation" VARCHAR NOT NULL"#),
+                "{sql}"
+            );
+            assert_parses(&sql);
+        }
+        assert_parses(&existing());
+    }
+
+    #[test]
+    fn tables_of_an_earlier_version_get_the_columns_that_they_miss() {
+        let first: Vec<String> =
+            JOURNAL.columns.iter().map(|(name, _)| (*name).to_owned()).filter(|n| n != "format").collect();
+        let missing = JOURNAL.missing(&first);
+        let statement = r#"ALTER TABLE "databend_cdc"."journal" ADD COLUMN "format" INT NOT NULL DEFAULT 1"#;
+        assert_eq!(missing, [("format", statement.to_owned())]);
+        assert_parses(statement);
+    }
+}

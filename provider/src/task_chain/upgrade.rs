@@ -1,0 +1,81 @@
+//! State that an earlier version stored.
+
+use serde_json::{Value, json};
+
+/// Version 0: `tables` held SQL instead of columns, and the tasks stood in `load_task`, `merge_tasks` and `cleanup_task`.
+/// What a table's columns were cannot be told from it, so the descriptions get version 0 and the next apply replaces them.
+pub(super) fn from_version_0(state: &mut Value) {
+    let Some(state) = state.as_object_mut() else { return };
+    let load = state.remove("load_task").unwrap_or_default();
+    let cleanup = state.remove("cleanup_task").unwrap_or_default();
+    let merges = state.remove("merge_tasks").unwrap_or_default();
+    let tables: Vec<Value> = match state.remove("tables") {
+        Some(Value::Array(tables)) => tables,
+        _ => Vec::new(),
+    };
+    let tasks: serde_json::Map<String, Value> = tables
+        .iter()
+        .map(|table| {
+            let ods = format!("{}.{}", text(table, "ods_database"), text(table, "ods_table"));
+            let merge = merges.get(&ods).cloned().unwrap_or_default();
+            (ods, json!({ "load": load, "merge": merge, "cleanup": cleanup }))
+        })
+        .collect();
+    state.insert("tasks".into(), Value::Object(tasks));
+    state.insert("tables".into(), tables.iter().map(description).collect());
+}
+
+fn description(table: &Value) -> Value {
+    json!({
+        "version": 0,
+        "source": { "schema": text(table, "source_schema"), "table": text(table, "source_table") },
+        "stage": text(table, "stage"),
+        "path": text(table, "path"),
+        "columns": [],
+        "primary_key": table.get("primary_key").cloned().unwrap_or_default(),
+        "raw": {
+            "database": text(table, "raw_database"),
+            "table": text(table, "raw_table"),
+            "retention_days": table.get("raw_retention_days").cloned().unwrap_or_default(),
+        },
+        "ods": {
+            "database": text(table, "ods_database"),
+            "table": text(table, "ods_table"),
+            "cluster_by": [],
+            "row_per_block": 0,
+        },
+        "timestamp_column": text(table, "timestamp_column"),
+        "change_seq_column": text(table, "change_seq_column"),
+        "position_column": "",
+        "before_image_prefix": "",
+    })
+}
+
+fn text<'a>(table: &'a Value, field: &str) -> &'a str {
+    table.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_tasks_become_those_of_each_table() {
+        let table = |name: &str| json!({ "ods_database": "ods", "ods_table": name, "merge_sql": "MERGE …" });
+        let mut state = json!({
+            "name": "shop",
+            "tables": [table("orders"), table("items")],
+            "load_task": "shop_load",
+            "merge_tasks": { "ods.orders": "shop_merge_ods_orders", "ods.items": "shop_merge_ods_items" },
+            "cleanup_task": "shop_cleanup",
+        });
+        from_version_0(&mut state);
+        assert_eq!(
+            state["tasks"]["ods.items"],
+            json!({ "load": "shop_load", "merge": "shop_merge_ods_items", "cleanup": "shop_cleanup" })
+        );
+        assert_eq!(state["tables"][0]["version"], 0);
+        assert!(!state.to_string().contains("MERGE"));
+        assert_eq!(state.get("load_task"), None);
+    }
+}
