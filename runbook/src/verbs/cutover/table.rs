@@ -8,7 +8,6 @@ use warehouse::catalog::Snapshot;
 use super::outcome::TableOutcome;
 use crate::dms::Watch;
 use crate::journal::StepName;
-use crate::manifest::Chain;
 use crate::report::{explain, explain_on};
 use crate::steps::{self, Context, Site, Step, StepError, StepReport};
 use crate::talk::Bar;
