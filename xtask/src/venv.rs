@@ -57,8 +57,6 @@ fn make(venv: &Path, interpreter: &Path, requirements: &Path) -> Result<(), Erro
         "--disable-pip-version-check",
         "--no-input",
         "--require-hashes",
-        // Python compiles a module when it is first imported; most of them never are.
-        "--no-compile",
         "-r",
     ]);
     process::output("installing the packages of sandbox/requirements.txt", pip.arg(requirements))?;

@@ -74,22 +74,22 @@ fn suites(
     variables: &Variables,
     dir: &Path,
 ) -> Result<Vec<Suite>, Error> {
-    let rest = &arguments.rest;
+    let extra = &arguments.rest;
     let python =
-        |log: Option<&Path>| suites::python(workspace, rest, variables, &dir.join("pytest.xml"), log);
+        |log: Option<&Path>| suites::python(workspace, extra, variables, &dir.join("pytest.xml"), log);
     if arguments.python {
         say::step("Python tests");
         return Ok(vec![python(None)?]);
     }
-    if !rest.is_empty() {
+    if !extra.is_empty() {
         say::step("Rust tests");
-        return Ok(vec![suites::rust(workspace, &ALL, rest, variables)?]);
+        return Ok(vec![suites::rust(workspace, &ALL, extra, variables)?]);
     }
     say::step("Rust tests, and beside them the Python tests, whose output follows");
     let log = dir.join("pytest.log");
     let (rust, python) = thread::scope(|scope| {
         let python = scope.spawn(|| python(Some(&log)));
-        let rust = suites::rust(workspace, &ALL, rest, variables);
+        let rust = suites::rust(workspace, &ALL, extra, variables);
         (rust, joined(python))
     });
     say::step("Python tests");
