@@ -4,16 +4,18 @@
 //! # Layout
 //!
 //! - [`Sandbox`]: where everything is, from the variables that `cargo xtask test` sets
-//! - [`TerraformDir`]: a Terraform configuration in a folder of its own
+//! - [`Namespace`]: the part of Databend that belongs to one test, and its clean-up
+//! - [`World`]: a whole pipeline in it, ready for the cutover; [`Must`]: `unwrap` with a readable error
+//! - [`TerraformDir`]: a Terraform configuration in a folder of its own; [`Table`]: a source table in it
 //! - [`Runbook`]: the `runbook`, its exit code and its JSON
 //! - [`Mysql`], [`Databend`]: the two ends of the pipeline
 //! - [`Aws`], [`DmsTask`]: a bucket and a DMS task of the test's own, without Terraform
-//! - [`Tap`]: what a program says to Databend; [`Wire`]: cuts or holds its connection at a chosen request
+//! - [`Proxy`]: records what a program asks Databend or AWS; cuts or holds the connection at a chosen request
 //! - [`Admin`]: what only the sandbox can do
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
 //! - [`history`]: random histories of a source, through the whole pipeline
-//! - [`wait`]: until something is so; [`names`]: names that no other test uses
+//! - [`wait`]: until a condition holds; [`names`]: names that no other test uses
 //!
 //! A test looks like this:
 //!
@@ -42,14 +44,18 @@ mod error;
 mod faults;
 pub mod history;
 mod http;
+mod must;
 mod mysql;
 pub mod names;
+mod namespace;
 mod program;
+mod proxy;
 mod runbook;
 mod sandbox;
+mod table;
 mod terraform;
 pub mod wait;
-mod wire;
+mod world;
 
 pub use admin::Admin;
 pub use aws::Aws;
@@ -57,9 +63,13 @@ pub use databend::Databend;
 pub use dms::{DmsSite, DmsTask};
 pub use error::Error;
 pub use faults::{Faults, Service};
+pub use must::Must;
 pub use mysql::{Mysql, Text};
+pub use namespace::Namespace;
 pub use program::Output;
+pub use proxy::{Chosen, Fault, Met, Proxy};
 pub use runbook::Runbook;
 pub use sandbox::{MysqlParts, Sandbox};
+pub use table::Table;
 pub use terraform::{Plan, TerraformDir, unwrapped};
-pub use wire::{Act, Chosen, Met, Wire};
+pub use world::World;

@@ -1,6 +1,8 @@
 //! Real Terraform on a configuration in a folder of its own.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -74,9 +76,74 @@ impl TerraformDir {
         Ok(path)
     }
 
-    /// `terraform init`.
-    pub async fn init(&self) -> Result<Output, Error> {
-        program::expect(&mut self.command(&["init", "-input=false", "-no-color"]), 0).await
+    /// `terraform init`. Folders that require the same providers share its result: the first folder of a sandbox runs
+    /// Terraform, the others link to what it installed.
+    pub async fn init(&self) -> Result<(), Error> {
+        let Some(shared) = self.shared_init()? else { return self.run_init().await };
+        let (data, lock) = (shared.join(".terraform"), shared.join(".terraform.lock.hcl"));
+        if !shared.exists() {
+            self.run_init().await?;
+            return self.share_init(&shared);
+        }
+        symlink(&data, self.path().join(".terraform"))
+            .map_err(|source| Error::File { path: data, source })?;
+        fs::copy(&lock, self.path().join(".terraform.lock.hcl"))
+            .map_err(|source| Error::File { path: lock, source })?;
+        Ok(())
+    }
+
+    async fn run_init(&self) -> Result<(), Error> {
+        program::expect(&mut self.command(&["init", "-input=false", "-no-color"]), 0).await.map(drop)
+    }
+
+    /// The folder in the sandbox for the result of `terraform init` with this configuration's providers. None if the
+    /// configuration leaves providers to Terraform's defaults or has modules, which `init` installs too.
+    fn shared_init(&self) -> Result<Option<PathBuf>, Error> {
+        let mut requirements = Vec::new();
+        for text in self.configuration()? {
+            if text.contains("module \"") {
+                return Ok(None);
+            }
+            requirements.extend(required_providers(&text).map(str::to_owned));
+        }
+        requirements.sort();
+        let Some(sandbox) = self.path().parent().filter(|_| !requirements.is_empty()) else {
+            return Ok(None);
+        };
+        let mut hasher = DefaultHasher::new();
+        requirements.hash(&mut hasher);
+        Ok(Some(sandbox.join(format!("initialized-{:016x}", hasher.finish()))))
+    }
+
+    /// Moves the result of `terraform init` to `shared` and links to it, unless another test was faster.
+    fn share_init(&self, shared: &Path) -> Result<(), Error> {
+        let failed = |source| Error::File { path: shared.into(), source };
+        let own = tempfile::tempdir_in(self.path()).map_err(failed)?;
+        let data = self.path().join(".terraform");
+        fs::copy(self.path().join(".terraform.lock.hcl"), own.path().join(".terraform.lock.hcl"))
+            .map_err(failed)?;
+        fs::rename(&data, own.path().join(".terraform")).map_err(failed)?;
+        // Atomic. It fails if `shared` exists and is not empty, and then both are the same.
+        if fs::rename(own.path(), shared).is_err() && !shared.exists() {
+            return Err(failed(std::io::Error::other("cannot be moved there")));
+        }
+        symlink(shared.join(".terraform"), &data).map_err(failed)
+    }
+
+    /// The text of each file of the configuration.
+    fn configuration(&self) -> Result<Vec<String>, Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            |source| Error::File { path, source }
+        };
+        let mut files = Vec::new();
+        for entry in fs::read_dir(self.path()).map_err(failed(self.path()))? {
+            let path = entry.map_err(failed(self.path()))?.path();
+            if path.extension().is_some_and(|extension| extension == "tf") {
+                files.push(fs::read_to_string(&path).map_err(failed(&path))?);
+            }
+        }
+        Ok(files)
     }
 
     /// `terraform validate`, valid or not: its JSON.
@@ -146,15 +213,26 @@ impl TerraformDir {
         program::expect(&mut self.command(&["show", "-json"]), 0).await?.json()
     }
 
-    /// The attributes of a resource of the root module, from the state.
+    /// The attributes of a managed resource of the root module (the first, if it has `count`), from the state file.
     pub async fn resource(&self, address: &str) -> Result<Value, Error> {
-        let state = self.show().await?;
-        let resources = state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
-        resources
-            .into_iter()
-            .find(|resource| resource["address"] == address)
-            .map(|mut resource| resource["values"].take())
+        let mut state = self.state()?;
+        let found = state["resources"].as_array_mut().into_iter().flatten().find(|resource| {
+            let [kind, name] = ["type", "name"].map(|field| resource[field].as_str().unwrap_or_default());
+            resource["mode"] == "managed"
+                && resource["module"].is_null()
+                && address == format!("{kind}.{name}")
+        });
+        found
+            .map(|resource| resource["instances"][0]["attributes"].take())
             .ok_or_else(|| Error::Form { what: "the state".into(), reason: format!("it has no {address}") })
+    }
+
+    /// The state file. Reading it takes no time; `terraform show` starts Terraform and the provider.
+    fn state(&self) -> Result<Value, Error> {
+        let path = self.path().join("terraform.tfstate");
+        let text = fs::read(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+        serde_json::from_slice(&text)
+            .map_err(|error| Error::Form { what: path.display().to_string(), reason: error.to_string() })
     }
 
     /// What `terraform plan` would do: `terraform show -json` of the plan.
@@ -164,9 +242,13 @@ impl TerraformDir {
         program::expect(&mut self.command(&["show", "-json", "plan"]), 0).await?.json()
     }
 
-    /// `terraform output -json NAME`.
+    /// The value of an output of the root module, from the state file.
     pub async fn output(&self, name: &str) -> Result<Value, Error> {
-        program::expect(&mut self.command(&["output", "-json", name]), 0).await?.json()
+        let mut value = self.state()?["outputs"][name].take();
+        if value.is_null() {
+            return Err(Error::Form { what: "the state".into(), reason: format!("it has no output {name}") });
+        }
+        Ok(value["value"].take())
     }
 
     /// Any Terraform command, however it ends.
@@ -188,6 +270,18 @@ impl TerraformDir {
     }
 }
 
+/// The blocks `required_providers` of a configuration.
+fn required_providers(text: &str) -> impl Iterator<Item = &str> {
+    text.split("required_providers").skip(1).map(|rest| {
+        let mut depth = 0;
+        let end = rest.find(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == '}' && depth == 0
+        });
+        &rest[..end.unwrap_or(rest.len())]
+    })
+}
+
 /// Terraform's message without its frame and its line breaks.
 pub fn unwrapped(text: &str) -> String {
     text.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect::<Vec<_>>().join(" ")
@@ -195,6 +289,18 @@ pub fn unwrapped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn requirements_are_whole_blocks() {
+        let text = "terraform {\n  required_providers {\n    a = { source = \"x/a\" }\n    b = { source = \"x/b\" }\n  }\n}\n";
+        let found: Vec<_> = super::required_providers(text).collect();
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].contains("x/a") && found[0].contains("x/b") && !found[0].ends_with("}\n}"),
+            "{found:?}"
+        );
+        assert_eq!(super::required_providers("resource \"a\" \"b\" {}").count(), 0);
+    }
+
     #[test]
     fn messages_lose_their_frame() {
         let text = "╷\n│ Error: Unknown type\n│ \n│ columns[1].type: \"bigit\" is no\n│ MySQL type\n╵\n";

@@ -10,18 +10,25 @@ use crate::process;
 use crate::say;
 use crate::workspace::{Workspace, cargo};
 
-const PROGRAMS: [&str; 6] =
-    ["--package", "terraform-provider-databend", "--package", "runbook", "--package", "sandbox-parser"];
-
-/// What is built.
+/// What is built. Both resolve to the same features of every dependency: cargo unites the features of what it builds, so
+/// that with another choice of packages it would compile a hundred of them again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// What a sandbox and its user need.
+    /// Every program of the workspace.
     Programs,
-    /// The same and the demo.
-    Demo,
-    /// The programs and all tests, with the features that the test run will use, so that nothing is built twice.
+    /// The programs and all tests.
     ProgramsAndTests,
+}
+
+impl Scope {
+    /// Cargo's selection. `--examples` selects nothing more, since there are none, but makes cargo take the features of
+    /// development dependencies into account, as `--tests` does.
+    fn arguments(self) -> [&'static str; 3] {
+        match self {
+            Self::Programs => ["--workspace", "--bins", "--examples"],
+            Self::ProgramsAndTests => ["--workspace", "--bins", "--tests"],
+        }
+    }
 }
 
 /// The built programs by name.
@@ -34,11 +41,7 @@ impl Binaries {
         say::step("building");
         let mut command = cargo();
         command.current_dir(&workspace.root).args(["build", "--message-format=json-render-diagnostics"]);
-        match scope {
-            Scope::Programs => command.args(PROGRAMS),
-            Scope::Demo => command.args(PROGRAMS).args(["--package", "e2e"]),
-            Scope::ProgramsAndTests => command.args(["--workspace", "--bins", "--tests"]),
-        };
+        command.args(scope.arguments());
         let (status, messages) = process::stdout(&mut command)?;
         if !status.success() {
             return Err(Error::Failed { what: "cargo build".into(), status, output: String::new() });

@@ -6,7 +6,7 @@
 //! - what they need on the machine, one file each: [`python`] and [`venv`], [`mariadb`], [`terraform`]
 //! - [`binaries`]: builds our own programs and says where they lie
 //! - [`reference`]: renders the reference pages
-//! - [`junit`]: reads the reports of test runs
+//! - [`suites`]: the two test runners; [`junit`]: reads their reports
 //! - [`sandbox`]: the supervisor of `sandbox/`, started, found and stopped; [`run_dir`]: a sandbox for one run only
 //! - [`process`] and [`interrupt`]: no child outlives us; [`workspace`]: where things lie; [`say`]: what the user reads
 
@@ -23,6 +23,7 @@ mod run_dir;
 mod sandbox;
 mod say;
 mod search;
+mod suites;
 mod terraform;
 mod venv;
 mod workspace;

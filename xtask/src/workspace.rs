@@ -37,7 +37,38 @@ impl Workspace {
     }
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us, without the variables that `cargo run` has set for this package: build scripts that look at
+/// them (ring's does) would run again, and everything that depends on them would be compiled again, after each change
+/// between `cargo build` in a shell and a build by xtask.
 pub(crate) fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for (name, _) in env::vars_os().filter(|(name, _)| describes_package(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Whether `cargo run` sets this variable to describe the package that it runs.
+fn describes_package(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| variable.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_does_not_see_the_package_that_runs_it() {
+        // Set by cargo for this very test.
+        assert!(env::var_os("CARGO_PKG_NAME").is_some());
+        let removed: Vec<_> = cargo()
+            .get_envs()
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            assert!(removed.iter().any(|removed| removed == name), "{name}: {removed:?}");
+        }
+        assert!(!describes_package("CARGO_TARGET_DIR"));
+    }
 }

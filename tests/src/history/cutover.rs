@@ -9,7 +9,7 @@ use super::model::{CutoverPlan, Fault, Faulty, Kill};
 use super::play::Failure;
 use super::trace;
 use crate::program::Output;
-use crate::{Act, Error, Runbook};
+use crate::{Error, Runbook, proxy};
 
 /// One more than the faults that can make it fail.
 const SPARE_ATTEMPTS: usize = 1;
@@ -33,7 +33,7 @@ pub(super) async fn run(lane: &Lane, plan: &CutoverPlan) -> Result<usize, Failur
     for _ in 0..=plan.faults.len() + SPARE_ATTEMPTS {
         let output = lane.runbook.run(&["cutover"]).await?;
         if output.code == 0 {
-            lane.wire.clear();
+            lane.proxy.clear();
             return Ok(plan.faults.len() + plan.kills.len() + usize::from(plan.rival));
         }
         failures.push(output);
@@ -51,10 +51,12 @@ pub(super) async fn again(lane: &Lane) -> Result<(), Failure> {
 /// Runs it until SIGKILL comes.
 async fn killed(lane: &Lane, kill: Kill) -> Result<(), Failure> {
     let (moment, later) = match kill {
-        Kill::After(milliseconds) => (lane.wire.on(|_| true, Act::Tell), u64::from(milliseconds)),
-        Kill::At(Fault { of, done }) => {
-            (lane.wire.on(matching(of), if done { Act::HoldAfter } else { Act::HoldBefore }), 0)
-        }
+        Kill::After(milliseconds) => (lane.proxy.on(|_| true, proxy::Fault::Notify), u64::from(milliseconds)),
+        Kill::At(Fault { of, done }) => (
+            lane.proxy
+                .on(matching(of), if done { proxy::Fault::HoldAfter } else { proxy::Fault::HoldBefore }),
+            0,
+        ),
     };
     let mut child = spawn(&lane.runbook)?;
     // It may end by itself; then there is nothing to kill, and what has begun has its journal all the same.
@@ -65,14 +67,16 @@ async fn killed(lane: &Lane, kill: Kill) -> Result<(), Failure> {
     tokio::time::sleep(Duration::from_millis(later)).await;
     drop(child.kill().await);
     drop(held);
-    lane.wire.clear();
+    lane.proxy.clear();
     Ok(())
 }
 
 /// Puts the plan's faults on the runbook's way to Databend.
 fn put_faults(lane: &Lane, plan: &CutoverPlan) {
     for Fault { of, done } in plan.faults.iter().copied() {
-        drop(lane.wire.on(matching(of), if done { Act::CutAfter } else { Act::CutBefore }));
+        drop(
+            lane.proxy.on(matching(of), if done { proxy::Fault::CutAfter } else { proxy::Fault::CutBefore }),
+        );
     }
 }
 

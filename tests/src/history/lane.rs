@@ -2,6 +2,7 @@
 //! that the provider does run them is the matter of its own end-to-end tests.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use pipeline::Pipeline;
 use pipeline::chain::Chain;
@@ -16,8 +17,8 @@ use super::late_journal;
 use super::model::{History, TableShape};
 use super::mutation::Mutation;
 use super::stand::Stand;
-use crate::compare::{Pair, compare};
-use crate::{Admin, Aws, Databend, DmsTask, Error, Faults, Runbook, Service, Wire, names};
+use crate::compare::compare;
+use crate::{Admin, Aws, DmsTask, Error, Faults, Namespace, Runbook, Service};
 
 /// The tasks run when they are told to.
 const SCHEDULE: &str = "cron 0 0 0 1 1 * UTC";
@@ -27,8 +28,8 @@ const RETENTION_DAYS: u32 = 1;
 /// Source tables, a DMS task, the tables and tasks in Databend, and the runbook for them.
 pub(super) struct Lane {
     pub(super) stand: Stand,
-    pub(super) name: String,
-    pub(super) databend: Databend,
+    /// Its proxy is the runbook's connection to Databend.
+    namespace: Namespace,
     pub(super) dms: DmsTask,
     pub(super) aws: Aws,
     admin: Admin,
@@ -37,10 +38,16 @@ pub(super) struct Lane {
     pub(super) tables: Vec<Table>,
     pub(super) pipelines: Vec<Pipeline>,
     chain: Chain,
-    /// The runbook's way to Databend.
-    pub(super) wire: Wire,
     /// Manifest and settings.
     _folder: tempfile::TempDir,
+}
+
+impl Deref for Lane {
+    type Target = Namespace;
+
+    fn deref(&self) -> &Namespace {
+        &self.namespace
+    }
 }
 
 impl Lane {
@@ -50,7 +57,9 @@ impl Lane {
         history: &History,
         mutation: Option<Mutation>,
     ) -> Result<Self, Error> {
-        let name = names::unique("h");
+        let mut namespace = Namespace::new(stand.sandbox.clone(), "h").await?;
+        namespace.keep = true;
+        let name = namespace.name.clone();
         let mut source = vec![format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")];
         source.extend(history.tables.iter().map(|table| table.ddl(&name)));
         stand.mysql.session(&source).await?;
@@ -71,15 +80,9 @@ impl Lane {
             tables: pipelines.clone(),
         };
         let mapped: Vec<_> = tables.iter().map(|table| (name.clone(), table.source_table.clone())).collect();
-        let (databend, dms) = tokio::join!(Databend::connect(&stand.sandbox), async {
-            stand.site.task(&name.replace('_', "-"), &mapped).await
-        },);
-        let (databend, dms) = (databend?, dms?);
-        for setting in sql::session::set_all() {
-            databend.exec(&setting).await?;
-        }
-        for statement in statements(&tables, &chain, mutation) {
-            databend.exec(&statement).await?;
+        let dms = stand.site.task(&name.replace('_', "-"), &mapped).await?;
+        for statement in sql::session::set_all().iter().chain(&statements(&tables, &chain, mutation)) {
+            namespace.databend.exec(statement).await?;
         }
         let folder = tempfile::tempdir()
             .map_err(|source| Error::File { path: "a temporary folder".into(), source })?;
@@ -88,15 +91,14 @@ impl Lane {
         write(&config, "poll_seconds = 1\n")?;
         let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
         // Answers get lost here. The driver's own ten seconds before it asks again would be most of a history's time.
-        let (wire, dsn) = Wire::to_databend(&stand.sandbox).await?;
         if mutation == Some(Mutation::LateJournal) {
-            wire.rewrite(late_journal::rewriting());
+            namespace.proxy.rewrite(late_journal::rewriting());
         }
-        let joined = if dsn.contains('?') { '&' } else { '?' };
-        runbook.set("DATABEND_DSN", &format!("{dsn}{joined}retry_delay_secs=1"));
+        let joined = if namespace.dsn.contains('?') { '&' } else { '?' };
+        runbook.set("DATABEND_DSN", &format!("{}{joined}retry_delay_secs=1", namespace.dsn));
         Ok(Self {
             stand: stand.clone(),
-            databend,
+            namespace,
             dms,
             aws: Aws::of(&stand.sandbox),
             admin: Admin::of(&stand.sandbox),
@@ -105,8 +107,6 @@ impl Lane {
             tables,
             pipelines,
             chain,
-            name,
-            wire,
             _folder: folder,
         })
     }
@@ -138,45 +138,31 @@ impl Lane {
         self.admin.post("databend/tasks/run", &json!({ "task": task })).await.map(drop)
     }
 
-    /// The condition that a task is this lane's.
-    fn mine(&self) -> String {
-        format!("left(name, {}) = '{}_'", self.name.len() + 1, self.name)
-    }
-
     /// The errors of the last runs of tasks, for a report.
     pub(super) async fn errors(&self) -> Result<String, Error> {
-        let query = format!(
-            "SELECT name, exception_text FROM system.task_history WHERE {} AND state = 'FAILED' \
-             ORDER BY completed_time DESC LIMIT 5",
-            self.mine()
+        let query = self.named(
+            "SELECT name, exception_text FROM system.task_history WHERE left(name, length('NAME_')) = 'NAME_' \
+             AND state = 'FAILED' ORDER BY completed_time DESC LIMIT 5",
         );
         let rows = self.databend.rows(&query).await?;
         Ok(rows.into_iter().flatten().flatten().collect::<Vec<_>>().join("\n"))
     }
 
-    /// Whether Databend has suspended one after too many failures.
+    /// Whether Databend has suspended a task after too many failures.
     pub(super) async fn is_suspended(&self) -> Result<bool, Error> {
-        let query =
-            format!("SELECT count(*) FROM system.tasks WHERE {} AND state = 'Suspended'", self.mine());
-        Ok(self.databend.count(&query).await? > 0)
+        Ok(self.namespace.tasks().await?.iter().any(|(_, state)| state == "Suspended"))
     }
 
     /// Whether a task is started.
     pub(super) async fn has_started(&self) -> Result<bool, Error> {
-        let query = format!("SELECT count(*) FROM system.tasks WHERE {} AND state = 'Started'", self.mine());
-        Ok(self.databend.count(&query).await? > 0)
+        Ok(self.namespace.tasks().await?.iter().any(|(_, state)| state == "Started"))
     }
 
     /// What differs between the source and ODS, table by table; empty if nothing does.
     pub(super) async fn differences(&self) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for table in &self.tables {
-            let pair = Pair {
-                schema: self.name.clone(),
-                table: table.source_table.clone(),
-                ods_database: table.ods.database.clone(),
-                ods_table: table.ods.table.clone(),
-            };
+            let pair = self.pair(&table.source_table);
             let comparison = compare(&self.stand.mysql, &self.databend, &pair).await?;
             if !comparison.is_equal() {
                 found.push(format!("{}: {comparison}", pair.table));
@@ -185,20 +171,15 @@ impl Lane {
         Ok(found)
     }
 
-    /// Takes everything away again, whatever state it is in.
+    /// Removes everything, whatever state it is in.
     pub(super) async fn end(self) {
         drop(self.dms.stop().await);
         drop(self.dms.delete().await);
-        for task in self.chain.tasks() {
-            drop(self.databend.exec(&sql::drop_task(&task.name)).await);
-        }
-        for database in ["raw", "ods"] {
-            drop(self.databend.exec(&format!("DROP DATABASE IF EXISTS {}_{database}", self.name)).await);
-        }
         drop(self.stand.mysql.exec(&format!("DROP DATABASE {}", self.name)).await);
         for key in self.files().await.unwrap_or_default() {
             drop(self.aws.delete(&self.dms.bucket, &key).await);
         }
+        drop(self.namespace.end().await);
     }
 }
 

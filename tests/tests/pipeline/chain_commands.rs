@@ -3,30 +3,27 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use e2e::{Act, Runbook, Wire};
+use e2e::{Fault, Must, Proxy, Runbook, World};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::Child;
-
-use crate::must::Must;
-use crate::world::World;
 
 #[tokio::test]
 async fn the_root_sleeps_first_and_wakes_last() {
     let world = World::orders(5).await;
     world.cutover().await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
+    let (proxy, dsn) = Proxy::to_databend(&world.sandbox).await.must();
     let mut runbook = world.runbook.clone();
     runbook.set("DATABEND_DSN", &dsn);
 
     let done = runbook.json(0, &["suspend"]).await.must();
     let names = ["NAME_load", "NAME_cleanup", "NAME_merge_NAME_ods_orders"].map(|name| world.named(name));
     assert_eq!(changes(&done), names.clone().map(|name| (name, true)));
-    assert_eq!(altered(&wire), names.clone().map(|name| format!("ALTER TASK {name} SUSPEND")));
+    assert_eq!(altered(&proxy), names.clone().map(|name| format!("ALTER TASK {name} SUSPEND")));
     assert!(world.tasks().await.iter().all(|task| task.ends_with(" Suspended")));
     let again = runbook.json(0, &["suspend"]).await.must();
     assert_eq!(changes(&again), names.clone().map(|name| (name, false)));
-    assert_eq!(altered(&wire), Vec::<String>::new());
+    assert_eq!(altered(&proxy), Vec::<String>::new());
 
     // What comes meanwhile is not lost.
     world.transaction(&["UPDATE NAME.orders SET status = 'meanwhile'"]).await;
@@ -39,7 +36,7 @@ async fn the_root_sleeps_first_and_wakes_last() {
     let children_first = [merge, cleanup, load];
     let done = runbook.json(0, &["resume"]).await.must();
     assert_eq!(changes(&done), children_first.clone().map(|name| (name, true)));
-    assert_eq!(altered(&wire), children_first.clone().map(|name| format!("ALTER TASK {name} RESUME")));
+    assert_eq!(altered(&proxy), children_first.clone().map(|name| format!("ALTER TASK {name} RESUME")));
     let again = runbook.json(0, &["resume"]).await.must();
     assert_eq!(changes(&again), children_first.map(|name| (name, false)));
     world.assert_ods_equals_source().await;
@@ -64,11 +61,11 @@ async fn resume_says_which_task_is_missing() {
 #[tokio::test]
 async fn an_interrupted_cutover_ends_in_order_and_says_how_to_go_on() {
     let world = World::orders(50).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
+    let (proxy, dsn) = Proxy::to_databend(&world.sandbox).await.must();
     let mut runbook = world.runbook.clone();
     runbook.set("DATABEND_DSN", &dsn);
     for begin in ["COPY INTO", "BEGIN", "ALTER TASK"] {
-        let held = wire.on(move |sql| sql.starts_with(begin), Act::HoldBefore);
+        let held = proxy.on(move |sql| sql.starts_with(begin), Fault::HoldBefore);
         let cutover = spawn(&runbook);
         let held = held.met().await.must();
         interrupt(&cutover);
@@ -96,10 +93,10 @@ async fn an_interrupted_cutover_ends_in_order_and_says_how_to_go_on() {
 #[tokio::test]
 async fn a_second_interrupt_ends_it_at_once() {
     let world = World::orders(5).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
+    let (proxy, dsn) = Proxy::to_databend(&world.sandbox).await.must();
     let mut runbook = world.runbook.clone();
     runbook.set("DATABEND_DSN", &dsn);
-    let held = wire.on(|sql| sql.starts_with("COPY INTO"), Act::HoldBefore);
+    let held = proxy.on(|sql| sql.starts_with("COPY INTO"), Fault::HoldBefore);
     let cutover = spawn(&runbook);
     let _held = held.met().await.must();
     interrupt(&cutover);
@@ -118,8 +115,8 @@ fn changes(done: &Value) -> Vec<(String, bool)> {
         .collect()
 }
 
-fn altered(wire: &Wire) -> Vec<String> {
-    wire.take_passed().into_iter().filter(|sql| sql.starts_with("ALTER TASK")).collect()
+fn altered(proxy: &Proxy) -> Vec<String> {
+    proxy.take_passed().into_iter().filter(|sql| sql.starts_with("ALTER TASK")).collect()
 }
 
 fn spawn(runbook: &Runbook) -> Child {

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use e2e::compare::{Comparison, Pair, compare};
-use e2e::{Aws, Databend, Mysql, Plan, Runbook, Sandbox, TerraformDir, names, wait};
+use e2e::{Aws, Databend, Must, Mysql, Plan, Runbook, Sandbox, TerraformDir, names, wait};
 use serde_json::json;
-
-use crate::must::Must;
 
 const TABLE: &str = "databend_cdc_table.orders";
 const ENDPOINT: &str = "aws_dms_endpoint.mysql";

@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use e2e::wait;
+use e2e::{Must, World, wait};
 use serde_json::Value;
-
-use crate::must::Must;
-use crate::world::World;
 
 #[tokio::test]
 async fn ods_equals_the_source_whatever_happens_to_its_rows() {

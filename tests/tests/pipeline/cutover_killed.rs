@@ -3,40 +3,41 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use e2e::{Act, Runbook, Wire};
+use e2e::{Fault, Must, Proxy, Runbook, World};
 use tokio::process::Child;
-
-use crate::must::Must;
-use crate::world::World;
 
 /// Where it is killed: a statement, or a call of DMS, as the test's name for it, the text by which it is known, and
 /// whether it was done by then.
-type Moment = (&'static str, &'static [&'static str], Act);
+type Moment = (&'static str, &'static [&'static str], Fault);
 
 const MOMENTS: &[Moment] = &[
-    ("the lease is taken", &["UPDATE", "lease", "acquired_at"], Act::HoldAfter),
-    ("start-dms is about to be written", &["INSERT INTO", "journal", "start-dms", "intent"], Act::HoldBefore),
-    ("DMS was started, and the answer is not there", &["StartReplicationTask"], Act::HoldAfter),
-    ("DMS is asked for the full load", &["DescribeTableStatistics"], Act::HoldBefore),
-    ("COPY is sent", &["COPY INTO"], Act::HoldBefore),
-    ("COPY was done, and the answer is not there", &["COPY INTO"], Act::HoldAfter),
+    ("the lease is taken", &["UPDATE", "lease", "acquired_at"], Fault::HoldAfter),
+    (
+        "start-dms is about to be written",
+        &["INSERT INTO", "journal", "start-dms", "intent"],
+        Fault::HoldBefore,
+    ),
+    ("DMS was started, and the answer is not there", &["StartReplicationTask"], Fault::HoldAfter),
+    ("DMS is asked for the full load", &["DescribeTableStatistics"], Fault::HoldBefore),
+    ("COPY is sent", &["COPY INTO"], Fault::HoldBefore),
+    ("COPY was done, and the answer is not there", &["COPY INTO"], Fault::HoldAfter),
     (
         "the full load is in raw, and is about to be counted",
         &["INSERT INTO", "journal", "compare-raw"],
-        Act::HoldBefore,
+        Fault::HoldBefore,
     ),
-    ("ODS is filled, but not committed", &["INSERT INTO", "_ods"], Act::HoldAfter),
+    ("ODS is filled, but not committed", &["INSERT INTO", "_ods"], Fault::HoldAfter),
     (
         "the journal's row is there, but not committed",
         &["INSERT INTO", "journal", "initial-insert", "done"],
-        Act::HoldAfter,
+        Fault::HoldAfter,
     ),
-    ("COMMIT is sent", &["COMMIT"], Act::HoldBefore),
-    ("COMMIT was done, and the answer is not there", &["COMMIT"], Act::HoldAfter),
-    ("the first task is resumed, the others are not", &["ALTER TASK", "_merge_", "RESUME"], Act::HoldAfter),
-    ("the root is about to be resumed", &["ALTER TASK", "_load", "RESUME"], Act::HoldBefore),
-    ("the first run was asked for", &["EXECUTE TASK"], Act::HoldAfter),
-    ("the end is about to be written", &["INSERT INTO", "journal", "first-run", "done"], Act::HoldBefore),
+    ("COMMIT is sent", &["COMMIT"], Fault::HoldBefore),
+    ("COMMIT was done, and the answer is not there", &["COMMIT"], Fault::HoldAfter),
+    ("the first task is resumed, the others are not", &["ALTER TASK", "_merge_", "RESUME"], Fault::HoldAfter),
+    ("the root is about to be resumed", &["ALTER TASK", "_load", "RESUME"], Fault::HoldBefore),
+    ("the first run was asked for", &["EXECUTE TASK"], Fault::HoldAfter),
+    ("the end is about to be written", &["INSERT INTO", "journal", "first-run", "done"], Fault::HoldBefore),
 ];
 
 /// One pipeline, killed at each moment in turn: every run begins where the killed one before it ended.
@@ -56,15 +57,15 @@ async fn at_every_moment_in_turn() {
 /// For each moment a pipeline of its own, killed there twice: once in a fresh run, once in the run after it.
 #[tokio::test]
 async fn twice_while_ods_is_filled() {
-    for act in [Act::HoldBefore, Act::HoldAfter] {
+    for fault in [Fault::HoldBefore, Fault::HoldAfter] {
         let world = World::orders(200).await;
         let mut killable = Killable::new(&world).await;
-        killable.killed_at(&("COMMIT", &["COMMIT"], act)).await;
+        killable.killed_at(&("COMMIT", &["COMMIT"], fault)).await;
         expire_lease(&world).await;
         // After the commit there is none left to be killed at: the next thing is the comparison.
-        let next: Moment = match act {
-            Act::HoldBefore => ("COMMIT again", &["COMMIT"], Act::HoldAfter),
-            _ => ("compare-ods", &["INSERT INTO", "journal", "compare-ods"], Act::HoldBefore),
+        let next: Moment = match fault {
+            Fault::HoldBefore => ("COMMIT again", &["COMMIT"], Fault::HoldAfter),
+            _ => ("compare-ods", &["INSERT INTO", "journal", "compare-ods"], Fault::HoldBefore),
         };
         killable.killed_at(&next).await;
         expire_lease(&world).await;
@@ -76,7 +77,7 @@ async fn twice_while_ods_is_filled() {
 async fn the_next_run_waits_for_the_lease_of_a_killed_one() {
     let world = World::orders(10).await;
     let mut killable = Killable::new(&world).await;
-    killable.killed_at(&("COPY was done", &["COPY INTO"], Act::HoldAfter)).await;
+    killable.killed_at(&("COPY was done", &["COPY INTO"], Fault::HoldAfter)).await;
     let output = world.runbook.expect(0, &["cutover"]).await.must();
     assert!(output.stderr.contains("has the lease; if that run is dead, it expires in"), "{output}");
     ends_well(&world).await;
@@ -85,10 +86,10 @@ async fn the_next_run_waits_for_the_lease_of_a_killed_one() {
 #[tokio::test]
 async fn two_at_the_same_time() {
     let world = World::orders(200).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
+    let (proxy, dsn) = Proxy::to_databend(&world.sandbox).await.must();
     let mut first = world.runbook.clone();
     first.set("DATABEND_DSN", &dsn);
-    let held = wire.on(|sql| sql.starts_with("COPY INTO"), Act::HoldBefore);
+    let held = proxy.on(|sql| sql.starts_with("COPY INTO"), Fault::HoldBefore);
     let first = spawn(&first);
     let held = held.met().await.must();
     // The second finds the first alive, and says who it is.
@@ -110,10 +111,10 @@ async fn two_at_the_same_time() {
 #[tokio::test]
 async fn one_that_slept_too_long_commits_nothing() {
     let world = World::orders(200).await;
-    let (wire, dsn) = Wire::to_databend(&world.sandbox).await.must();
+    let (proxy, dsn) = Proxy::to_databend(&world.sandbox).await.must();
     let mut sleeper = world.runbook.clone();
     sleeper.set("DATABEND_DSN", &dsn);
-    let held = wire.on(|sql| sql == "COMMIT", Act::HoldBefore);
+    let held = proxy.on(|sql| sql == "COMMIT", Fault::HoldBefore);
     let sleeper = spawn(&sleeper);
     let held = held.met().await.must();
     signal(&sleeper, rustix::process::Signal::STOP);
@@ -132,14 +133,14 @@ async fn one_that_slept_too_long_commits_nothing() {
 /// A runbook whose requests to Databend and AWS pass through the test.
 struct Killable {
     runbook: Runbook,
-    databend: Wire,
-    aws: Wire,
+    databend: Proxy,
+    aws: Proxy,
 }
 
 impl Killable {
     async fn new(world: &World) -> Self {
-        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.must();
-        let (aws, url) = Wire::to_aws(&world.sandbox).await.must();
+        let (databend, dsn) = Proxy::to_databend(&world.sandbox).await.must();
+        let (aws, url) = Proxy::to_aws(&world.sandbox).await.must();
         let mut runbook = world.runbook.clone();
         runbook.set("DATABEND_DSN", &dsn);
         runbook.set("AWS_ENDPOINT_URL", &url);
@@ -147,16 +148,16 @@ impl Killable {
     }
 
     /// Runs a cutover and kills it at this moment.
-    async fn killed_at(&mut self, (what, parts, act): &Moment) {
+    async fn killed_at(&mut self, (what, parts, fault): &Moment) {
         let parts: Vec<&str> = parts.to_vec();
-        let wire = if parts[0].contains(' ') || parts[0].to_uppercase() == parts[0] {
+        let proxy = if parts[0].contains(' ') || parts[0].to_uppercase() == parts[0] {
             &self.databend
         } else {
             &self.aws
         };
         let is_it =
             move |text: &str| text.starts_with(parts[0]) && parts.iter().all(|part| text.contains(part));
-        let chosen = wire.on(is_it, *act);
+        let chosen = proxy.on(is_it, *fault);
         let mut cutover = spawn(&self.runbook);
         tokio::select! {
             met = chosen.met() => { met.unwrap(); }

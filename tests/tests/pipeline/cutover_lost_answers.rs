@@ -1,24 +1,21 @@
 //! Answers that get lost, after the work was done or before: a cutover takes none of them for success or failure.
 
-use e2e::{Act, Chosen, Runbook, Wire};
+use e2e::{Chosen, Fault, Must, Proxy, Runbook, World};
 use serde_json::Value;
-
-use crate::must::Must;
-use crate::world::World;
 
 /// A pipeline and a runbook whose requests pass through the test.
 struct Lossy {
     world: World,
     runbook: Runbook,
-    databend: Wire,
-    aws: Wire,
+    databend: Proxy,
+    aws: Proxy,
 }
 
 impl Lossy {
     async fn new() -> Self {
         let world = World::orders(300).await;
-        let (databend, dsn) = Wire::to_databend(&world.sandbox).await.must();
-        let (aws, url) = Wire::to_aws(&world.sandbox).await.must();
+        let (databend, dsn) = Proxy::to_databend(&world.sandbox).await.must();
+        let (aws, url) = Proxy::to_aws(&world.sandbox).await.must();
         let mut runbook = world.runbook.clone();
         runbook.set("DATABEND_DSN", &dsn);
         runbook.set("AWS_ENDPOINT_URL", &url);
@@ -26,8 +23,8 @@ impl Lossy {
     }
 
     /// The next statement that begins and goes on like this.
-    fn statement(&self, begin: &'static str, part: &'static str, act: Act) -> Chosen {
-        self.databend.on(move |sql| sql.starts_with(begin) && sql.contains(part), act)
+    fn statement(&self, begin: &'static str, part: &'static str, fault: Fault) -> Chosen {
+        self.databend.on(move |sql| sql.starts_with(begin) && sql.contains(part), fault)
     }
 
     /// The cutover succeeds in spite of what was chosen, which came; what it says is what there is.
@@ -76,11 +73,11 @@ fn detail<'a>(table: &'a Value, step: &str) -> &'a Value {
 async fn of_copy_and_commit_and_resume_after_the_work_was_done() {
     let lossy = Lossy::new().await;
     let chosen = vec![
-        lossy.statement("COPY INTO", "LOAD", Act::CutAfter),
-        lossy.statement("COMMIT", "", Act::CutAfter),
-        lossy.statement("ALTER TASK", "_merge_", Act::CutAfter),
-        lossy.statement("ALTER TASK", "_load RESUME", Act::CutAfter),
-        lossy.statement("EXECUTE TASK", "", Act::CutAfter),
+        lossy.statement("COPY INTO", "LOAD", Fault::CutAfter),
+        lossy.statement("COMMIT", "", Fault::CutAfter),
+        lossy.statement("ALTER TASK", "_merge_", Fault::CutAfter),
+        lossy.statement("ALTER TASK", "_load RESUME", Fault::CutAfter),
+        lossy.statement("EXECUTE TASK", "", Fault::CutAfter),
     ];
     lossy.succeeds(chosen).await;
 }
@@ -89,10 +86,10 @@ async fn of_copy_and_commit_and_resume_after_the_work_was_done() {
 async fn of_copy_and_resume_before_the_work_was_done() {
     let lossy = Lossy::new().await;
     let chosen = vec![
-        lossy.statement("COPY INTO", "LOAD", Act::CutBefore),
-        lossy.statement("ALTER TASK", "_merge_", Act::CutBefore),
-        lossy.statement("ALTER TASK", "_load RESUME", Act::CutBefore),
-        lossy.statement("EXECUTE TASK", "", Act::CutBefore),
+        lossy.statement("COPY INTO", "LOAD", Fault::CutBefore),
+        lossy.statement("ALTER TASK", "_merge_", Fault::CutBefore),
+        lossy.statement("ALTER TASK", "_load RESUME", Fault::CutBefore),
+        lossy.statement("EXECUTE TASK", "", Fault::CutBefore),
     ];
     lossy.succeeds(chosen).await;
 }
@@ -100,7 +97,7 @@ async fn of_copy_and_resume_before_the_work_was_done() {
 #[tokio::test]
 async fn of_commit_before_it_was_done() {
     let lossy = Lossy::new().await;
-    let chosen = vec![lossy.statement("COMMIT", "", Act::CutBefore)];
+    let chosen = vec![lossy.statement("COMMIT", "", Fault::CutBefore)];
     lossy.succeeds(chosen).await;
 }
 
@@ -108,9 +105,9 @@ async fn of_commit_before_it_was_done() {
 async fn inside_the_transaction_that_fills_ods() {
     let lossy = Lossy::new().await;
     let chosen = vec![
-        lossy.statement("BEGIN", "", Act::CutAfter),
-        lossy.statement("INSERT INTO", "_ods", Act::CutAfter),
-        lossy.statement("INSERT INTO", "'initial-insert', 'done'", Act::CutAfter),
+        lossy.statement("BEGIN", "", Fault::CutAfter),
+        lossy.statement("INSERT INTO", "_ods", Fault::CutAfter),
+        lossy.statement("INSERT INTO", "'initial-insert', 'done'", Fault::CutAfter),
     ];
     lossy.succeeds(chosen).await;
 }
@@ -119,12 +116,12 @@ async fn inside_the_transaction_that_fills_ods() {
 async fn of_the_journal_and_the_lease() {
     let lossy = Lossy::new().await;
     let chosen = vec![
-        lossy.statement("UPDATE", "acquired_at = now()", Act::CutAfter),
-        lossy.statement("INSERT INTO", "'start-dms', 'intent'", Act::CutAfter),
-        lossy.statement("INSERT INTO", "'start-dms', 'done'", Act::CutBefore),
-        lossy.statement("INSERT INTO", "'load', 'intent'", Act::CutBefore),
-        lossy.statement("INSERT INTO", "'load', 'done'", Act::CutAfter),
-        lossy.statement("INSERT INTO", "'first-run', 'done'", Act::CutAfter),
+        lossy.statement("UPDATE", "acquired_at = now()", Fault::CutAfter),
+        lossy.statement("INSERT INTO", "'start-dms', 'intent'", Fault::CutAfter),
+        lossy.statement("INSERT INTO", "'start-dms', 'done'", Fault::CutBefore),
+        lossy.statement("INSERT INTO", "'load', 'intent'", Fault::CutBefore),
+        lossy.statement("INSERT INTO", "'load', 'done'", Fault::CutAfter),
+        lossy.statement("INSERT INTO", "'first-run', 'done'", Fault::CutAfter),
     ];
     lossy.succeeds(chosen).await;
     let rows = "SELECT count(*) FROM (SELECT run_id, seq FROM databend_cdc.journal WHERE pipeline = 'NAME' \
@@ -135,12 +132,12 @@ async fn of_the_journal_and_the_lease() {
 #[tokio::test]
 async fn of_dms_after_and_before() {
     let lossy = Lossy::new().await;
-    let action = |name: &'static str, act| lossy.aws.on(move |action| action == name, act);
+    let action = |name: &'static str, fault| lossy.aws.on(move |action| action == name, fault);
     let chosen = vec![
-        action("DescribeReplicationTasks", Act::CutAfter),
-        action("StartReplicationTask", Act::CutBefore),
-        action("StartReplicationTask", Act::CutAfter),
-        action("DescribeTableStatistics", Act::CutAfter),
+        action("DescribeReplicationTasks", Fault::CutAfter),
+        action("StartReplicationTask", Fault::CutBefore),
+        action("StartReplicationTask", Fault::CutAfter),
+        action("DescribeTableStatistics", Fault::CutAfter),
     ];
     lossy.succeeds(chosen).await;
 }
@@ -149,7 +146,7 @@ async fn of_dms_after_and_before() {
 #[tokio::test]
 async fn of_a_databend_that_goes_away() {
     let lossy = Lossy::new().await;
-    let held = lossy.statement("COPY INTO", "LOAD", Act::HoldBefore);
+    let held = lossy.statement("COPY INTO", "LOAD", Fault::HoldBefore);
     let cutover = tokio::spawn({
         let runbook = lossy.runbook.clone();
         async move { runbook.run(&["cutover"]).await.must() }

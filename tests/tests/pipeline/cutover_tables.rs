@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use e2e::{Aws, wait};
+use e2e::{Aws, Must, Table, World, wait};
 use serde_json::Value;
-
-use crate::must::Must;
-use crate::table::Table;
-use crate::world::World;
 
 #[tokio::test]
 async fn keys_and_names_of_all_kinds() {

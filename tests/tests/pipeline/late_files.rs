@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Aws, wait};
-
-use crate::must::Must;
-use crate::world::World;
+use e2e::{Aws, Must, World, wait};
 
 const ORDER_1: &str =
     "SELECT concat(status, '|', is_deleted::string, '|', _cdc_seq) FROM NAME_ods.orders WHERE order_id = 1";

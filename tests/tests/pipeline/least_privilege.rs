@@ -1,12 +1,9 @@
 //! The user that docs/guides/databend-user.md makes, by the very statements of that guide: enough for everything, and
 //! nothing of it too much.
 
-use e2e::{Databend, Sandbox, TerraformDir, names};
+use e2e::{Databend, Must, Sandbox, Table, TerraformDir, World, names};
 
-use crate::must::Must;
 use crate::owners;
-use crate::table::Table;
-use crate::world::World;
 
 const GUIDE: &str = include_str!("../../../docs/guides/databend-user.md");
 /// What the guide calls the user and the role.

@@ -1,7 +1,7 @@
 //! The whole pipeline: a real `MySQL`-protocol server, the sandbox's DMS and S3, the real Databend engine, declared by
 //! real Terraform and cut over by the `runbook`.
 //!
-//! One file per subject; [`world`] is what all of them begin with.
+//! One file per subject; each test starts with an [`e2e::World`] of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
@@ -13,8 +13,5 @@ mod cutover_lost_answers;
 mod cutover_tables;
 mod late_files;
 mod least_privilege;
-mod must;
 mod owners;
 mod runbook_errors;
-mod table;
-mod world;

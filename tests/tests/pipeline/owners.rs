@@ -3,12 +3,10 @@
 //!
 //! The runbook's half is in [`crate::least_privilege`], where it runs as another user than root.
 
-use e2e::{Databend, Plan, Sandbox, TerraformDir, names};
+use e2e::{Databend, Must, Plan, Sandbox, Table, TerraformDir, names};
 use pipeline::sql::{create_database, journal};
 
 use crate::least_privilege::{statements, user};
-use crate::must::Must;
-use crate::table::Table;
 
 /// Databases that the role `theirs` has made, and in which the role `ours` works by the grants that the guide names for
 /// that.

@@ -3,11 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use e2e::{Output, Runbook, Sandbox, TerraformDir};
+use e2e::{Must, Output, Runbook, Sandbox, TerraformDir, World};
 use serde_json::Value;
-
-use crate::must::Must;
-use crate::world::World;
 
 /// What must never be printed: the DSN's password and the key that reads the bucket.
 const PASSWORD: &str = "hunter2-of-databend";

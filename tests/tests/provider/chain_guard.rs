@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use e2e::Act;
+use e2e::{Fault, Must};
 use tokio::sync::oneshot;
 
-use crate::world::{CHAIN, World, must};
+use crate::world::{CHAIN, World};
 
 const RUNNING: &str = "cleanup Started, load Started, merge_NAME_ods_orders Started";
 const MERGE: &str = "NAME_merge_NAME_ods_orders";
@@ -99,7 +99,7 @@ async fn an_error_in_the_middle_puts_the_chain_back() {
     let mut w = running("middle").await;
     w.fault("ALTER TASK NAME_merge\\S+ SET WAREHOUSE", "error").await;
     w.edit(r#"warehouse = "default""#, r#"warehouse = "large""#);
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     for part in ["A task could not be changed", "ALTER TASK NAME_merge_NAME_ods_orders", "fault injected"] {
         assert!(said.contains(&w.named(part)), "{said}");
     }
@@ -114,7 +114,7 @@ async fn an_error_while_suspending_changes_nothing() {
     let mut w = running("suspending").await;
     w.fault("ALTER TASK NAME_merge\\S+ SUSPEND", "error").await;
     w.edit(r#"warehouse = "default""#, r#"warehouse = "large""#);
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains("could not be suspended, so nothing was changed"), "{said}");
     assert_eq!(states(&w).await, RUNNING);
     assert!(!w.changes_heard().iter().any(|sql| sql.contains("WAREHOUSE")));
@@ -125,7 +125,7 @@ async fn a_chain_that_cannot_be_put_back_names_the_commands() {
     let mut w = running("stuck").await;
     w.fault("ALTER TASK NAME_merge\\S+ RESUME", "error").await;
     w.edit(r#"warehouse = "default""#, r#"warehouse = "large""#);
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     let commands = "ALTER TASK NAME_merge_NAME_ods_orders RESUME; ALTER TASK NAME_load RESUME.";
     for part in ["does not run again", "fault injected", "until you run, in this order: ", commands] {
         assert!(said.contains(&w.named(part)), "{said}");
@@ -142,9 +142,9 @@ async fn ctrl_c_puts_the_chain_back() {
     let mut w = running("ctrlc").await;
     w.edit(r#"warehouse = "default""#, r#"warehouse = "large""#);
     let first = w.named("ALTER TASK NAME_load SET WAREHOUSE");
-    let chosen = w.wire.on(move |sql| sql.starts_with(&first), Act::HoldBefore);
+    let chosen = w.proxy.on(move |sql| sql.starts_with(&first), Fault::HoldBefore);
     let (tell, told) = oneshot::channel();
-    let held = async { drop(tell.send(must(chosen.met().await))) };
+    let held = async { drop(tell.send(chosen.met().await.must())) };
     let release = async {
         let met = told.await.unwrap();
         // Long enough for the signal to arrive while the statement is under way.
@@ -152,7 +152,7 @@ async fn ctrl_c_puts_the_chain_back() {
         met.release();
     };
     let (output, ()) = tokio::join!(w.terraform.apply_interrupted(held), release);
-    let output = must(output);
+    let output = output.must();
     assert_eq!(output.code, 1, "{output}");
     let said = e2e::unwrapped(&output.stderr);
     assert!(said.contains("Stopped") && said.contains("Apply again to go on"), "{output}");

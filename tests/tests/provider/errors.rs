@@ -1,6 +1,8 @@
 //! What is wrong is said at its place, with the way out.
 
-use crate::world::{World, must};
+use e2e::Must;
+
+use crate::world::World;
 
 /// What is edited in the configuration, the attribute that the message is at, and what the message says.
 type Case = (&'static str, &'static str, &'static str, &'static [&'static str]);
@@ -122,11 +124,11 @@ const INVALID: &[Case] = &[
 #[tokio::test]
 async fn a_wrong_configuration_is_refused_before_anything_is_planned() {
     let w = World::new("invalid").await;
-    let whole = must(w.terraform.validate().await);
+    let whole = w.terraform.validate().await.must();
     assert_eq!(whole["valid"], true, "{whole}");
     for (old, new, path, parts) in INVALID {
         w.write_text(&w.edited(old, new));
-        let found = must(w.terraform.validate().await);
+        let found = w.terraform.validate().await.must();
         let diagnostics = found["diagnostics"].as_array().unwrap();
         assert_eq!(diagnostics.len(), 1, "{new}: {found:#}");
         let said =
@@ -153,7 +155,7 @@ async fn several_mistakes_are_told_at_once() {
     // Terraform does not look at a resource whose reference is wrong already.
     w.edit("databend_cdc_stage.dms.name", "\"dms\"");
     w.edit("[databend_cdc_table.orders.pipeline]", "[]");
-    let found = must(w.terraform.validate().await);
+    let found = w.terraform.validate().await.must();
     assert_eq!(found["error_count"], 5, "{found:#}");
 }
 
@@ -161,14 +163,14 @@ async fn several_mistakes_are_told_at_once() {
 async fn a_wrong_or_missing_dsn_is_explained_and_not_shown() {
     let mut w = World::new("dsn").await;
     w.terraform.set("DATABEND_DSN", "mysql://root:hunter2@127.0.0.1/default");
-    let said = must(w.terraform.plan_fails(&[]).await);
+    let said = w.terraform.plan_fails(&[]).await.must();
     for part in ["Wrong Databend DSN", "databend://USER:PASSWORD@HOST:PORT/DATABASE", "DATABEND_DSN"] {
         assert!(said.contains(part), "{said}");
     }
     assert!(!said.contains("hunter2"), "{said}");
 
     w.terraform.set("DATABEND_DSN", "");
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains("No Databend DSN") && said.contains("DATABEND_DSN"), "{said}");
 }
 
@@ -176,7 +178,7 @@ async fn a_wrong_or_missing_dsn_is_explained_and_not_shown() {
 async fn databend_that_does_not_answer_is_named_by_its_address() {
     let mut w = World::new("unreachable").await;
     w.terraform.set("DATABEND_DSN", "databend://root:hunter2@127.0.0.1:1/default?sslmode=disable");
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     for part in ["No connection to Databend", "127.0.0.1:1 cannot be reached", "sslmode"] {
         assert!(said.contains(part), "{said}");
     }
@@ -187,7 +189,7 @@ async fn databend_that_does_not_answer_is_named_by_its_address() {
 async fn wrong_credentials_are_named_as_such() {
     let mut w = World::new("credentials").await;
     w.terraform.set("DATABEND_DSN", &w.sandbox.databend_dsn.replace("root:@", "someone:hunter2@"));
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains("does not accept the credentials of user \"someone\""), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
 }
@@ -223,7 +225,7 @@ async fn what_would_lose_data_is_refused_at_plan() {
         ),
     ] {
         w.write_text(&w.edited(old, new));
-        let said = must(w.terraform.plan_fails(&[]).await);
+        let said = w.terraform.plan_fails(&[]).await.must();
         for part in parts {
             assert!(said.contains(part), "{new}: {part} is not in {said}");
         }
@@ -254,7 +256,7 @@ async fn what_exists_already_is_not_touched_and_the_import_is_named() {
         CREATE TASK NAME_load SCHEDULE = 60 MINUTE AS SELECT 1",
     )
     .await;
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     for part in
         ["NAME_ods.orders exists in Databend", "terraform import", "'NAME_raw.orders,NAME_ods.orders'"]
     {
@@ -267,7 +269,7 @@ async fn what_exists_already_is_not_touched_and_the_import_is_named() {
     );
 
     w.sql("DROP TABLE NAME_ods.orders").await;
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     for part in ["Task NAME_load exists in Databend", "terraform import <address> NAME"] {
         assert!(said.contains(&w.named(part)), "{said}");
     }
@@ -278,6 +280,6 @@ async fn what_exists_already_is_not_touched_and_the_import_is_named() {
 async fn a_stage_that_exists_already_names_the_import() {
     let w = World::new("stage_exists").await;
     w.sql("CREATE STAGE NAME").await;
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains(&w.named("terraform import <address> NAME")), "{said}");
 }

@@ -1,9 +1,7 @@
 //! The functions, called from Terraform.
 
-use e2e::{Sandbox, TerraformDir};
+use e2e::{Must, Sandbox, TerraformDir};
 use serde_json::{Value, json};
-
-use crate::world::must;
 
 const PROVIDERS: &str = r#"
 terraform {
@@ -14,9 +12,9 @@ terraform {
 "#;
 
 async fn terraform() -> TerraformDir {
-    let terraform = must(TerraformDir::new(&must(Sandbox::from_env())));
-    must(terraform.write("providers.tf", PROVIDERS));
-    must(terraform.init().await);
+    let terraform = TerraformDir::new(&Sandbox::from_env().must()).must();
+    terraform.write("providers.tf", PROVIDERS).must();
+    terraform.init().await.must();
     terraform
 }
 
@@ -25,11 +23,11 @@ async fn values(expressions: &[&str]) -> Vec<Value> {
     let terraform = terraform().await;
     let output = |(i, text): (usize, &&str)| format!("output \"o{i}\" {{\n  value = {text}\n}}\n");
     let config: String = expressions.iter().enumerate().map(output).collect();
-    must(terraform.write("main.tf", &config));
-    must(terraform.apply(&[]).await);
+    terraform.write("main.tf", &config).must();
+    terraform.apply(&[]).await.must();
     let mut values = Vec::new();
     for i in 0..expressions.len() {
-        values.push(must(terraform.output(&format!("o{i}")).await));
+        values.push(terraform.output(&format!("o{i}")).await.must());
     }
     values
 }
@@ -112,11 +110,10 @@ async fn mistakes_name_the_argument() {
         ("dms_s3_settings({}, {})", &["\"options\"", "at most one object"]),
         ("dms_s3_settings(\"x\")", &["\"options\""]),
     ] {
-        must(
-            terraform
-                .write("main.tf", &format!("output \"o\" {{\n  value = provider::databend::{call}\n}}\n")),
-        );
-        let said = must(terraform.plan_fails(&[]).await);
+        terraform
+            .write("main.tf", &format!("output \"o\" {{\n  value = provider::databend::{call}\n}}\n"))
+            .must();
+        let said = terraform.plan_fails(&[]).await.must();
         for part in parts {
             assert!(said.contains(part), "{call}: {part} is not in {said}");
         }

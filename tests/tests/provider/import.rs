@@ -1,6 +1,8 @@
 //! Taking over what is there: nothing changes in Databend.
 
-use crate::world::{CHAIN, STAGE, TABLE, World, must};
+use e2e::Must;
+
+use crate::world::{CHAIN, STAGE, TABLE, World};
 
 /// Everything that Databend knows of the test's objects, and when each was last changed.
 const DEFINITIONS: [&str; 5] = [
@@ -20,9 +22,9 @@ async fn definitions(w: &World) -> Vec<String> {
 }
 
 async fn import(w: &World) {
-    must(w.terraform.import(STAGE, &w.named("NAME")).await);
-    must(w.terraform.import(TABLE, &w.named("NAME_raw.orders,NAME_ods.orders")).await);
-    must(w.terraform.import(CHAIN, &w.named("NAME")).await);
+    w.terraform.import(STAGE, &w.named("NAME")).await.must();
+    w.terraform.import(TABLE, &w.named("NAME_raw.orders,NAME_ods.orders")).await.must();
+    w.terraform.import(CHAIN, &w.named("NAME")).await.must();
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
 //! What was made before a failure is known to Terraform, and the next apply goes on from there.
 
-use e2e::Act;
+use e2e::{Fault, Must};
 
-use crate::world::{CHAIN, TABLE, World, must};
+use crate::world::{CHAIN, TABLE, World};
 
 #[tokio::test]
 async fn a_table_that_was_half_made_is_finished_by_the_next_apply() {
     let w = World::new("half").await;
     w.fault("CREATE STREAM \"NAME_raw\"", "error").await;
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains("CREATE STREAM") && said.contains("fault injected"), "{said}");
     assert_eq!(w.attribute(TABLE, "raw_table").await, w.named("NAME_raw.orders"));
     assert_eq!(w.attribute(TABLE, "stream").await, serde_json::Value::Null);
@@ -24,7 +24,7 @@ async fn a_table_that_was_half_made_is_finished_by_the_next_apply() {
 async fn a_chain_that_was_half_made_is_finished_by_the_next_apply() {
     let w = World::new("halfchain").await;
     w.fault("CREATE TASK NAME_merge", "error").await;
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains(&w.named("Task NAME_merge_NAME_ods_orders could not be made")), "{said}");
     assert_eq!(w.attribute(CHAIN, "load_task").await, w.named("NAME_load"));
     assert_eq!(w.attribute(CHAIN, "merge_tasks").await, serde_json::json!({}));
@@ -37,7 +37,7 @@ async fn a_stage_whose_comment_failed_is_known() {
     let mut w = World::new("halfstage").await;
     w.edit("credentials_version  = 1", "credentials_version  = 1\n  comment = \"changes\"");
     w.fault("ALTER STAGE NAME SET COMMENT", "error").await;
-    must(w.terraform.apply_fails(&[]).await);
+    w.terraform.apply_fails(&[]).await.must();
     assert_eq!(w.rows("SELECT comment FROM system.stages WHERE name = 'NAME'").await, [""]);
     w.apply().await;
     assert_eq!(w.rows("SELECT comment FROM system.stages WHERE name = 'NAME'").await, ["changes"]);
@@ -49,7 +49,7 @@ async fn a_change_that_failed_half_way_is_finished_by_the_next_apply() {
     w.sql(r#"INSERT INTO NAME_raw.orders ("Op", order_id, "_dms_change_seq") VALUES ('I', 1, '1')"#).await;
     w.fault("ALTER TABLE \"NAME_ods\".\"orders\" ADD COLUMN", "error").await;
     w.edit(r#"type = "text" },"#, "type = \"text\" },\n    { name = \"coupon\", type = \"text\" },");
-    must(w.terraform.apply_fails(&[]).await);
+    w.terraform.apply_fails(&[]).await.must();
     let columns =
         "SELECT table FROM system.columns WHERE name = 'coupon' AND database IN ('NAME_raw', 'NAME_ods')";
     assert_eq!(w.rows(columns).await.len(), 1);
@@ -68,7 +68,7 @@ async fn a_merge_that_fails_after_a_column_was_added_is_done_by_the_next_apply()
     w.merge(TABLE).await;
     w.fault("MERGE INTO \"NAME_ods\"", "error").await;
     w.edit(r#"type = "text" },"#, "type = \"text\" },\n    { name = \"coupon\", type = \"text\" },");
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains("Changes that raw keeps could not be merged"), "{said}");
     w.apply().await;
     assert_eq!(w.rows("SELECT coupon FROM NAME_ods.orders").await, ["SPRING"]);
@@ -89,7 +89,7 @@ async fn lost_answers_are_found_out_by_looking() {
     ];
     let chosen = statements.map(|statement| {
         let statement = w.named(statement).replace('"', "");
-        w.wire.on(move |sql| sql.replace('"', "").starts_with(&statement), Act::CutAfter)
+        w.proxy.on(move |sql| sql.replace('"', "").starts_with(&statement), Fault::CutAfter)
     });
     w.apply().await;
     for (statement, mut chosen) in statements.into_iter().zip(chosen) {
@@ -107,12 +107,12 @@ async fn a_lost_request_that_was_not_done_is_an_error_and_the_next_apply_goes_on
     let chosen: Vec<_> = (0..20)
         .map(|_| {
             let table = table.clone();
-            w.wire.on(move |sql| sql.replace('`', "\"").starts_with(&table), Act::CutBefore)
+            w.proxy.on(move |sql| sql.replace('`', "\"").starts_with(&table), Fault::CutBefore)
         })
         .collect();
-    let said = must(w.terraform.apply_fails(&[]).await);
+    let said = w.terraform.apply_fails(&[]).await.must();
     assert!(said.contains("A table could not be made"), "{said}");
-    w.wire.clear();
+    w.proxy.clear();
     drop(chosen);
     w.apply().await;
 }
@@ -126,7 +126,7 @@ async fn a_destroy_that_failed_half_way_goes_on() {
     let failed = w.terraform.run(&["destroy", "-auto-approve", "-no-color"]).await.unwrap();
     assert_eq!(failed.code, 1, "{failed}");
     assert!(e2e::unwrapped(&failed.stderr).contains("The ODS table could not be dropped"), "{failed}");
-    must(w.terraform.destroy(&[]).await);
+    w.terraform.destroy(&[]).await.must();
     let tables = "SELECT name FROM system.tables WHERE database IN ('NAME_raw', 'NAME_ods')";
     assert_eq!(w.rows(tables).await, Vec::<String>::new());
 }

@@ -1,6 +1,8 @@
 //! What a refresh costs: a fixed number of statements, however many resources there are.
 
-use crate::world::{World, must};
+use e2e::Must;
+
+use crate::world::World;
 
 /// One for each kind of object: tables, columns, streams, stages, tasks.
 const KINDS: usize = 5;
@@ -31,7 +33,7 @@ async fn one_table_costs_as_much_as_ten() {
     );
     for tables in ["0", "9"] {
         w.terraform.set("TF_VAR_tables", tables);
-        must(w.terraform.apply(&[]).await);
+        w.terraform.apply(&[]).await.must();
         w.heard();
         w.nothing_to_do().await;
         let heard = w.heard();
@@ -46,7 +48,7 @@ async fn one_table_costs_as_much_as_ten() {
 async fn statements_under_way_are_limited() {
     let mut w = World::new("limited").await;
     w.add("\nprovider \"databend\" {\n  max_concurrency = 1\n}\n");
-    must(w.terraform.apply(&[]).await);
+    w.terraform.apply(&[]).await.must();
     w.heard();
     w.nothing_to_do().await;
     let heard = w.heard();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::world::{STAGE, World, must};
+use e2e::Must;
+
+use crate::world::{STAGE, World};
 
 const VARIABLES: &str = r#"
 variable "id" {
@@ -58,7 +60,7 @@ async fn keys_are_in_no_file_and_no_log() {
     let logged = fs::read_to_string(&log).unwrap();
     assert!(logged.contains("CREATE STAGE"), "the provider logs its statements");
     assert_eq!(files_with(w.terraform.path(), secret), Vec::<String>::new());
-    let state = must(w.terraform.show().await).to_string();
+    let state = w.terraform.show().await.must().to_string();
     assert!(state.contains("credentials_version") && !state.contains(secret), "{state}");
     // It is with Databend, whole.
     let handed = w.heard().into_iter().find(|sql| sql.starts_with("CREATE STAGE")).unwrap();

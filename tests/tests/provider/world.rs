@@ -1,6 +1,8 @@
 //! A pipeline of its own for each test: a stage, a table and a chain, declared in one file.
 
-use e2e::{Databend, Faults, Sandbox, Service, TerraformDir, Wire, names};
+use std::ops::Deref;
+
+use e2e::{Faults, Must, Namespace, Sandbox, Service, TerraformDir};
 use serde_json::Value;
 
 use crate::plan::Plan;
@@ -51,38 +53,31 @@ terraform {
 }
 "#;
 
-/// The value; of an error its message, not its fields.
-pub(crate) fn must<T>(result: Result<T, e2e::Error>) -> T {
-    result.unwrap_or_else(|error| panic!("{error}"))
-}
-
 /// The configuration of one test, Terraform on it, and Databend beside it.
 pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) databend: Databend,
+    namespace: Namespace,
     pub(crate) terraform: TerraformDir,
-    /// The provider's way to Databend.
-    pub(crate) wire: Wire,
-    dsn: String,
     faults: Faults,
-    name: String,
     config: String,
+}
+
+impl Deref for World {
+    type Target = Namespace;
+
+    fn deref(&self) -> &Namespace {
+        &self.namespace
+    }
 }
 
 impl World {
     /// The configuration above, not applied yet.
     pub(crate) async fn new(prefix: &str) -> Self {
-        let sandbox = Sandbox::from_env().unwrap();
-        let (wire, dsn) = must(Wire::to_databend(&sandbox).await);
+        let namespace = Namespace::new(Sandbox::from_env().must(), prefix).await.must();
         let world = Self {
-            databend: Databend::connect(&sandbox).await.unwrap(),
-            terraform: folder(&sandbox, &dsn).await,
-            wire,
-            dsn,
-            faults: Faults::of(&sandbox, Service::Databend),
-            name: names::unique(prefix),
+            terraform: folder(&namespace).await,
+            faults: Faults::of(&namespace.sandbox, Service::Databend),
             config: CONFIG.to_owned(),
-            sandbox,
+            namespace,
         };
         world.write();
         world
@@ -93,11 +88,6 @@ impl World {
         let world = Self::new(prefix).await;
         world.apply().await;
         world
-    }
-
-    /// With names instead of `NAME`.
-    pub(crate) fn named(&self, text: &str) -> String {
-        text.replace("NAME", &self.name)
     }
 
     /// Edits the configuration. What is replaced must stand in it once.
@@ -135,19 +125,19 @@ impl World {
 
     /// Terraform anew, without a state, on the same configuration.
     pub(crate) async fn forget(&mut self) {
-        self.terraform = folder(&self.sandbox, &self.dsn).await;
+        self.terraform = folder(&self.namespace).await;
         self.write();
     }
 
     /// Applies; afterwards there is nothing left to do.
     pub(crate) async fn apply(&self) {
-        must(self.terraform.apply(&[]).await);
+        self.terraform.apply(&[]).await.must();
         self.nothing_to_do().await;
     }
 
     /// Fails unless a plan is empty, showing what it would do.
     pub(crate) async fn nothing_to_do(&self) {
-        if must(self.terraform.plan(&[]).await) == e2e::Plan::Empty {
+        if self.terraform.plan(&[]).await.must() == e2e::Plan::Empty {
             return;
         }
         let plan = self.plan().await;
@@ -157,40 +147,42 @@ impl World {
 
     /// What Terraform would do.
     pub(crate) async fn plan(&self) -> Plan {
-        Plan(must(self.terraform.planned().await))
+        Plan(self.terraform.planned().await.must())
     }
 
     /// An attribute from the state.
     pub(crate) async fn attribute(&self, address: &str, name: &str) -> Value {
-        must(self.terraform.resource(address).await)[name].take()
+        self.terraform.resource(address).await.must()[name].take()
     }
 
     /// Runs statements in Databend, one per line, as a person would, with names instead of `NAME`.
     pub(crate) async fn sql(&self, statements: &str) {
         for line in statements.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            must(self.databend.exec(&self.named(line)).await);
+            self.databend.exec(&self.named(line)).await.must();
         }
     }
 
     /// The rows of a query, values joined by a bar, with names instead of `NAME`.
     pub(crate) async fn rows(&self, query: &str) -> Vec<String> {
-        let rows = must(self.databend.rows(&self.named(query)).await);
+        let rows = self.databend.rows(&self.named(query)).await.must();
         let value = |value: Option<String>| value.unwrap_or_else(|| "NULL".into());
         rows.into_iter().map(|row| row.into_iter().map(value).collect::<Vec<_>>().join("|")).collect()
     }
 
-    /// Names and states of the chain's tasks, in order of their names, which lose the chain's.
+    /// The chain's tasks and their states, ordered by name, without the chain's name.
     pub(crate) async fn tasks(&self) -> Vec<String> {
-        let own = self.named(
-            "SELECT name, state FROM system.tasks WHERE LEFT(name, LENGTH('NAME_')) = 'NAME_' ORDER BY name",
-        );
-        let short = |row: String| row.replacen(&self.named("NAME_"), "", 1).replace('|', " ");
-        self.rows(&own).await.into_iter().map(short).collect()
+        self.namespace
+            .tasks()
+            .await
+            .must()
+            .into_iter()
+            .map(|(name, state)| format!("{name} {state}"))
+            .collect()
     }
 
     /// Applies, which must not make or destroy anything; afterwards there is nothing left to do.
     pub(crate) async fn apply_in_place(&self) {
-        let said = must(self.terraform.apply(&[]).await).stdout;
+        let said = self.terraform.apply(&[]).await.must().stdout;
         assert!(said.contains("0 added,") && said.contains("0 destroyed."), "{said}");
         self.nothing_to_do().await;
     }
@@ -198,23 +190,23 @@ impl World {
     /// Runs the merge of a table, as its task would.
     pub(crate) async fn merge(&self, table: &str) {
         let pipeline = self.attribute(table, "pipeline").await;
-        must(self.databend.exec("SET enable_join_runtime_filter = 0").await);
-        must(self.databend.exec(pipeline["merge_sql"].as_str().unwrap()).await);
+        self.databend.exec("SET enable_join_runtime_filter = 0").await.must();
+        self.databend.exec(pipeline["merge_sql"].as_str().unwrap()).await.must();
     }
 
     /// Lets statements of this test fail: the next one that matches, with names instead of `NAME`.
     pub(crate) async fn fault(&self, pattern: &str, action: &str) {
-        must(self.faults.add(&self.named(pattern), action, 1).await);
+        self.faults.add(&self.named(pattern), action, 1).await.must();
     }
 
     /// Lets the next statement that matches be refused with a code and a message.
     pub(crate) async fn refuse(&self, pattern: &str, code: u16, message: &str) {
-        must(self.faults.refuse(&self.named(pattern), code, &self.named(message)).await);
+        self.faults.refuse(&self.named(pattern), code, &self.named(message)).await.must();
     }
 
     /// The SQL of the provider since the last call, with `NAME` for names.
     pub(crate) fn heard(&self) -> Vec<String> {
-        let passed = self.wire.take_passed().into_iter();
+        let passed = self.proxy.take_passed().into_iter();
         let is_sql = |text: &String| !text.contains(" HTTP/1.1");
         passed.filter(is_sql).map(|sql| sql.replace(&self.name, "NAME")).collect()
     }
@@ -226,44 +218,10 @@ impl World {
     }
 }
 
-/// Each refresh reads the whole catalog, so what is left behind would slow down every other test. What a failed test
-/// made stays, to be looked at.
-impl Drop for World {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let (sandbox, name) = (self.sandbox.clone(), self.name.clone());
-        let cleaned = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(clean(&sandbox, &name))
-        });
-        must(cleaned.join().unwrap());
-    }
-}
-
-async fn clean(sandbox: &Sandbox, name: &str) -> Result<(), e2e::Error> {
-    let databend = Databend::connect(sandbox).await?;
-    let own = |column: &str, table: &str| {
-        format!("SELECT {column} FROM system.{table} WHERE LEFT({column}, LENGTH('{name}')) = '{name}'")
-    };
-    for task in databend.rows(&own("name", "tasks")).await?.into_iter().flatten().flatten() {
-        databend.exec(&format!("DROP TASK {task}")).await?;
-    }
-    let streams = format!("SELECT name FROM system.streams WHERE database = '{name}_raw'");
-    for stream in databend.rows(&streams).await?.into_iter().flatten().flatten() {
-        databend.exec(&format!("DROP STREAM {name}_raw.\"{stream}\"")).await?;
-    }
-    for database in databend.rows(&own("name", "databases")).await?.into_iter().flatten().flatten() {
-        databend.exec(&format!("DROP DATABASE {database}")).await?;
-    }
-    databend.exec(&format!("DROP STAGE IF EXISTS {name}")).await
-}
-
-async fn folder(sandbox: &Sandbox, dsn: &str) -> TerraformDir {
-    let mut terraform = TerraformDir::new(sandbox).unwrap();
-    terraform.set("DATABEND_DSN", dsn);
-    terraform.write("providers.tf", PROVIDERS).unwrap();
-    terraform.init().await.unwrap();
+async fn folder(namespace: &Namespace) -> TerraformDir {
+    let mut terraform = TerraformDir::new(&namespace.sandbox).must();
+    terraform.set("DATABEND_DSN", &namespace.dsn);
+    terraform.write("providers.tf", PROVIDERS).must();
+    terraform.init().await.must();
     terraform
 }

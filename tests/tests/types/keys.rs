@@ -1,11 +1,10 @@
 //! Every type as a primary key: inserted, changed, deleted, and changed itself.
 
-use crate::must::Must;
+use e2e::{Must, Table, World};
+
 use crate::reading::Reading;
 use crate::spec::Key;
-use crate::table::Table;
 use crate::values::lenient;
-use crate::world::World;
 
 const CI: &str = "The source takes `a`, `A` and `a ` for one key, Databend for three. DMS tells of the change from one to the other like of any \
  changed key, so the old spelling is deleted and the new one is there.";

@@ -7,23 +7,15 @@
 
 mod bytes;
 mod keys;
-#[path = "../pipeline/must.rs"]
-mod must;
 mod numbers;
 mod page;
 mod reading;
 mod spec;
-#[path = "../pipeline/table.rs"]
-#[allow(dead_code, reason = "other tests need more of it")]
-mod table;
 mod texts;
 mod times;
 mod values;
-#[path = "../pipeline/world.rs"]
-#[allow(dead_code, reason = "other tests need more of it")]
-mod world;
 
-use world::World;
+use e2e::World;
 
 #[tokio::test]
 async fn every_type_arrives_as_documented() {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::must::Must;
+use e2e::{Must, Table, World};
+
 use crate::reading::Reading;
 use crate::spec::{Arrives, Column, Value};
-use crate::table::Table;
-use crate::world::World;
 use crate::{bytes, numbers, texts, times};
 
 /// The ways of a value; row `n` of a way has the id `way + n`.

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let workspace = Workspace::find()?;
     sandbox::check_machine()?;
-    let binaries = Binaries::build(&workspace, Scope::Demo)?;
+    let binaries = Binaries::build(&workspace, Scope::Programs)?;
     let dir = RunDir::new(&workspace, "demo")?;
     let outcome = in_sandbox(&workspace, arguments, &binaries, dir.path());
     dir.close(outcome)

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let workspace = Workspace::find()?;
     sandbox::check_machine()?;
-    let binaries = Binaries::build(&workspace, Scope::Demo)?;
+    let binaries = Binaries::build(&workspace, Scope::Programs)?;
     let dir = RunDir::new(&workspace, "histories")?;
     let outcome = Sandbox::start(&workspace, &binaries, dir.path(), Life::WithUs).and_then(|sandbox| {
         let played = play(&workspace, arguments, &sandbox, &binaries);

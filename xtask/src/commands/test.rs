@@ -1,22 +1,26 @@
-//! `cargo xtask test`: builds, starts one sandbox for all, runs the Rust and the Python tests in it, stops it.
+//! `cargo xtask test`: builds, starts one sandbox for all, runs the Rust and the Python tests in it at the same time,
+//! stops it.
 
+use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
-use std::time::Instant;
+use std::thread::{self, ScopedJoinHandle};
 
 use clap::Args;
 
 use crate::binaries::{Binaries, Scope};
 use crate::error::Error;
 use crate::junit::Counts;
-use crate::process;
 use crate::run_dir::RunDir;
 use crate::sandbox::{self, Life, Sandbox};
 use crate::say;
-use crate::workspace::{Workspace, cargo};
+use crate::suites::{self, Suite, Variables};
+use crate::venv;
+use crate::workspace::Workspace;
 
-/// How many of the Python tests run at a time, unless the arguments say otherwise (`-n 0`: one after the other).
-const PYTEST_WORKERS: &str = "2";
+/// Everything that `cargo build --workspace` knows.
+const ALL: [&str; 1] = ["--workspace"];
+/// The tests that need no sandbox.
+const UNIT: [&str; 3] = ["--workspace", "--lib", "--bins"];
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -26,26 +30,25 @@ pub(crate) struct Arguments {
     /// Only the Python tests of the sandbox
     #[arg(long)]
     python: bool,
-    /// For cargo-nextest (with --python: for pytest), a filter for instance. With these only one of them runs
+    /// For cargo-nextest (with --python: for pytest), for example a filter. With these only one of them runs
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     rest: Vec<String>,
-}
-
-/// One of the two runners, and what it did.
-struct Suite {
-    name: &'static str,
-    status: ExitStatus,
-    counts: Counts,
-    seconds: f32,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let workspace = Workspace::find()?;
     if arguments.unit {
-        return report(&[rust_suite(&workspace, arguments, &[])?]);
+        say::step("unit tests");
+        return report(&[suites::rust(&workspace, &UNIT, &arguments.rest, &[])?]);
     }
     sandbox::check_machine()?;
-    let binaries = Binaries::build(&workspace, Scope::ProgramsAndTests)?;
+    // pip waits for its downloads while cargo compiles.
+    let (binaries, python) = thread::scope(|scope| {
+        let python = scope.spawn(|| venv::ready(&workspace));
+        (Binaries::build(&workspace, Scope::ProgramsAndTests), joined(python))
+    });
+    let binaries = binaries?;
+    python?;
     let dir = RunDir::new(&workspace, "test")?;
     let outcome = in_sandbox(&workspace, arguments, &binaries, dir.path());
     dir.close(outcome)
@@ -68,21 +71,38 @@ fn in_sandbox(
 fn suites(
     workspace: &Workspace,
     arguments: &Arguments,
-    variables: &[(String, String)],
+    variables: &Variables,
     dir: &Path,
 ) -> Result<Vec<Suite>, Error> {
-    let narrowed = !arguments.rest.is_empty();
-    let mut suites = Vec::new();
-    if !arguments.python {
-        suites.push(rust_suite(workspace, arguments, variables)?);
+    let extra = &arguments.rest;
+    let python =
+        |log: Option<&Path>| suites::python(workspace, extra, variables, &dir.join("pytest.xml"), log);
+    if arguments.python {
+        say::step("Python tests");
+        return Ok(vec![python(None)?]);
     }
-    if arguments.python || !narrowed {
-        suites.push(python_suite(workspace, arguments, variables, dir)?);
+    if !extra.is_empty() {
+        say::step("Rust tests");
+        return Ok(vec![suites::rust(workspace, &ALL, extra, variables)?]);
     }
-    Ok(suites)
+    say::step("Rust tests, and beside them the Python tests, whose output follows");
+    let log = dir.join("pytest.log");
+    let (rust, python) = thread::scope(|scope| {
+        let python = scope.spawn(|| python(Some(&log)));
+        let rust = suites::rust(workspace, &ALL, extra, variables);
+        (rust, joined(python))
+    });
+    say::step("Python tests");
+    eprint!("{}", fs::read_to_string(&log).unwrap_or_default());
+    Ok(vec![rust?, python?])
 }
 
-/// What the tests find the sandbox and our programs by; tests/src/sandbox.rs and sandbox/tests read them.
+/// The result of a thread, which panics if the thread has.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Where the tests find the sandbox and our programs; tests/src/sandbox.rs and sandbox/tests read them.
 pub(crate) fn variables(sandbox: &Sandbox, binaries: &Binaries) -> Result<Vec<(String, String)>, Error> {
     let mut variables = sandbox.variables.clone();
     let ours = [
@@ -95,120 +115,7 @@ pub(crate) fn variables(sandbox: &Sandbox, binaries: &Binaries) -> Result<Vec<(S
     Ok(variables)
 }
 
-fn rust_suite(
-    workspace: &Workspace,
-    arguments: &Arguments,
-    variables: &[(String, String)],
-) -> Result<Suite, Error> {
-    say::step(if arguments.unit { "unit tests" } else { "Rust tests" });
-    let begin = Instant::now();
-    let scope = if arguments.unit { ["--workspace", "--lib", "--bins"].as_slice() } else { &["--workspace"] };
-    let rest = if arguments.python { &[] } else { arguments.rest.as_slice() };
-    let (status, counts) = if has_nextest(workspace) {
-        nextest(workspace, scope, rest, variables)?
-    } else {
-        cargo_test(workspace, scope, rest, variables)?
-    };
-    Ok(Suite { name: "Rust", status, counts, seconds: begin.elapsed().as_secs_f32() })
-}
-
-fn has_nextest(workspace: &Workspace) -> bool {
-    let mut command = cargo();
-    process::output("cargo nextest", command.current_dir(&workspace.root).args(["nextest", "--version"]))
-        .is_ok()
-}
-
-fn nextest(
-    workspace: &Workspace,
-    scope: &[&str],
-    rest: &[String],
-    variables: &[(String, String)],
-) -> Result<(ExitStatus, Counts), Error> {
-    // nextest's own folder is in the workspace, wherever cargo's target folder is.
-    let report = workspace.root.join("target/nextest/default/junit.xml");
-    forget(&report)?;
-    let mut command = cargo();
-    command
-        .current_dir(&workspace.root)
-        .args(["nextest", "run", "--profile", "default"])
-        .args(scope)
-        .args(rest);
-    let status = process::status(command.envs(variables.iter().cloned()))?;
-    Ok((status, Counts::read(&report).unwrap_or_default()))
-}
-
-/// Without nextest the counts are in what the test programs print.
-fn cargo_test(
-    workspace: &Workspace,
-    scope: &[&str],
-    rest: &[String],
-    variables: &[(String, String)],
-) -> Result<(ExitStatus, Counts), Error> {
-    say::note("cargo-nextest is not installed; cargo test does the same, less clearly");
-    let mut command = cargo();
-    command.current_dir(&workspace.root).args(["test", "--no-fail-fast"]).args(scope).args(rest);
-    let (status, printed) = process::stdout(command.envs(variables.iter().cloned()))?;
-    eprint!("{printed}");
-    Ok((status, summed(&printed)))
-}
-
-/// The sum of cargo test's lines "test result: ok. 3 passed; 0 failed; 1 ignored; …", one for each program.
-fn summed(printed: &str) -> Counts {
-    let number = |line: &str, word: &str| {
-        let before = line.split(word).next()?;
-        before.trim_end().rsplit(' ').next()?.parse::<u64>().ok()
-    };
-    printed.lines().filter(|line| line.starts_with("test result: ")).fold(Counts::default(), |sum, line| {
-        sum.and(Counts {
-            passed: number(line, " passed").unwrap_or(0),
-            failed: number(line, " failed").unwrap_or(0),
-            skipped: number(line, " ignored").unwrap_or(0),
-        })
-    })
-}
-
-fn python_suite(
-    workspace: &Workspace,
-    arguments: &Arguments,
-    variables: &[(String, String)],
-    dir: &Path,
-) -> Result<Suite, Error> {
-    say::step("Python tests");
-    let begin = Instant::now();
-    let report = dir.join("pytest.xml");
-    let python =
-        variables.iter().find(|(name, _)| name == "DATABEND_CDC_PYTHON").map(|(_, value)| value.as_str());
-    let mut command = Command::new(python.unwrap_or("python3"));
-    command.current_dir(&workspace.root).args([
-        "-m",
-        "pytest",
-        "-c",
-        "sandbox/pytest.ini",
-        "--rootdir",
-        "sandbox",
-    ]);
-    // Side by side, since many of them mostly wait. Each worker has servers of its own, so any may run any test; it is
-    // given them one by one, since the slowest stand together and must not wait for each other.
-    command.args(["-n", PYTEST_WORKERS, "--maxschedchunk", "1"]);
-    command.arg("--junitxml").arg(&report).args(&arguments.rest);
-    // All of them, unless the arguments name files.
-    if !arguments.rest.iter().any(|argument| argument.starts_with("sandbox/tests")) {
-        command.arg("sandbox/tests");
-    }
-    let status = process::status(command.envs(variables.iter().cloned()))?;
-    let counts = Counts::read(&report).unwrap_or_default();
-    Ok(Suite { name: "Python", status, counts, seconds: begin.elapsed().as_secs_f32() })
-}
-
-/// The report of an earlier run must not be taken for this one's.
-fn forget(report: &Path) -> Result<(), Error> {
-    if report.exists() {
-        std::fs::remove_file(report).map_err(Error::file("remove", report))?;
-    }
-    Ok(())
-}
-
-/// Prints the summary. Failed, when a runner failed or none of the tests ran.
+/// Prints the summary. Fails if a runner failed or if a suite ran no test.
 fn report(suites: &[Suite]) -> Result<(), Error> {
     say::step("summary");
     for Suite { name, status, counts: Counts { passed, failed, skipped }, seconds } in suites {
@@ -223,7 +130,7 @@ fn report(suites: &[Suite]) -> Result<(), Error> {
         suites.iter().filter(|suite| !suite.status.success()).map(|suite| suite.name).collect();
     if !failed.is_empty() {
         return Err(Error::Tests(format!(
-            "the {} tests failed; what failed is shown above",
+            "the {} tests failed; the output above shows which",
             failed.join(" and ")
         )));
     }
@@ -235,14 +142,10 @@ fn report(suites: &[Suite]) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::process::Command;
 
-    #[test]
-    fn the_lines_of_cargo_test_add_up() {
-        let printed = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured\n\
-                       test result: FAILED. 10 passed; 1 failed; 3 ignored; 0 measured\n";
-        assert_eq!(summed(printed), Counts { passed: 12, failed: 1, skipped: 3 });
-    }
+    use super::*;
+    use crate::process;
 
     #[test]
     fn a_run_without_tests_has_failed() {

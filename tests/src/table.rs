@@ -1,9 +1,10 @@
-//! A source table, and how Terraform declares it.
+//! A source table, and its declaration for Terraform.
 
 /// A table of the source.
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
-    pub(crate) name: String,
+pub struct Table {
+    /// Its name.
+    pub name: String,
     /// Name and `MySQL` type.
     columns: Vec<(String, String)>,
     key: Vec<String>,
@@ -11,7 +12,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// A table with these columns; those of `key` are its primary key.
-    pub(crate) fn new(name: &str, columns: &[(&str, &str)], key: &[&str]) -> Self {
+    pub fn new(name: &str, columns: &[(&str, &str)], key: &[&str]) -> Self {
         Self {
             name: name.into(),
             columns: columns.iter().map(|(name, kind)| ((*name).into(), (*kind).into())).collect(),
@@ -20,7 +21,7 @@ impl Table {
     }
 
     /// The table that most tests use.
-    pub(crate) fn orders() -> Self {
+    pub fn orders() -> Self {
         let columns = [
             ("order_id", "bigint"),
             ("status", "varchar(20)"),
@@ -31,7 +32,7 @@ impl Table {
     }
 
     /// `CREATE TABLE` at the source.
-    pub(crate) fn ddl(&self, schema: &str) -> String {
+    pub fn ddl(&self, schema: &str) -> String {
         let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
         let columns = self.columns.iter().map(|(name, kind)| {
             let not_null = if self.key.contains(name) { " NOT NULL" } else { " NULL" };
@@ -48,7 +49,7 @@ impl Table {
     }
 
     /// The resource `databend_cdc_table.t<number>`.
-    pub(crate) fn resource(&self, number: usize, schema: &str) -> String {
+    pub fn resource(&self, number: usize, schema: &str) -> String {
         let columns = self
             .columns
             .iter()
@@ -67,7 +68,7 @@ impl Table {
     }
 }
 
-/// A string as Terraform's language writes it.
+/// A string in HCL.
 fn text(value: &str) -> String {
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{}\"", escaped.replace("${", "$${").replace("%{", "%%{"))

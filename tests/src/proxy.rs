@@ -1,5 +1,6 @@
-//! A way from a program to Databend or AWS on which a test can cut the connection or hold it, at one chosen request,
-//! before or after that was done, and hear what is asked. What passes here is the test's own, so tests that run at the same time do not meet.
+//! A proxy between a program and Databend or AWS. It records the requests, and at a chosen request a test can cut or hold
+//! the connection, before or after the server has executed the request. Each test has its own proxies, so tests that run
+//! at the same time do not affect each other.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,28 +14,28 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{Error, Sandbox};
 
-/// How long the chosen request may take to come.
+/// Time limit for the chosen request to arrive.
 const COMES_WITHIN: Duration = Duration::from_secs(60);
 
-/// What happens at the chosen request.
+/// What the proxy does at the chosen request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// Nothing, but the test hears of it.
-    Tell,
-    /// The connection is cut, and nothing was done.
+pub enum Fault {
+    /// Passes it on and notifies the test.
+    Notify,
+    /// Cuts the connection; the server never sees the request.
     CutBefore,
-    /// It is done, then the connection is cut without an answer.
+    /// Lets the server execute it, then cuts the connection instead of passing the answer on.
     CutAfter,
-    /// It waits, not done, until it is released or the program is gone.
+    /// Keeps it from the server until the test releases it or the program exits.
     HoldBefore,
-    /// It is done; the answer waits until it is released or the program is gone.
+    /// Lets the server execute it and keeps the answer until the test releases it or the program exits.
     HoldAfter,
 }
 
-/// The way. It ends when it is dropped, with all connections.
+/// A running proxy. Dropping it closes all its connections.
 #[derive(Debug)]
-pub struct Wire {
-    /// `host:port` of this side.
+pub struct Proxy {
+    /// `host:port` that it listens on.
     address: String,
     rules: Rules,
     rewriting: Rewriting,
@@ -43,16 +44,16 @@ pub struct Wire {
 }
 
 type Rules = Arc<Mutex<Vec<Rule>>>;
-/// What was asked, in order.
+/// The requests so far, in order.
 type Passed = Arc<Mutex<Vec<String>>>;
-/// Puts another statement in a statement's place.
+/// Replaces statements.
 struct Rewrite(Box<Replacing>);
 type Replacing = dyn FnMut(&str) -> Option<String> + Send;
 type Rewriting = Arc<Mutex<Option<Rewrite>>>;
 
 struct Rule {
     matches: Box<dyn Fn(&str) -> bool + Send>,
-    act: Act,
+    fault: Fault,
     met: oneshot::Sender<oneshot::Sender<()>>,
 }
 
@@ -64,117 +65,117 @@ impl fmt::Debug for Rewrite {
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule").field("act", &self.act).finish_non_exhaustive()
+        f.debug_struct("Rule").field("fault", &self.fault).finish_non_exhaustive()
     }
 }
 
-/// A request that was chosen and may come.
+/// A chosen request that has not arrived yet.
 #[derive(Debug)]
 pub struct Chosen(oneshot::Receiver<oneshot::Sender<()>>);
 
-/// The chosen request has come. What is held stays held until this is released.
+/// The chosen request has arrived. A held request stays held until this is released.
 #[derive(Debug)]
 pub struct Met(oneshot::Sender<()>);
 
-impl Wire {
-    /// To the sandbox's Databend, and the DSN that leads through here.
+impl Proxy {
+    /// A proxy to the sandbox's Databend, and the DSN that leads through it.
     pub async fn to_databend(sandbox: &Sandbox) -> Result<(Self, String), Error> {
         let dsn = &sandbox.databend_dsn;
         let target = dsn
             .split_once('@')
             .and_then(|(_, rest)| rest.split(['/', '?']).next())
             .ok_or(Error::Dsn { variable: "DATABEND_DSN", reason: "it names no host and port".into() })?;
-        let wire = Self::to(target).await?;
-        let dsn = dsn.replacen(target, &wire.address, 1);
-        Ok((wire, dsn))
+        let proxy = Self::to(target).await?;
+        let dsn = dsn.replacen(target, &proxy.address, 1);
+        Ok((proxy, dsn))
     }
 
-    /// To the sandbox's AWS, and the endpoint URL that leads through here.
+    /// A proxy to the sandbox's AWS, and the endpoint URL that leads through it.
     pub async fn to_aws(sandbox: &Sandbox) -> Result<(Self, String), Error> {
-        let wire = Self::to(sandbox.aws_endpoint_url.trim_start_matches("http://")).await?;
-        let url = format!("http://{}", wire.address);
-        Ok((wire, url))
+        let proxy = Self::to(sandbox.aws_endpoint_url.trim_start_matches("http://")).await?;
+        let url = format!("http://{}", proxy.address);
+        Ok((proxy, url))
     }
 
     async fn to(target: &str) -> Result<Self, Error> {
-        let io = |error: std::io::Error| Error::Form { what: "the wire".into(), reason: error.to_string() };
+        let io = |error: std::io::Error| Error::Form { what: "the proxy".into(), reason: error.to_string() };
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(io)?;
         let address = listener.local_addr().map_err(io)?.to_string();
         let (target, rules, passed) = (target.to_owned(), Rules::default(), Passed::default());
         let rewriting = Rewriting::default();
         let kept = (rules.clone(), passed.clone(), rewriting.clone());
         let accepting = tokio::spawn(async move {
-            // Ended together with this task.
+            // Dropped, and so aborted, together with this task.
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let (target, (rules, passed, rewriting)) = (target.clone(), kept.clone());
-                // An end of the connection on either side is an end on both.
+                // When one side closes the connection, the other side is closed too.
                 connections.spawn(async move { pass_on(client, &target, &rules, &passed, &rewriting).await });
             }
         });
         Ok(Self { address, rules, rewriting, passed, accepting })
     }
 
-    /// Chooses the next request that `matches`: its SQL text, or the name of the AWS action.
-    pub fn on(&self, matches: impl Fn(&str) -> bool + Send + 'static, act: Act) -> Chosen {
+    /// Chooses the next request whose SQL text or AWS action `matches`.
+    pub fn on(&self, matches: impl Fn(&str) -> bool + Send + 'static, fault: Fault) -> Chosen {
         let (met, chosen) = oneshot::channel();
-        let rule = Rule { matches: Box::new(matches), act, met };
+        let rule = Rule { matches: Box::new(matches), fault, met };
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
         Chosen(chosen)
     }
 
-    /// Puts other statements in the place of those for which `rewrite` gives one, from now on.
+    /// From now on, replaces each statement for which `rewrite` returns another one.
     pub fn rewrite(&self, rewrite: impl FnMut(&str) -> Option<String> + Send + 'static) {
         *self.rewriting.lock().unwrap_or_else(PoisonError::into_inner) = Some(Rewrite(Box::new(rewrite)));
     }
 
-    /// What was asked since the last call, in order: SQL texts and names of AWS actions.
+    /// The requests since the last call, in order: SQL texts and names of AWS actions.
     pub fn take_passed(&self) -> Vec<String> {
         std::mem::take(&mut *self.passed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Forgets all that were chosen and have not come.
+    /// Forgets all chosen requests that have not arrived.
     pub fn clear(&self) {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-impl Drop for Wire {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
 impl Chosen {
-    /// Waits until the request has come, and has been done if it is held or cut after.
+    /// Waits until the request has arrived and, for the `…After` faults, has been executed.
     pub async fn met(self) -> Result<Met, Error> {
         let late = |seen: &str| Error::Late {
-            what: "the chosen request comes".into(),
+            what: "the chosen request arrives".into(),
             seen: seen.into(),
             limit: COMES_WITHIN,
         };
         match tokio::time::timeout(COMES_WITHIN, self.0).await {
             Ok(Ok(release)) => Ok(Met(release)),
-            Ok(Err(_)) => Err(late("the wire has ended")),
-            Err(_) => Err(late("others only")),
+            Ok(Err(_)) => Err(late("the proxy was dropped")),
+            Err(_) => Err(late("only other requests")),
         }
     }
 
-    /// Whether it has come.
+    /// Whether it has arrived.
     pub fn has_come(&mut self) -> bool {
         self.0.try_recv().is_ok()
     }
 }
 
 impl Met {
-    /// Lets it go on.
+    /// Lets it continue.
     pub fn release(self) {
-        // Fails when the program has gone away, which is an end too.
+        // Fails if the program has exited; then there is nothing left to release.
         let _ = self.0.send(());
     }
 }
 
-/// Serves one connection of the program, one request after the other.
+/// Serves one connection of the program, request by request.
 async fn pass_on(
     mut client: TcpStream,
     target: &str,
@@ -189,10 +190,10 @@ async fn pass_on(
         let request = rewritten(request, &subject, rewriting);
         let rule = taken(rules, &subject);
         passed.lock().unwrap_or_else(PoisonError::into_inner).push(subject);
-        let act = rule.as_ref().map(|rule| rule.act);
-        if matches!(act, Some(Act::CutBefore | Act::HoldBefore)) {
-            meet(rule, &mut client, act == Some(Act::HoldBefore)).await?;
-            if act == Some(Act::CutBefore) {
+        let fault = rule.as_ref().map(|rule| rule.fault);
+        if matches!(fault, Some(Fault::CutBefore | Fault::HoldBefore)) {
+            meet(rule, &mut client, fault == Some(Fault::HoldBefore)).await?;
+            if fault == Some(Fault::CutBefore) {
                 return Ok(());
             }
             server.write_all(&request).await?;
@@ -202,8 +203,8 @@ async fn pass_on(
         }
         server.write_all(&request).await?;
         let Some(answer) = message(&mut server, &mut from_server).await? else { return Ok(()) };
-        meet(rule, &mut client, act == Some(Act::HoldAfter)).await?;
-        if act == Some(Act::CutAfter) {
+        meet(rule, &mut client, fault == Some(Fault::HoldAfter)).await?;
+        if fault == Some(Fault::CutAfter) {
             return Ok(());
         }
         client.write_all(&answer).await?;
@@ -211,17 +212,17 @@ async fn pass_on(
     Ok(())
 }
 
-/// Tells the test, and holds the connection until the test or the program ends that.
+/// Notifies the test and, if told to, holds the connection until the test releases it or the program exits.
 async fn meet(rule: Option<Rule>, client: &mut TcpStream, hold: bool) -> std::io::Result<()> {
     let Some(rule) = rule else { return Ok(()) };
     let (release, released) = oneshot::channel();
-    // Fails when the test does not want to know.
+    // Fails if the test has dropped its `Chosen`.
     let _ = rule.met.send(release);
     if !hold {
         return Ok(());
     }
     let gone = async {
-        // Readable without a byte: closed by the other side.
+        // Readable without a byte: the other side has closed it.
         while client.peek(&mut [0]).await.is_ok_and(|n| n > 0) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -229,7 +230,7 @@ async fn meet(rule: Option<Rule>, client: &mut TcpStream, hold: bool) -> std::io
     };
     let released = async {
         if released.await.is_err() {
-            // Nobody can release it any more.
+            // The test has dropped its `Met` without a release.
             std::future::pending::<()>().await;
         }
     };
@@ -239,7 +240,7 @@ async fn meet(rule: Option<Rule>, client: &mut TcpStream, hold: bool) -> std::io
     }
 }
 
-/// The request with another statement, if there is to be one.
+/// The request, with its statement replaced if the test wants that.
 fn rewritten(request: Vec<u8>, sql: &str, rewriting: &Rewriting) -> Vec<u8> {
     let mut rewriting = rewriting.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(other) = rewriting.as_mut().and_then(|Rewrite(rewrite)| rewrite(sql)) else { return request };
@@ -278,7 +279,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// The next whole HTTP message; `None` at the end. Bodies have a length here, or end with the connection.
+/// The next whole HTTP message; `None` at the end of the connection. A body without a length ends with the connection.
 async fn message(stream: &mut TcpStream, unread: &mut Vec<u8>) -> std::io::Result<Option<Vec<u8>>> {
     let mut chunk = vec![0; 16 * 1024];
     loop {
@@ -305,7 +306,7 @@ async fn message(stream: &mut TcpStream, unread: &mut Vec<u8>) -> std::io::Resul
 mod tests {
     use super::*;
 
-    /// A server that answers every request with its number, and what it was asked.
+    /// A server that answers every request with its number, and the list of its requests.
     async fn numbers() -> (String, Arc<Mutex<Vec<String>>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -341,39 +342,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_chosen_request_is_cut_before_or_after_it_is_done() {
+    async fn the_chosen_request_is_cut_before_or_after_its_execution() {
         let (target, asked) = numbers().await;
-        let wire = Wire::to(&target).await.unwrap();
-        assert_eq!(ask(&wire.address, "SELECT 1").await.as_deref(), Some("1"));
-        let chosen = wire.on(|sql| sql == "COMMIT", Act::CutBefore);
-        assert_eq!(ask(&wire.address, "COMMIT").await, None);
+        let proxy = Proxy::to(&target).await.unwrap();
+        assert_eq!(ask(&proxy.address, "SELECT 1").await.as_deref(), Some("1"));
+        let chosen = proxy.on(|sql| sql == "COMMIT", Fault::CutBefore);
+        assert_eq!(ask(&proxy.address, "COMMIT").await, None);
         chosen.met().await.unwrap();
-        let chosen = wire.on(|sql| sql == "COMMIT", Act::CutAfter);
-        assert_eq!(ask(&wire.address, "COMMIT").await, None);
+        let chosen = proxy.on(|sql| sql == "COMMIT", Fault::CutAfter);
+        assert_eq!(ask(&proxy.address, "COMMIT").await, None);
         chosen.met().await.unwrap();
-        assert_eq!(ask(&wire.address, "COMMIT").await.as_deref(), Some("3"));
+        assert_eq!(ask(&proxy.address, "COMMIT").await.as_deref(), Some("3"));
         assert_eq!(*asked.lock().unwrap(), ["SELECT 1", "COMMIT", "COMMIT"]);
-        assert_eq!(wire.take_passed(), ["SELECT 1", "COMMIT", "COMMIT", "COMMIT"]);
-        assert_eq!(wire.take_passed(), Vec::<String>::new());
+        assert_eq!(proxy.take_passed(), ["SELECT 1", "COMMIT", "COMMIT", "COMMIT"]);
+        assert_eq!(proxy.take_passed(), Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn a_statement_can_be_replaced() {
         let (target, asked) = numbers().await;
-        let wire = Wire::to(&target).await.unwrap();
-        wire.rewrite(|sql| (sql == "COMMIT").then(|| "SELECT 'ü'".into()));
-        ask(&wire.address, "COMMIT").await.unwrap();
-        ask(&wire.address, "BEGIN").await.unwrap();
+        let proxy = Proxy::to(&target).await.unwrap();
+        proxy.rewrite(|sql| (sql == "COMMIT").then(|| "SELECT 'ü'".into()));
+        ask(&proxy.address, "COMMIT").await.unwrap();
+        ask(&proxy.address, "BEGIN").await.unwrap();
         assert_eq!(*asked.lock().unwrap(), ["SELECT 'ü'", "BEGIN"]);
     }
 
     #[tokio::test]
-    async fn what_is_held_goes_on_when_it_is_released() {
+    async fn a_held_request_continues_when_it_is_released() {
         let (target, asked) = numbers().await;
-        let wire = Wire::to(&target).await.unwrap();
-        for (act, done) in [(Act::HoldBefore, 0), (Act::HoldAfter, 2)] {
-            let chosen = wire.on(|_| true, act);
-            let address = wire.address.clone();
+        let proxy = Proxy::to(&target).await.unwrap();
+        for (fault, done) in [(Fault::HoldBefore, 0), (Fault::HoldAfter, 2)] {
+            let chosen = proxy.on(|_| true, fault);
+            let address = proxy.address.clone();
             let answer = tokio::spawn(async move { ask(&address, "X").await });
             let met = chosen.met().await.unwrap();
             assert_eq!(asked.lock().unwrap().len(), done);

@@ -1,0 +1,143 @@
+//! The two test runners, cargo-nextest for Rust and pytest for the sandbox, and what they report.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::junit::Counts;
+use crate::process;
+use crate::say;
+use crate::workspace::{Workspace, cargo};
+
+/// How many Python tests run at a time, unless the arguments say otherwise (`-n 0`: one after the other).
+const PYTEST_WORKERS: &str = "2";
+
+/// One run of a test runner.
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) status: ExitStatus,
+    pub(crate) counts: Counts,
+    pub(crate) seconds: f32,
+}
+
+/// Environment variables for the tests.
+pub(crate) type Variables = [(String, String)];
+
+/// Runs the Rust tests of the selected targets. `rest` goes to cargo-nextest.
+pub(crate) fn rust(
+    workspace: &Workspace,
+    targets: &[&str],
+    rest: &[String],
+    variables: &Variables,
+) -> Result<Suite, Error> {
+    let begin = Instant::now();
+    let (status, counts) = if has_nextest(workspace) {
+        nextest(workspace, targets, rest, variables)?
+    } else {
+        cargo_test(workspace, targets, rest, variables)?
+    };
+    Ok(Suite { name: "Rust", status, counts, seconds: begin.elapsed().as_secs_f32() })
+}
+
+fn has_nextest(workspace: &Workspace) -> bool {
+    let mut command = cargo();
+    process::output("cargo nextest", command.current_dir(&workspace.root).args(["nextest", "--version"]))
+        .is_ok()
+}
+
+fn nextest(
+    workspace: &Workspace,
+    targets: &[&str],
+    rest: &[String],
+    variables: &Variables,
+) -> Result<(ExitStatus, Counts), Error> {
+    // nextest's own folder is in the workspace, wherever cargo's target folder is.
+    let report = workspace.root.join("target/nextest/default/junit.xml");
+    // The report of an earlier run must not count as this run's.
+    if report.exists() {
+        fs::remove_file(&report).map_err(Error::file("remove", &report))?;
+    }
+    let mut command = cargo();
+    command.current_dir(&workspace.root).args(["nextest", "run", "--profile", "default"]);
+    command.args(targets).args(rest).envs(variables.iter().cloned());
+    let status = process::status(&mut command)?;
+    Ok((status, Counts::read(&report).unwrap_or_default()))
+}
+
+/// Without nextest the counts are in the output of the test programs.
+fn cargo_test(
+    workspace: &Workspace,
+    targets: &[&str],
+    rest: &[String],
+    variables: &Variables,
+) -> Result<(ExitStatus, Counts), Error> {
+    say::note(
+        "cargo-nextest is not installed; cargo test does the same, but slower and with less clear output",
+    );
+    let mut command = cargo();
+    command.current_dir(&workspace.root).args(["test", "--no-fail-fast"]).args(targets).args(rest);
+    let (status, printed) = process::stdout(command.envs(variables.iter().cloned()))?;
+    eprint!("{printed}");
+    Ok((status, summed(&printed)))
+}
+
+/// The sum of cargo test's lines "test result: ok. 3 passed; 0 failed; 1 ignored; …", one for each program.
+fn summed(printed: &str) -> Counts {
+    let number = |line: &str, word: &str| {
+        let before = line.split(word).next()?;
+        before.trim_end().rsplit(' ').next()?.parse::<u64>().ok()
+    };
+    printed.lines().filter(|line| line.starts_with("test result: ")).fold(Counts::default(), |sum, line| {
+        sum.and(Counts {
+            passed: number(line, " passed").unwrap_or(0),
+            failed: number(line, " failed").unwrap_or(0),
+            skipped: number(line, " ignored").unwrap_or(0),
+        })
+    })
+}
+
+/// Runs the Python tests of the sandbox. `rest` goes to pytest. The output goes to the file `log` if there is one.
+pub(crate) fn python(
+    workspace: &Workspace,
+    rest: &[String],
+    variables: &Variables,
+    report: &Path,
+    log: Option<&Path>,
+) -> Result<Suite, Error> {
+    let begin = Instant::now();
+    let python =
+        variables.iter().find(|(name, _)| name == "DATABEND_CDC_PYTHON").map(|(_, value)| value.as_str());
+    let mut command = Command::new(python.unwrap_or("python3"));
+    command.current_dir(&workspace.root).envs(variables.iter().cloned());
+    command.args(["-m", "pytest", "-c", "sandbox/pytest.ini", "--rootdir", "sandbox"]);
+    // In parallel, since many of them mostly wait. Each worker has its own servers, so any worker can run any test. The
+    // tests are handed out one by one: the slowest are neighbors and must not wait for each other.
+    command.args(["-n", PYTEST_WORKERS, "--maxschedchunk", "1"]);
+    command.arg("--junitxml").arg(report).args(rest);
+    // All of them, unless the arguments name files.
+    if !rest.iter().any(|argument| argument.starts_with("sandbox/tests")) {
+        command.arg("sandbox/tests");
+    }
+    if let Some(log) = log {
+        let file = File::create(log).map_err(Error::file("create", log))?;
+        let copy = file.try_clone().map_err(Error::file("create", log))?;
+        command.stdout(file).stderr(copy);
+    }
+    let status = process::status(&mut command)?;
+    let counts = Counts::read(report).unwrap_or_default();
+    Ok(Suite { name: "Python", status, counts, seconds: begin.elapsed().as_secs_f32() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_cargo_test_add_up() {
+        let printed = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured\n\
+                       test result: FAILED. 10 passed; 1 failed; 3 ignored; 0 measured\n";
+        assert_eq!(summed(printed), Counts { passed: 12, failed: 1, skipped: 3 });
+    }
+}
