@@ -1,6 +1,7 @@
 //! The target.
 
 use databend_driver::{Client, Connection, Value};
+use pipeline::sql::own;
 
 use crate::{Error, Sandbox};
 
@@ -22,6 +23,23 @@ impl Databend {
     /// Runs a statement.
     pub async fn exec(&self, sql: &str) -> Result<(), Error> {
         self.connection.exec(sql).await.map_err(failed(sql))?;
+        Ok(())
+    }
+
+    /// Runs a CREATE of something that other tests create too.
+    pub async fn create_shared(&self, sql: &str) -> Result<(), Error> {
+        match self.connection.exec(sql).await {
+            Err(error) if error.to_string().contains("already exists") => Ok(()),
+            result => result.map(drop).map_err(failed(sql)),
+        }
+    }
+
+    /// Creates the product's own database with its tables, where they are missing.
+    pub async fn create_own_database(&self) -> Result<(), Error> {
+        self.create_shared(&pipeline::sql::create_database(own::DATABASE)).await?;
+        for table in own::TABLES {
+            self.create_shared(&table.create()).await?;
+        }
         Ok(())
     }
 

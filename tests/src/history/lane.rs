@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
-use pipeline::Pipeline;
-use pipeline::chain::Chain;
+use pipeline::chain::{Chain, LoadTasks};
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
 use pipeline::schedule::Schedule;
-use pipeline::sql::{self, TableName};
+use pipeline::sql;
 use pipeline::table::{self, Table};
+use pipeline::{Pipeline, TableName};
 use serde_json::json;
 
 use super::late_journal;
@@ -36,8 +36,9 @@ pub(super) struct Lane {
     pub(super) faults: Faults,
     pub(super) runbook: Runbook,
     pub(super) tables: Vec<Table>,
-    pub(super) pipelines: Vec<Pipeline>,
     chain: Chain,
+    /// The defect that the statements have, if any.
+    mutation: Option<Mutation>,
     /// Manifest and settings.
     _folder: tempfile::TempDir,
 }
@@ -69,19 +70,20 @@ impl Lane {
             .iter()
             .map(|shape| described(stand, &name, shape))
             .collect::<Result<Vec<_>, _>>()?;
-        let pipelines: Vec<_> = tables.iter().map(|table| Mutation::pipeline(mutation, table)).collect();
+        let described = tables.iter().map(|table| Pipeline::new(Mutation::description(mutation, table)));
         let chain = Chain {
             name: name.clone(),
             warehouse: "default".into(),
             schedule: schedule()?,
             cleanup_schedule: schedule()?,
+            load_tasks: LoadTasks::PerTable,
             suspend_after_failures: 3,
             error_integration: None,
-            tables: pipelines.clone(),
+            tables: described.collect(),
         };
         let mapped: Vec<_> = tables.iter().map(|table| (name.clone(), table.source_table.clone())).collect();
         let dms = stand.site.task(&name.replace('_', "-"), &mapped).await?;
-        for statement in sql::session::set_all().iter().chain(&statements(&tables, &chain, mutation)) {
+        for statement in &statements(&tables, &chain, mutation) {
             namespace.databend.exec(statement).await?;
         }
         let folder = tempfile::tempdir()
@@ -91,8 +93,10 @@ impl Lane {
         write(&config, "poll_seconds = 1\n")?;
         let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
         // Answers get lost here. The driver's own ten seconds before it asks again would be most of a history's time.
-        if mutation == Some(Mutation::LateJournal) {
-            namespace.proxy.rewrite(late_journal::rewriting());
+        match mutation {
+            Some(Mutation::LateJournal) => namespace.proxy.rewrite(late_journal::rewriting()),
+            Some(mutation) => namespace.proxy.rewrite(move |sql| mutation.statement(sql)),
+            None => {}
         }
         let joined = if namespace.dsn.contains('?') { '&' } else { '?' };
         runbook.set("DATABEND_DSN", &format!("{}{joined}retry_delay_secs=1", namespace.dsn));
@@ -105,8 +109,8 @@ impl Lane {
             faults: Faults::of(&stand.sandbox, Service::Databend),
             runbook,
             tables,
-            pipelines,
             chain,
+            mutation,
             _folder: folder,
         })
     }
@@ -123,14 +127,26 @@ impl Lane {
         self.databend.count(&format!("SELECT {}", counts.join(" + "))).await
     }
 
-    /// The tasks run once, as on their schedule: the load, then the merges of what has data.
+    /// The tasks run once, as on their schedule: each load, then its merge if the stream has data.
     pub(super) async fn run_tasks(&self) -> Result<(), Error> {
-        self.execute(&self.chain.load_task_name()).await
+        for table in &self.tables {
+            self.execute(&self.chain.task_names(table).load).await?;
+        }
+        Ok(())
+    }
+
+    /// The merge of every change that a table's raw keeps.
+    pub(super) fn merge_all(&self, table: usize) -> String {
+        let sql = sql::merge_all(&self.chain.tables[table]);
+        self.mutation.and_then(|mutation| mutation.statement(&sql)).unwrap_or(sql)
     }
 
     /// The clean-up runs once.
     pub(super) async fn clean_up(&self) -> Result<(), Error> {
-        self.execute(&self.chain.cleanup_task_name()).await
+        for table in &self.tables {
+            self.execute(&self.chain.task_names(table).cleanup).await?;
+        }
+        Ok(())
     }
 
     /// EXECUTE TASK that need not be waited for.
@@ -205,10 +221,14 @@ fn described(stand: &Stand, schema: &str, shape: &TableShape) -> Result<Table, E
         ods: TableName::new(format!("{schema}_ods"), &name),
         source_table: name,
         cluster_by: Vec::new(),
+        row_per_block: table::DEFAULT_ROW_PER_BLOCK,
         timestamp_column: table::DEFAULT_TIMESTAMP_COLUMN.into(),
         change_seq_column: Some(table::DEFAULT_CHANGE_SEQ_COLUMN.into()),
+        position_column: Some(table::DEFAULT_POSITION_COLUMN.into()),
         before_image_prefix: (!shape.no_before_image).then(|| table::DEFAULT_BEFORE_IMAGE_PREFIX.into()),
     };
+    let cluster_by = Table::default_cluster_key(&table.columns, &table.primary_key);
+    let table = Table { cluster_by, ..table };
     match table.problems().into_iter().next() {
         None => Ok(table),
         Some(problem) => Err(Error::Form {
@@ -236,16 +256,20 @@ fn statements(tables: &[Table], chain: &Chain, mutation: Option<Mutation>) -> Ve
 
 /// What `terraform show -json` says of it.
 fn manifest_of(chain: &Chain, arn: &str) -> serde_json::Value {
-    let merges: serde_json::Map<_, _> =
-        chain.tables.iter().map(|table| (table.ods().plain(), chain.merge_task_name(table).into())).collect();
+    let tasks: serde_json::Map<_, _> = chain
+        .tables
+        .iter()
+        .map(|table| {
+            let names = chain.task_names(table);
+            let names = json!({ "load": names.load, "merge": names.merge, "cleanup": names.cleanup });
+            (table.ods.plain(), names)
+        })
+        .collect();
     json!({
         "format_version": "1.0",
         "values": { "root_module": { "resources": [{
             "address": "databend_cdc_task_chain.chain", "mode": "managed", "type": "databend_cdc_task_chain",
-            "values": {
-                "name": chain.name, "tables": chain.tables, "dms_task_arn": arn, "merge_tasks": merges,
-                "load_task": chain.load_task_name(), "cleanup_task": chain.cleanup_task_name(),
-            },
+            "values": { "name": chain.name, "tables": chain.tables, "dms_task_arn": arn, "tasks": tasks },
         }] } },
     })
 }

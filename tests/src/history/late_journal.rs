@@ -69,6 +69,7 @@ mod tests {
             event: "intent",
             detail: "{}",
             actor: "me",
+            operation: "cutover",
         };
         let intent = pipeline::sql::journal::insert(&[row]);
         assert_eq!(rewriting()(&intent).as_deref(), Some("SELECT 1"), "{intent}");

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use pipeline::chain::Task;
-use pipeline::{Pipeline, Table};
+use pipeline::Table;
+use pipeline::task::{Role, Task};
 
 /// What is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,7 +21,7 @@ pub enum Mutation {
     UnseenDeletes,
     /// COPY without `MISSING_FIELD_AS = FIELD_DEFAULT`.
     FieldDefault,
-    /// Tasks without `enable_join_runtime_filter = 0`.
+    /// Merge tasks that do not switch the join runtime filter off, neither by a hint nor by a session parameter.
     RuntimeFilter,
     /// The runbook's journal says what it is about to do when that is done.
     LateJournal,
@@ -35,41 +35,45 @@ impl fmt::Display for Mutation {
 }
 
 impl Mutation {
-    /// The pipeline of a table, with the defect if there is to be one.
-    pub(super) fn pipeline(mutation: Option<Self>, table: &Table) -> Pipeline {
+    /// The description of a table, with the defect if it lies there.
+    pub(super) fn description(mutation: Option<Self>, table: &Table) -> Table {
         let mut table = table.clone();
         if mutation == Some(Self::BeforeImage) {
             table.before_image_prefix = None;
         }
-        let mut pipeline = Pipeline::new(&table);
-        let change: &dyn Fn(&str) -> String = match mutation {
-            Some(Self::OrderKey) => &|sql| without(sql, r#""_cdc_seq" DESC, "#),
-            Some(Self::Guard) => &|sql| without(sql, r#"s."_cdc_seq" >= t."_cdc_seq" AND "#),
-            Some(Self::Dedup) => &|sql| without_between(sql, " QUALIFY ROW_NUMBER() OVER (", ") = 1"),
-            Some(Self::UnseenDeletes) => &|sql| {
-                without_between(sql, r#" WHEN NOT MATCHED AND s."_cdc_op" = 'D'"#, r#"TRUE, s."_cdc_seq")"#)
-            },
-            Some(Self::FieldDefault) => {
-                pipeline.load_sql = without(&pipeline.load_sql, ", MISSING_FIELD_AS = FIELD_DEFAULT");
-                return pipeline;
-            }
-            None | Some(Self::BeforeImage | Self::RuntimeFilter | Self::LateJournal) => return pipeline,
-        };
-        for sql in [&mut pipeline.merge_sql, &mut pipeline.merge_all_sql] {
-            *sql = change(sql);
-        }
-        if matches!(mutation, Some(Self::OrderKey | Self::Dedup)) {
-            pipeline.initial_insert_sql = change(&pipeline.initial_insert_sql);
-        }
-        pipeline
+        table
     }
 
-    /// The statement that makes a task, with the defect if there is to be one.
+    /// A statement with the defect; `None` if the statement stays as it is.
+    pub(super) fn statement(self, sql: &str) -> Option<String> {
+        let dedups = sql.contains(" QUALIFY ROW_NUMBER() OVER (");
+        let merges = sql.contains("MERGE INTO ");
+        match self {
+            Self::OrderKey if dedups => Some(without(sql, r#""_cdc_seq" DESC, "#)),
+            Self::Dedup if dedups => Some(without_between(sql, " QUALIFY ROW_NUMBER() OVER (", ") = 1")),
+            Self::Guard if merges => Some(without(sql, r#"s."_cdc_seq" >= t."_cdc_seq" AND "#)),
+            Self::UnseenDeletes if merges => Some(without_between(
+                sql,
+                r#" WHEN NOT MATCHED AND s."_cdc_op" = 'D'"#,
+                r#"TRUE, s."_cdc_seq")"#,
+            )),
+            _ => None,
+        }
+    }
+
+    /// The statement that creates a task, with the defect if there is to be one.
     pub(super) fn create_task(mutation: Option<Self>, task: &Task) -> String {
         let sql = pipeline::sql::create_task(task);
         match mutation {
-            Some(Self::RuntimeFilter) => without(&sql, "enable_join_runtime_filter = '0', "),
-            _ => sql,
+            Some(Self::RuntimeFilter) if task.role == Role::Merge => {
+                let sql = without(&sql, "enable_join_runtime_filter = '0', ");
+                without(&sql, "SET_VAR(enable_join_runtime_filter=0) ")
+            }
+            Some(Self::FieldDefault) if task.role == Role::Load => {
+                without(&sql, ", MISSING_FIELD_AS = FIELD_DEFAULT")
+            }
+            Some(mutation) => mutation.statement(&sql).unwrap_or(sql),
+            None => sql,
         }
     }
 }

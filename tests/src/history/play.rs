@@ -166,7 +166,7 @@ impl Player<'_> {
                 // As the provider does when the stream is gone; applied again where a fault was waiting.
                 lane.databend.exec(&sql::drop_stream(&table.stream())).await?;
                 lane.databend.exec(&sql::create_stream(table)).await?;
-                let merge_all = &lane.pipelines[number].merge_all_sql;
+                let merge_all = &lane.merge_all(number);
                 if let Err(error) = lane.databend.exec(merge_all).await {
                     if !error.to_string().contains(FAULT) {
                         return Err(error.into());

@@ -37,7 +37,9 @@ impl Stand {
             },
             comment: None,
         };
-        Databend::connect(&sandbox).await?.exec(&sql::create_stage(&definition)).await?;
+        let databend = Databend::connect(&sandbox).await?;
+        databend.exec(&sql::create_stage(&definition)).await?;
+        databend.create_own_database().await?;
         Ok(Self { sandbox, mysql, site, stage, keep: false })
     }
 }

@@ -17,7 +17,8 @@ async fn the_root_sleeps_first_and_wakes_last() {
     runbook.set("DATABEND_DSN", &dsn);
 
     let done = runbook.json(0, &["suspend"]).await.must();
-    let names = ["NAME_load", "NAME_cleanup", "NAME_merge_NAME_ods_orders"].map(|name| world.named(name));
+    let names = ["NAME_load_NAME_ods_orders", "NAME_cleanup_NAME_ods_orders", "NAME_merge_NAME_ods_orders"]
+        .map(|name| world.named(name));
     assert_eq!(changes(&done), names.clone().map(|name| (name, true)));
     assert_eq!(altered(&proxy), names.clone().map(|name| format!("ALTER TASK {name} SUSPEND")));
     assert!(world.tasks().await.iter().all(|task| task.ends_with(" Suspended")));
@@ -46,10 +47,12 @@ async fn the_root_sleeps_first_and_wakes_last() {
 #[tokio::test]
 async fn resume_says_which_task_is_missing() {
     let world = World::orders(5).await;
-    world.databend.exec(&world.named("DROP TASK NAME_cleanup")).await.must();
+    world.databend.exec(&world.named("DROP TASK NAME_cleanup_NAME_ods_orders")).await.must();
     let output = world.runbook.expect(1, &["resume"]).await.must();
     assert!(
-        output.stderr.contains(&world.named("task NAME_cleanup of databend_cdc_task_chain.chain")),
+        output
+            .stderr
+            .contains(&world.named("task NAME_cleanup_NAME_ods_orders of databend_cdc_task_chain.chain")),
         "{output}"
     );
     assert!(output.stderr.contains("terraform apply"), "{output}");

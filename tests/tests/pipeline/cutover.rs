@@ -179,9 +179,13 @@ async fn status_finds_what_does_not_run() {
     world.quiet().await;
     world.runbook.expect(0, &["status"]).await.must();
 
-    world.databend.exec(&format!("ALTER TASK {} SUSPEND", world.named("NAME_load"))).await.must();
+    world
+        .databend
+        .exec(&format!("ALTER TASK {} SUSPEND", world.named("NAME_load_NAME_ods_orders")))
+        .await
+        .must();
     let findings = messages(&world.json(2, &["status"]).await);
-    assert_eq!(findings, [world.named("task NAME_load is suspended")]);
+    assert_eq!(findings, [world.named("task NAME_load_NAME_ods_orders is suspended")]);
     world.runbook.expect(0, &["resume"]).await.must();
     world.runbook.expect(0, &["status"]).await.must();
 
@@ -190,7 +194,7 @@ async fn status_finds_what_does_not_run() {
     let aws = e2e::Aws::of(&world.sandbox);
     aws.put(&world.dms.bucket, &bad, b"no parquet").await.must();
     let look = async || Ok(messages(&world.runbook.json(2, &["status"]).await?));
-    let failed = world.named("the last run of task NAME_load failed: ");
+    let failed = world.named("the last run of task NAME_load_NAME_ods_orders failed: ");
     let says = |all: &Vec<String>| all.iter().any(|one| one.starts_with(&failed));
     tokio::time::sleep(Duration::from_secs(3)).await;
     wait::until("status says that the load fails", Duration::from_secs(20), look, says).await.must();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use e2e::{Aws, Must, World, wait};
+use pipeline::{Pipeline, sql};
 
 const ORDER_1: &str =
     "SELECT concat(status, '|', is_deleted::string, '|', _cdc_seq) FROM NAME_ods.orders WHERE order_id = 1";
@@ -110,22 +111,27 @@ async fn the_clean_up_takes_nothing_that_was_not_merged() {
     ];
     world.mysql.session(&statements.map(|sql| world.named(sql))).await.must();
     world.dms.flush().await.must();
-    let pipeline = world.terraform.resource("databend_cdc_table.t0").await.must()["pipeline"].take();
-    let sql = |name: &str| pipeline[name].as_str().unwrap().to_owned();
-    world.databend.exec(&sql("load_sql")).await.must();
+    let described = world.terraform.resource("databend_cdc_table.t0").await.must()["pipeline"].take();
+    let pipeline: Pipeline = serde_json::from_value(described).unwrap();
+    let clean_up = async || {
+        for statement in sql::cleanup(&pipeline) {
+            world.databend.exec(&statement).await.must();
+        }
+    };
+    world.databend.exec(&sql::load(&pipeline)).await.must();
     let old = "SELECT count(*) FROM NAME_raw.orders WHERE _dms_ingestion_timestamp < '2021'";
     assert_eq!(world.count(old).await, 4, "the changes are in raw, and old");
 
-    world.databend.exec(&sql("cleanup_sql")).await.must();
+    clean_up().await;
     assert_eq!(world.count(old).await, 4, "none of them was merged");
-    let cleanup = world.named("NAME_cleanup");
+    let cleanup = world.named("NAME_cleanup_NAME_ods_orders");
     world.databend.exec(&format!("EXECUTE TASK {cleanup}")).await.must();
     succeeded(&world, &cleanup).await;
     assert_eq!(world.count(old).await, 4, "the task does the same");
 
     world.runbook.expect(0, &["resume"]).await.must();
     world.assert_ods_equals_source().await;
-    world.databend.exec(&sql("cleanup_sql")).await.must();
+    clean_up().await;
     assert_eq!(world.count(old).await, 0, "merged, and old: gone");
     assert_eq!(world.count("SELECT count(*) FROM NAME_raw.orders").await, 20, "the full load is young");
     world.transaction(&["UPDATE NAME.orders SET status = 'after'"]).await;

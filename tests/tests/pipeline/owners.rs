@@ -4,7 +4,7 @@
 //! The runbook's half is in [`crate::least_privilege`], where it runs as another user than root.
 
 use e2e::{Databend, Must, Plan, Sandbox, Table, TerraformDir, names};
-use pipeline::sql::{create_database, journal};
+use pipeline::sql::{create_database, own};
 
 use crate::least_privilege::{statements, user};
 
@@ -94,15 +94,15 @@ async fn the_provider_takes_no_database_that_it_does_not_see() {
 /// Lets `role` use the runbook's database, which is root's, as are its tables.
 pub(crate) async fn give_journal_to_root(role: &str) {
     let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
-    let tables = journal::create_tables().map(|(_, statement)| statement);
-    for statement in [create_database(journal::DATABASE)].into_iter().chain(tables) {
+    let tables = own::TABLES.map(|table| table.create());
+    for statement in [create_database(own::DATABASE)].into_iter().chain(tables) {
         // Root's from now on, whoever had it.
         let takes = ["DATABASE ", "TABLE "]
             .iter()
             .fold(statement, |text, kind| text.replacen(kind, &format!("{kind}IF NOT EXISTS "), 1));
         root.exec(&takes).await.must();
     }
-    root.exec(&format!("GRANT ALL ON {}.* TO ROLE {role}", journal::DATABASE)).await.must();
+    root.exec(&format!("GRANT ALL ON {}.* TO ROLE {role}", own::DATABASE)).await.must();
 }
 
 /// The owners of the runbook's database and of its tables, each once.
@@ -110,11 +110,5 @@ pub(crate) async fn of_journal() -> Vec<String> {
     let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
     let query = "SELECT owner FROM system.databases WHERE name = 'NAME' \
          UNION SELECT owner FROM system.tables WHERE database = 'NAME' AND name IN ('journal', 'lease')";
-    root.rows(&query.replace("NAME", journal::DATABASE))
-        .await
-        .must()
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect()
+    root.rows(&query.replace("NAME", own::DATABASE)).await.must().into_iter().flatten().flatten().collect()
 }

@@ -7,13 +7,14 @@ use tokio::sync::oneshot;
 
 use crate::world::{CHAIN, World};
 
-const RUNNING: &str = "cleanup Started, load Started, merge_NAME_ods_orders Started";
+const RUNNING: &str =
+    "cleanup_NAME_ods_orders Started, load_NAME_ods_orders Started, merge_NAME_ods_orders Started";
 const MERGE: &str = "NAME_merge_NAME_ods_orders";
 
 /// A chain of which every task runs.
 async fn running(prefix: &str) -> World {
     let w = World::applied(prefix).await;
-    for task in [MERGE, "NAME_cleanup", "NAME_load"] {
+    for task in [MERGE, "NAME_cleanup_NAME_ods_orders", "NAME_load_NAME_ods_orders"] {
         w.sql(&format!("ALTER TASK {task} RESUME")).await;
     }
     w.heard();
@@ -33,15 +34,15 @@ async fn a_running_chain_is_changed_and_runs_on() {
     assert_eq!(
         w.changes_heard(),
         [
-            "ALTER TASK NAME_load SUSPEND".to_owned(),
-            "ALTER TASK NAME_cleanup SUSPEND".to_owned(),
+            "ALTER TASK NAME_load_NAME_ods_orders SUSPEND".to_owned(),
+            "ALTER TASK NAME_cleanup_NAME_ods_orders SUSPEND".to_owned(),
             format!("ALTER TASK {MERGE} SUSPEND"),
-            "ALTER TASK NAME_load SET WAREHOUSE = 'large'".to_owned(),
+            "ALTER TASK NAME_load_NAME_ods_orders SET WAREHOUSE = 'large'".to_owned(),
             format!("ALTER TASK {MERGE} SET WAREHOUSE = 'large'"),
-            "ALTER TASK NAME_cleanup SET WAREHOUSE = 'large'".to_owned(),
+            "ALTER TASK NAME_cleanup_NAME_ods_orders SET WAREHOUSE = 'large'".to_owned(),
             format!("ALTER TASK {MERGE} RESUME"),
-            "ALTER TASK NAME_cleanup RESUME".to_owned(),
-            "ALTER TASK NAME_load RESUME".to_owned(),
+            "ALTER TASK NAME_cleanup_NAME_ods_orders RESUME".to_owned(),
+            "ALTER TASK NAME_load_NAME_ods_orders RESUME".to_owned(),
         ]
     );
 }
@@ -49,16 +50,20 @@ async fn a_running_chain_is_changed_and_runs_on() {
 #[tokio::test]
 async fn a_task_that_slept_sleeps_on() {
     let mut w = running("sleeps").await;
-    w.sql("ALTER TASK NAME_load SUSPEND\nALTER TASK NAME_cleanup SUSPEND").await;
+    w.sql("ALTER TASK NAME_load_NAME_ods_orders SUSPEND\nALTER TASK NAME_cleanup_NAME_ods_orders SUSPEND")
+        .await;
     let before = states(&w).await;
     w.edit("\"1 hour\"", "\"2 hours\"");
     w.apply_in_place().await;
     assert_eq!(states(&w).await, before);
-    assert_eq!(before, "cleanup Suspended, load Suspended, merge_NAME_ods_orders Started");
+    assert_eq!(
+        before,
+        "cleanup_NAME_ods_orders Suspended, load_NAME_ods_orders Suspended, merge_NAME_ods_orders Started"
+    );
 }
 
 #[tokio::test]
-async fn a_table_that_joins_a_running_chain_is_merged_too() {
+async fn a_table_that_joins_or_leaves_a_running_chain_touches_no_other() {
     let mut w = running("joins").await;
     w.add(
         r#"
@@ -73,12 +78,25 @@ resource "databend_cdc_table" "items" {
 "#,
     );
     w.edit("orders.pipeline]", "orders.pipeline, databend_cdc_table.items.pipeline]");
+    let said = w.terraform.run(&["plan", "-no-color"]).await.must().stdout;
+    assert!(said.contains(&w.named("NAME_ods.items is new in the chain")), "{said}");
+    assert!(said.contains("runbook cutover --table shop.items"), "{said}");
+    w.heard();
     w.apply().await;
-    let all = "cleanup Started, load Started, merge_NAME_ods_items Started, merge_NAME_ods_orders Started";
-    assert_eq!(states(&w).await, all);
+    let new =
+        "cleanup_NAME_ods_items Suspended, load_NAME_ods_items Suspended, merge_NAME_ods_items Suspended";
+    let mut all: Vec<_> = RUNNING.split(", ").chain(new.split(", ")).collect();
+    all.sort_unstable();
+    assert_eq!(states(&w).await, all.join(", "));
     w.edit(", databend_cdc_table.items.pipeline]", "]");
     w.apply().await;
     assert_eq!(states(&w).await, RUNNING);
+    let others: Vec<_> = w
+        .changes_heard()
+        .into_iter()
+        .filter(|sql| sql.contains(" TASK ") && sql.contains("orders"))
+        .collect();
+    assert_eq!(others, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -126,13 +144,17 @@ async fn a_chain_that_cannot_be_put_back_names_the_commands() {
     w.fault("ALTER TASK NAME_merge\\S+ RESUME", "error").await;
     w.edit(r#"warehouse = "default""#, r#"warehouse = "large""#);
     let said = w.terraform.apply_fails(&[]).await.must();
-    let commands = "ALTER TASK NAME_merge_NAME_ods_orders RESUME; ALTER TASK NAME_load RESUME.";
-    for part in ["does not run again", "fault injected", "until you run, in this order: ", commands] {
+    let commands =
+        "ALTER TASK NAME_merge_NAME_ods_orders RESUME; ALTER TASK NAME_load_NAME_ods_orders RESUME.";
+    for part in ["do not run again", "fault injected", "until you run, in this order: ", commands] {
         assert!(said.contains(&w.named(part)), "{said}");
     }
-    assert_eq!(states(&w).await, "cleanup Started, load Suspended, merge_NAME_ods_orders Suspended");
+    assert_eq!(
+        states(&w).await,
+        "cleanup_NAME_ods_orders Started, load_NAME_ods_orders Suspended, merge_NAME_ods_orders Suspended"
+    );
     // The commands do what they promise, and nothing else is left to do.
-    w.sql("ALTER TASK NAME_merge_NAME_ods_orders RESUME\nALTER TASK NAME_load RESUME").await;
+    w.sql("ALTER TASK NAME_merge_NAME_ods_orders RESUME\nALTER TASK NAME_load_NAME_ods_orders RESUME").await;
     assert_eq!(states(&w).await, RUNNING);
     w.nothing_to_do().await;
 }
@@ -141,7 +163,7 @@ async fn a_chain_that_cannot_be_put_back_names_the_commands() {
 async fn ctrl_c_puts_the_chain_back() {
     let mut w = running("ctrlc").await;
     w.edit(r#"warehouse = "default""#, r#"warehouse = "large""#);
-    let first = w.named("ALTER TASK NAME_load SET WAREHOUSE");
+    let first = w.named("ALTER TASK NAME_load_NAME_ods_orders SET WAREHOUSE");
     let chosen = w.proxy.on(move |sql| sql.starts_with(&first), Fault::HoldBefore);
     let (tell, told) = oneshot::channel();
     let held = async { drop(tell.send(chosen.met().await.must())) };
@@ -155,7 +177,7 @@ async fn ctrl_c_puts_the_chain_back() {
     let output = output.must();
     assert_eq!(output.code, 1, "{output}");
     let said = e2e::unwrapped(&output.stderr);
-    assert!(said.contains("Stopped") && said.contains("Apply again to go on"), "{output}");
+    assert!(said.contains("Stopped") && said.contains("Run terraform apply to continue"), "{output}");
     assert_eq!(states(&w).await, RUNNING);
     let heard = w.changes_heard();
     assert!(!heard.iter().any(|sql| sql.starts_with(&format!("ALTER TASK {MERGE} SET"))), "{heard:#?}");

@@ -1,5 +1,7 @@
 //! Whatever somebody changed by hand shows in the plan, attribute by attribute, and apply mends it.
 
+use e2e::Must;
+
 use crate::world::{CHAIN, STAGE, TABLE, World};
 
 const COLUMNS: &str = "SELECT name, data_type FROM system.columns WHERE database = 'NAME_ods' AND table = 'orders' ORDER BY name";
@@ -111,13 +113,13 @@ async fn a_changed_chain_shows_and_is_mended() {
                 suspend_task_after_num_failures FROM system.tasks WHERE LEFT(name, LENGTH('NAME_')) = 'NAME_' ORDER BY name";
     let before = w.rows(look).await;
     w.sql(
-        r"ALTER TASK NAME_load SET WAREHOUSE = 'other'
-        ALTER TASK NAME_load SET SCHEDULE = 5 MINUTE
-        ALTER TASK NAME_load SET SUSPEND_TASK_AFTER_NUM_FAILURES = 9
-        ALTER TASK NAME_load MODIFY AS DELETE FROM NAME_raw.orders
+        r"ALTER TASK NAME_load_NAME_ods_orders SET WAREHOUSE = 'other'
+        ALTER TASK NAME_load_NAME_ods_orders SET SCHEDULE = 5 MINUTE
+        ALTER TASK NAME_load_NAME_ods_orders SET SUSPEND_TASK_AFTER_NUM_FAILURES = 9
+        ALTER TASK NAME_load_NAME_ods_orders MODIFY AS DELETE FROM NAME_raw.orders
         ALTER TASK NAME_merge_NAME_ods_orders MODIFY AS DELETE FROM NAME_ods.orders
-        ALTER TASK NAME_cleanup MODIFY AS DELETE FROM NAME_raw.orders
-        ALTER TASK NAME_cleanup SET SCHEDULE = USING CRON '0 0 4 * * *' 'UTC'",
+        ALTER TASK NAME_cleanup_NAME_ods_orders MODIFY AS DELETE FROM NAME_raw.orders
+        ALTER TASK NAME_cleanup_NAME_ods_orders SET SCHEDULE = USING CRON '0 0 4 * * *' 'UTC'",
     )
     .await;
     let plan = w.plan().await;
@@ -127,16 +129,23 @@ async fn a_changed_chain_shows_and_is_mended() {
         [
             "cleanup_schedule: cron 0 0 4 * * * UTC -> cron 0 0 3 * * * UTC",
             "schedule: 5 minutes -> 1 hour",
-            // One task has another value than the others.
-            "suspend_after_failures: null -> 3",
-            &w.named("tables[0].cleanup_sql: DELETE FROM NAME_raw.orders -> …"),
-            &w.named("tables[0].load_sql: DELETE FROM NAME_raw.orders -> …"),
-            &w.named("tables[0].merge_sql: DELETE FROM NAME_ods.orders -> …"),
-            "warehouse: default and other -> default",
+            &w.named("tasks.NAME_ods.orders.cleanup: null -> NAME_cleanup_NAME_ods_orders"),
+            &w.named("tasks.NAME_ods.orders.load: null -> NAME_load_NAME_ods_orders"),
+            &w.named("tasks.NAME_ods.orders.merge: null -> NAME_merge_NAME_ods_orders"),
         ]
     );
     assert_eq!(plan.actions(TABLE), ["no-op"]);
-    w.apply().await;
+    let said = e2e::unwrapped(&w.terraform.apply(&[]).await.must().stdout);
+    for part in [
+        "Task NAME_load_NAME_ods_orders is not as it must be",
+        "its warehouse is \"other\", unlike that of the chain's other tasks",
+        "its SUSPEND_TASK_AFTER_NUM_FAILURES is \"9\"",
+        "- FROM NAME_ods.orders",
+        "+ WHEN NOT MATCHED AND",
+    ] {
+        assert!(said.contains(&w.named(part)), "{part}: {said}");
+    }
+    w.nothing_to_do().await;
     assert_eq!(w.rows(look).await, before);
 }
 
@@ -147,7 +156,7 @@ async fn a_chain_that_is_wired_wrongly_is_mended() {
                 WHERE LEFT(name, LENGTH('NAME_')) = 'NAME_' ORDER BY name";
     let before = w.rows(look).await;
     let merge = w.named("NAME_merge_NAME_ods_orders");
-    let absent = w.named("merge_tasks.NAME_ods.orders: null -> NAME_merge_NAME_ods_orders");
+    let absent = w.named("tasks.NAME_ods.orders.merge: null -> NAME_merge_NAME_ods_orders");
     for (by_hand, complaint) in [
         ("ALTER TASK NAME_merge_NAME_ods_orders MODIFY WHEN TRUE", "Its condition is \"TRUE\""),
         (
@@ -155,12 +164,12 @@ async fn a_chain_that_is_wired_wrongly_is_mended() {
             "Its session parameter enable_join_runtime_filter is not 0",
         ),
         (
-            "ALTER TASK NAME_merge_NAME_ods_orders ADD AFTER 'NAME_cleanup'",
-            "It does not run after NAME_load alone",
+            "ALTER TASK NAME_merge_NAME_ods_orders ADD AFTER 'NAME_cleanup_NAME_ods_orders'",
+            "It does not run after NAME_load_NAME_ods_orders alone",
         ),
         (
             "DROP TASK NAME_merge_NAME_ods_orders\n CREATE TASK NAME_merge_NAME_ods_orders SCHEDULE = 60 MINUTE AS SELECT 1",
-            "It does not run after NAME_load alone",
+            "It does not run after NAME_load_NAME_ods_orders alone",
         ),
         ("DROP TASK NAME_merge_NAME_ods_orders", ""),
     ] {
@@ -169,7 +178,7 @@ async fn a_chain_that_is_wired_wrongly_is_mended() {
         let said = w.terraform.apply(&[]).await.unwrap().stdout;
         let said = e2e::unwrapped(&said);
         assert!(said.contains(&w.named(complaint)), "{by_hand}: {said}");
-        let summary = format!("Task {merge} was changed by hand");
+        let summary = format!("Task {merge} is not as it must be");
         assert_eq!(said.contains(&summary), !complaint.is_empty(), "{by_hand}: {said}");
         assert_eq!(w.rows(look).await, before, "{by_hand}");
     }
@@ -181,8 +190,8 @@ async fn a_chain_that_is_gone_is_made_again() {
     let w = World::applied("gone").await;
     w.sql(
         r"DROP TASK NAME_merge_NAME_ods_orders
-        DROP TASK NAME_load
-        DROP TASK NAME_cleanup",
+        DROP TASK NAME_load_NAME_ods_orders
+        DROP TASK NAME_cleanup_NAME_ods_orders",
     )
     .await;
     assert_eq!(w.plan().await.actions(CHAIN), ["create"]);

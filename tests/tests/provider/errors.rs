@@ -253,7 +253,7 @@ async fn what_exists_already_is_not_touched_and_the_import_is_named() {
         r"CREATE DATABASE NAME_ods
         CREATE TABLE NAME_ods.orders (order_id BIGINT)
         INSERT INTO NAME_ods.orders VALUES (1)
-        CREATE TASK NAME_load SCHEDULE = 60 MINUTE AS SELECT 1",
+        CREATE TASK NAME_load_NAME_ods_orders SCHEDULE = 60 MINUTE AS SELECT 1",
     )
     .await;
     let said = w.terraform.apply_fails(&[]).await.must();
@@ -270,10 +270,13 @@ async fn what_exists_already_is_not_touched_and_the_import_is_named() {
 
     w.sql("DROP TABLE NAME_ods.orders").await;
     let said = w.terraform.apply_fails(&[]).await.must();
-    for part in ["Task NAME_load exists in Databend", "terraform import <address> NAME"] {
+    for part in ["Task NAME_load_NAME_ods_orders exists in Databend", "terraform import <address> NAME"] {
         assert!(said.contains(&w.named(part)), "{said}");
     }
-    assert_eq!(w.rows("SELECT definition FROM system.tasks WHERE name = 'NAME_load'").await, ["SELECT 1"]);
+    assert_eq!(
+        w.rows("SELECT definition FROM system.tasks WHERE name = 'NAME_load_NAME_ods_orders'").await,
+        ["SELECT 1"]
+    );
 }
 
 #[tokio::test]

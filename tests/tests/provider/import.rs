@@ -32,7 +32,7 @@ async fn an_import_changes_nothing_in_databend() {
     let mut w = World::new("imported").await;
     w.edit(r#"{ database = "NAME_ods" }"#, r#"{ database = "NAME_ods", cluster_by = ["quantity"] }"#);
     w.apply().await;
-    w.sql("ALTER TASK NAME_merge_NAME_ods_orders RESUME\nALTER TASK NAME_load RESUME").await;
+    w.sql("ALTER TASK NAME_merge_NAME_ods_orders RESUME\nALTER TASK NAME_load_NAME_ods_orders RESUME").await;
     let before = definitions(&w).await;
     w.forget().await;
     w.heard();
@@ -48,13 +48,14 @@ async fn an_import_changes_nothing_in_databend() {
             "deletion_protection",
             "path",
             "pipeline",
+            "position_column",
             "source",
             "stage",
             "timestamp_column",
             "unmapped_columns",
         ]
     );
-    assert_eq!(plan.paths(CHAIN), ["merge_tasks", "tables"]);
+    assert_eq!(plan.paths(CHAIN), ["tables", "tasks"]);
     assert_eq!(w.changes_heard(), Vec::<String>::new());
     w.apply().await;
     assert_eq!(definitions(&w).await, before);

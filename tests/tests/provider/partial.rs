@@ -25,9 +25,10 @@ async fn a_chain_that_was_half_made_is_finished_by_the_next_apply() {
     let w = World::new("halfchain").await;
     w.fault("CREATE TASK NAME_merge", "error").await;
     let said = w.terraform.apply_fails(&[]).await.must();
-    assert!(said.contains(&w.named("Task NAME_merge_NAME_ods_orders could not be made")), "{said}");
-    assert_eq!(w.attribute(CHAIN, "load_task").await, w.named("NAME_load"));
-    assert_eq!(w.attribute(CHAIN, "merge_tasks").await, serde_json::json!({}));
+    assert!(said.contains(&w.named("Task NAME_merge_NAME_ods_orders could not be created")), "{said}");
+    let tasks = &w.attribute(CHAIN, "tasks").await[w.named("NAME_ods.orders")];
+    let created = w.named("NAME_load_NAME_ods_orders");
+    assert_eq!(*tasks, serde_json::json!({ "load": created, "merge": null, "cleanup": null }));
     w.apply().await;
     assert_eq!(w.tasks().await.len(), 3);
 }
@@ -83,9 +84,9 @@ async fn lost_answers_are_found_out_by_looking() {
         "CREATE TABLE \"NAME_raw\".\"orders\"",
         "CREATE STREAM \"NAME_raw\".\"stream_orders\"",
         "CREATE TABLE \"NAME_ods\".\"orders\"",
-        "CREATE TASK NAME_load",
+        "CREATE TASK NAME_load_NAME_ods_orders",
         "CREATE TASK NAME_merge",
-        "CREATE TASK NAME_cleanup",
+        "CREATE TASK NAME_cleanup_NAME_ods_orders",
     ];
     let chosen = statements.map(|statement| {
         let statement = w.named(statement).replace('"', "");

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use e2e::{Faults, Must, Namespace, Sandbox, Service, TerraformDir};
+use pipeline::Pipeline;
 use serde_json::Value;
 
 use crate::plan::Plan;
@@ -189,9 +190,8 @@ impl World {
 
     /// Runs the merge of a table, as its task would.
     pub(crate) async fn merge(&self, table: &str) {
-        let pipeline = self.attribute(table, "pipeline").await;
-        self.databend.exec("SET enable_join_runtime_filter = 0").await.must();
-        self.databend.exec(pipeline["merge_sql"].as_str().unwrap()).await.must();
+        let pipeline: Pipeline = serde_json::from_value(self.attribute(table, "pipeline").await).unwrap();
+        self.databend.exec(&pipeline::sql::merge(&pipeline)).await.must();
     }
 
     /// Lets statements of this test fail: the next one that matches, with names instead of `NAME`.
