@@ -8,7 +8,9 @@ use tfplugin::{
 };
 
 use crate::connection::{Connection, DSN_VARIABLE, MAX_CONCURRENCY};
-use crate::functions::{DmsS3Settings, DmsTableMappings};
+use crate::functions::{
+    ColumnType, DmsBucketPolicy, DmsS3Settings, DmsTableMappings, DmsTaskSettings, DmsTrustPolicy,
+};
 use crate::stage::StageResource;
 use crate::table::TableResource;
 use crate::task_chain::TaskChainResource;
@@ -67,6 +69,13 @@ impl Provider for Databend {
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {
-        vec![Arc::new(DmsTableMappings), Arc::new(DmsS3Settings)]
+        vec![
+            Arc::new(DmsTableMappings),
+            Arc::new(DmsTaskSettings),
+            Arc::new(DmsS3Settings),
+            Arc::new(DmsTrustPolicy),
+            Arc::new(DmsBucketPolicy),
+            Arc::new(ColumnType),
+        ]
     }
 }

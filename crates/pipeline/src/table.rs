@@ -15,6 +15,8 @@ pub const RESERVED_PREFIX: &str = "_cdc_";
 pub const DEFAULT_TIMESTAMP_COLUMN: &str = "_dms_ingestion_timestamp";
 /// Default of `change_seq_column`.
 pub const DEFAULT_CHANGE_SEQ_COLUMN: &str = "_dms_change_seq";
+/// Default of `position_column`.
+pub const DEFAULT_POSITION_COLUMN: &str = "_dms_position";
 /// Default of `before_image_prefix`.
 pub const DEFAULT_BEFORE_IMAGE_PREFIX: &str = "_dms_before_";
 /// Default of `raw.retention_days`, the article's number.
