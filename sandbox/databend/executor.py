@@ -171,14 +171,14 @@ class Executor:
         if kind == "create_table_as":
             # DDL is no part of a transaction: the offset moves in a commit of its own right behind it.
             text, readings = self._with_streams(session, sql, statement)
-            result = self._without_runtime_filter(session, text)
+            result = self._without_runtime_filter(session, statement, text)
             self._consume(session, statement, readings)
             return self._outcome(session, statement, result)
         if self._needs_copies(session, sql, statement):
             with stream_copies.copies(self._streams.system) as made:
                 result = self._run_and_consume(session, sql, statement, made.table, session.engine.run)
         else:
-            without_filter = partial(self._without_runtime_filter, session)
+            without_filter = partial(self._without_runtime_filter, session, statement)
             result = self._run_and_consume(session, sql, statement, Reading.subquery, without_filter)
         return self._outcome(session, statement, result)
 
@@ -190,7 +190,7 @@ class Executor:
         return self._streams.find(site["database"] or session.database, site["name"])
 
     def _needs_copies(self, session: Session, sql: str, statement: dict[str, Any]) -> bool:
-        filtered = statement.get("verb") == "merge" and session.settings.get(_RUNTIME_FILTER, "1") != "0"
+        filtered = statement.get("verb") == "merge" and _filter_is_on(session, statement)
         # What the session's own transaction has written is seen by nobody else, so it cannot be copied.
         return filtered and session.transaction is TransactionState.AUTO_COMMIT and stream_copies.may_read(sql)
 
@@ -228,11 +228,11 @@ class Executor:
             if writes or (statement["kind"] == "query" and reading.stream.id in asked):
                 self._streams.move(session, reading.stream, reading.seen, reading.version)
 
-    def _without_runtime_filter(self, session: Session, sql: str) -> pa.Table:
+    def _without_runtime_filter(self, session: Session, statement: dict[str, Any], sql: str) -> pa.Table:
         """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (facts, MERGE and INSERT)."""
-        before = session.settings.get(_RUNTIME_FILTER)
-        if before == "0":
+        if not _filter_is_on(session, statement):
             return session.engine.run(sql)
+        before = session.settings.get(_RUNTIME_FILTER)
         session.engine.run(f"SET {_RUNTIME_FILTER} = 0")
         try:
             return session.engine.run(sql)
@@ -248,6 +248,11 @@ class Executor:
         if statement["kind"] == "write":
             return Outcome(table, _written(table))
         return Outcome(self._introspection.shown(session, table) if statement["kind"] == "show" else table)
+
+
+def _filter_is_on(session: Session, statement: dict[str, Any]) -> bool:
+    """Whether the statement runs with the join runtime filter. Its own hint overrides the session's setting."""
+    return statement["hints"].get(_RUNTIME_FILTER, session.settings.get(_RUNTIME_FILTER, "1")) != "0"
 
 
 def _written(table: pa.Table) -> int:

@@ -9,6 +9,7 @@
 //! - [`account`]: the fields of statements about users and roles
 //! - [`access`]: which privileges a statement asks for
 //! - [`sites`]: where a statement names tables and functions, so that the sandbox can put something else there
+//! - [`hints`]: settings that a statement brings for itself
 //! - [`schedule`]: when a cron expression is due
 //! - [`variant`]: JSONB to JSON text
 //!
@@ -16,6 +17,7 @@
 
 mod access;
 mod account;
+mod hints;
 mod request;
 mod schedule;
 mod sites;

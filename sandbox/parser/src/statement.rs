@@ -1,5 +1,7 @@
 //! What kind of statement a text is, with the fields that the sandbox needs of it.
 
+use std::collections::BTreeMap;
+
 use databend_common_ast::ast::{
     CreateOption, CreateStreamStmt, Identifier, ShowLimit, Statement, TimeTravelPoint,
 };
@@ -10,6 +12,7 @@ use serde::Serialize;
 
 use crate::access::{self, Demand};
 use crate::account::{self, AlterUser, CreateUser};
+use crate::hints;
 use crate::sites::{self, Sites, normalized};
 use crate::task::{self, AlterTask, CreateTask};
 
@@ -23,6 +26,8 @@ pub(crate) struct Described {
     #[serde(flatten)]
     pub(crate) sites: Sites,
     pub(crate) demands: Vec<Demand>,
+    /// Settings that the statement brings for itself.
+    pub(crate) hints: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -172,6 +177,7 @@ pub(crate) fn describe(sql: &str) -> Result<Described, String> {
         allowed_in_transaction: parsed.allowed_in_multi_statement(),
         kind: kind(&parsed)?,
         demands: access::demands(&parsed, &sites),
+        hints: hints::of(&parsed),
         sites,
     })
 }
