@@ -18,6 +18,7 @@ from sandbox.databend.grants import Grants
 from sandbox.databend.introspection import Introspection, named
 from sandbox.databend.parser import Parser, SqlNotUnderstood
 from sandbox.databend.session import Session, TransactionState
+from sandbox.databend.stage_masks import StageMasks
 from sandbox.databend.stream_reading import Reading
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
@@ -25,7 +26,7 @@ from sandbox.databend.warehouses import Warehouses
 
 _NOTHING = pa.table({})
 _RUNTIME_FILTER = "enable_join_runtime_filter"
-_CHANGES_GRANTS = frozenset(("create_user", "alter_user", "drop_user", "create_table_as", "create_view", "drop_database", "other"))
+_CHANGES_GRANTS = frozenset(("create_user", "alter_user", "drop_user", "create_table_as", "create_view", "drop_database", "create_stage", "create_connection", "other"))
 """Users, roles and grants, and owners of what comes, goes or gets another name."""
 
 
@@ -42,7 +43,8 @@ class Executor:
 
     def __init__(
         self, parser: Parser, streams: Streams, tasks: Tasks, grants: Grants, accounts: Accounts, access: Access,
-        introspection: Introspection, warehouses: Warehouses, execute_task: Callable[[str], None],
+        introspection: Introspection, warehouses: Warehouses, masks: StageMasks,
+        execute_task: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._parser = parser
         self._streams = streams
@@ -52,6 +54,7 @@ class Executor:
         self._access = access
         self._introspection = introspection
         self._warehouses = warehouses
+        self._masks = masks
         self._execute_task = execute_task
 
     def run(self, session: Session, sql: str, kill: Callable[[str], None] | None = None) -> Outcome:
@@ -139,6 +142,9 @@ class Executor:
                 self._execute_task(self._tasks.get(statement["name"]).name)
             case "show_tasks" | "describe_task":
                 return Outcome(session.engine.run(self._introspection.show_tasks(session, statement)))
+            case "create_stage" | "create_connection":
+                session.engine.run(sql)
+                self._masks.remember(statement)
             case "create_user":
                 self._accounts.create(session, sql, statement)
             case "alter_user":

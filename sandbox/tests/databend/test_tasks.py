@@ -91,7 +91,7 @@ def test_show_tasks_filters_with_wildcards_and_system_tasks_by_equality(client: 
         ("SCHEDULE = 100 MILLISECOND", 1065),
         ("AFTER 'no_such_task'", 2611),
         ("SCHEDULE = 1 MINUTE no_such_setting = 1", 2801),
-        ("SCHEDULE = 1 HOUR", 1005),
+        ("SCHEDULE = 60 MINUTE", 1005),
     ],
 )
 def test_what_databend_refuses_is_refused(client: Client, task: str, options: str, code: int) -> None:
@@ -236,6 +236,41 @@ def test_a_child_runs_after_its_parent_succeeded(client: Client, task: str, db: 
     assert logged(client) == ["1 parent", "2 after 1 parent"]
     history = client.run(f"SELECT run_id, root_task_id FROM system.task_history WHERE name LIKE '{task}%'")
     assert history[0] == history[1] and history[0][1] == about(client, task)["id"]
+
+
+def stamped(db: str, task: str) -> str:
+    """A block that takes a while and logs when it begins and ends."""
+    entry = f"INSERT INTO {db}.log SELECT concat(to_string(now()), ' {{}} {task}')"
+    return f"BEGIN {entry.format('begin')}; SELECT sleep(0.8); {entry.format('end')}; END"
+
+
+def steps(client: Client) -> list[str]:
+    return [(entry or "").split(" ")[2] for entry in logged(client)]
+
+
+def test_siblings_run_side_by_side_and_their_common_child_once(client: Client, task: str, db: str) -> None:
+    client.run(f"CREATE TASK {task} SCHEDULE = 60 MINUTE AS SELECT 1")
+    siblings = [f"{task}_{number}" for number in range(3)]
+    for name in siblings:
+        client.run(f"CREATE TASK {name} AFTER '{task}' AS {stamped(db, name)}")
+    after = ", ".join(f"'{name}'" for name in siblings)
+    client.run(f"CREATE TASK {task}_last AFTER {after} AS SELECT 1")
+    for name in (*siblings, f"{task}_last"):
+        client.run(f"ALTER TASK {name} RESUME")
+    client.request("POST", "/_sandbox/tasks/run", {"task": task})
+    assert steps(client) == ["begin"] * 3 + ["end"] * 3
+    assert runs(client, f"{task}_last") == 1
+    assert client.value(f"SELECT count(DISTINCT run_id) FROM system.task_history WHERE name LIKE '{task}%'") == "1"
+
+
+def test_roots_run_side_by_side(client: Client, task: str, db: str) -> None:
+    roots = [f"{task}_{number}" for number in range(2)]
+    for name in roots:
+        client.run(f"CREATE TASK {name} SCHEDULE = 60 MINUTE AS {stamped(db, name)}")
+        client.run(f"EXECUTE TASK {name}")
+    for name in roots:
+        wait_until(lambda name=name: runs(client, name) == 1, f"the run of {name}")
+    assert steps(client) == ["begin"] * 2 + ["end"] * 2
 
 
 def test_a_child_waits_for_all_its_parents(client: Client, task: str, db: str) -> None:
