@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +27,7 @@ from sandbox.databend.warehouses import Warehouses
 
 _NOTHING = pa.table({})
 _RUNTIME_FILTER = "enable_join_runtime_filter"
+_OWN_SETTINGS = re.compile(r"\s*SETTINGS\s*\(", re.IGNORECASE)
 _CHANGES_GRANTS = frozenset(("create_user", "alter_user", "drop_user", "create_table_as", "create_view", "drop_database", "create_stage", "create_connection", "other"))
 """Users, roles and grants, and owners of what comes, goes or gets another name."""
 
@@ -113,7 +115,7 @@ class Executor:
                 transactions.rollback(session)
             case "set":
                 session.engine.run(sql)
-                session.refresh_settings()
+                session.took_settings(statement["settings"])
             case "use_database":
                 session.engine.run(sql)
                 session.entered(statement["database"])
@@ -183,6 +185,9 @@ class Executor:
         if self._needs_copies(session, sql, statement):
             with stream_copies.copies(self._streams.system) as made:
                 result = self._run_and_consume(session, sql, statement, made.table, session.engine.run)
+        elif kind == "query" and not any(site["consume"] for site in statement["tables"]):
+            text, _ = self._with_streams(session, sql, statement)
+            result = self._without_runtime_filter(session, statement, text)
         else:
             without_filter = partial(self._without_runtime_filter, session, statement)
             result = self._run_and_consume(session, sql, statement, Reading.subquery, without_filter)
@@ -220,7 +225,7 @@ class Executor:
             stream = self._stream(session, site)
             if stream is not None:
                 if stream.id not in readings:
-                    readings[stream.id] = stream_reading.bind(session, self._streams, stream, fresh=statement["kind"] != "query")
+                    readings[stream.id] = stream_reading.bind(session, self._streams, stream)
                 edits.append((site["start"], site["end"], named(source(readings[stream.id]), site)))
         return stream_reading.splice(sql, edits), list(readings.values())
 
@@ -238,12 +243,9 @@ class Executor:
         """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (facts, MERGE and INSERT)."""
         if not _filter_is_on(session, statement):
             return session.engine.run(sql)
-        before = session.settings.get(_RUNTIME_FILTER)
-        session.engine.run(f"SET {_RUNTIME_FILTER} = 0")
-        try:
-            return session.engine.run(sql)
-        finally:
-            session.engine.run(f"UNSET {_RUNTIME_FILTER}" if before is None else f"SET {_RUNTIME_FILTER} = {before}")
+        own = _OWN_SETTINGS.match(sql)
+        others = f", {sql[own.end() :]}" if own else f") {sql}"
+        return session.engine.run(f"SETTINGS ({_RUNTIME_FILTER} = 0{others}")
 
     def _described(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
         """A stream has the columns of its base table."""

@@ -156,7 +156,7 @@ class Scheduler:
             session = Session(self._engine.session(), identity=owner)
             for name, value in task.session_parameters.items():
                 session.engine.run(f"SET {name} = {quote_text(value)}")
-            session.refresh_settings()
+                session.took_settings({name.lower(): value})
             if task.when and not self._executor.condition(session, task.when):
                 return False
             key = self._begin(task, run_id, scheduled_us)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use databend_common_ast::ast::{Expr, Hint, Identifier, Literal, SetValues, Settings, Statement};
+use databend_common_ast::ast::{Expr, Hint, Identifier, Literal, SetType, SetValues, Settings, Statement};
 use derive_visitor::{Drive, Visitor};
 
 /// The settings by name. Where a statement sets one twice, the inner SELECT wins, as in the engine.
@@ -18,6 +18,19 @@ pub(crate) fn of(statement: &Statement) -> BTreeMap<String, String> {
         other => other.drive(&mut collector),
     }
     collector.0
+}
+
+/// What SET gives to the session. None where only the engine can tell the values.
+pub(crate) fn assigned(settings: &Settings) -> Option<BTreeMap<String, String>> {
+    let (SetType::SettingsSession, SetValues::Expr(values)) = (&settings.set_type, &settings.values) else {
+        return None;
+    };
+    let plain =
+        |value: &Expr| matches!(value, Expr::Literal { value: Literal::String(_) | Literal::UInt64(_), .. });
+    if !values.iter().all(|value| plain(value)) {
+        return None;
+    }
+    Some(given(settings).into_iter().collect())
 }
 
 fn given(settings: &Settings) -> Vec<(String, String)> {

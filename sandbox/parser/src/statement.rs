@@ -37,7 +37,10 @@ pub(crate) enum Kind {
     Commit,
     Rollback,
     /// SET and UNSET: the session's settings may differ afterwards.
-    Set,
+    Set {
+        /// What they are set to; None where only the engine can tell.
+        settings: Option<BTreeMap<String, String>>,
+    },
     UseDatabase {
         database: String,
     },
@@ -206,7 +209,8 @@ fn kind(statement: &Statement) -> Result<Kind, String> {
         Statement::Begin => Kind::Begin,
         Statement::Commit => Kind::Commit,
         Statement::Abort => Kind::Rollback,
-        Statement::SetStmt { .. } | Statement::UnSetStmt { .. } => Kind::Set,
+        Statement::SetStmt { settings } => Kind::Set { settings: hints::assigned(settings) },
+        Statement::UnSetStmt { .. } => Kind::Set { settings: None },
         Statement::UseDatabase { database } => Kind::UseDatabase { database: normalized(database) },
         Statement::CreateStream(stmt) => Kind::CreateStream(create_stream(stmt)),
         Statement::DropStream(stmt) => Kind::DropStream {
@@ -376,6 +380,23 @@ mod tests {
         assert_eq!(at["at"], json!({"type": "stream", "database": "raw", "name": "other"}));
         let at = fields("CREATE STREAM s ON TABLE t AT (SNAPSHOT => 'abc')");
         assert_eq!(at["at"], json!({"type": "snapshot", "id": "abc"}));
+    }
+
+    #[test]
+    fn what_a_session_is_set_to_is_told_where_the_text_says_it() {
+        assert_eq!(fields("SET timezone = 'Asia/Tokyo'")["settings"], json!({"timezone": "Asia/Tokyo"}));
+        assert_eq!(fields("SET MAX_THREADS = 4")["settings"], json!({"max_threads": "4"}));
+        for sql in [
+            "SET max_threads = 2 + 2",
+            "SET GLOBAL max_threads = 4",
+            "SET VARIABLE a = 1",
+            "SET (max_threads, timezone) = (SELECT 1, 'UTC')",
+            "SET max_threads = 4.5",
+            "SET enable_dphyp = true",
+            "UNSET timezone",
+        ] {
+            assert_eq!(fields(sql)["settings"], Value::Null, "{sql}");
+        }
     }
 
     #[test]

@@ -136,6 +136,13 @@ def test_a_hint_of_delete(client: Client) -> None:
     assert client.run("DELETE FROM old WHERE at <= '2026-01-01 00:00:00'") == [["1"]]
 
 
+@pytest.mark.parametrize("settings", ["timezone = 'Asia/Tokyo'", "timezone = 'Asia/Tokyo', enable_join_runtime_filter = 0"])
+def test_settings_of_one_statement_hold_beside_a_stream(chain: Client, settings: str) -> None:
+    chain.run("CREATE TABLE ods (id BIGINT, zone VARCHAR)")
+    chain.run(f"SETTINGS ({settings}) INSERT INTO ods SELECT id, timezone() FROM changes")
+    assert (zones(chain, "ods"), pending(chain)) == ([["Asia/Tokyo"]], "0")
+
+
 # The floor: a scalar subquery on another table
 
 

@@ -91,7 +91,7 @@ def test_show_tasks_filters_with_wildcards_and_system_tasks_by_equality(client: 
         ("SCHEDULE = 100 MILLISECOND", 1065),
         ("AFTER 'no_such_task'", 2611),
         ("SCHEDULE = 1 MINUTE no_such_setting = 1", 2801),
-        ("SCHEDULE = 60 MINUTE", 1005),
+        ("SCHEDULE = 1 HOUR", 1005),
     ],
 )
 def test_what_databend_refuses_is_refused(client: Client, task: str, options: str, code: int) -> None:
