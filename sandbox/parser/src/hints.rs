@@ -119,4 +119,25 @@ mod tests {
         );
         assert_eq!(hints(stored), both());
     }
+
+    fn set(sql: &str) -> Value {
+        serde_json::to_value(describe(sql).unwrap()).unwrap()["settings"].clone()
+    }
+
+    #[test]
+    fn what_a_session_is_set_to_is_told_where_the_text_says_it() {
+        assert_eq!(set("SET timezone = 'Asia/Tokyo'"), json!({"timezone": "Asia/Tokyo"}));
+        assert_eq!(set("SET MAX_THREADS = 4"), json!({"max_threads": "4"}));
+        for sql in [
+            "SET max_threads = 2 + 2",
+            "SET GLOBAL max_threads = 4",
+            "SET VARIABLE a = 1",
+            "SET (max_threads, timezone) = (SELECT 1, 'UTC')",
+            "SET max_threads = 4.5",
+            "SET enable_dphyp = true",
+            "UNSET timezone",
+        ] {
+            assert_eq!(set(sql), Value::Null, "{sql}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::access::{self, Demand};
 use crate::account::{self, AlterUser, CreateUser};
 use crate::hints;
 use crate::sites::{self, Sites, normalized};
+use crate::stage::ConnectionOptions;
 use crate::task::{self, AlterTask, CreateTask};
 
 /// One statement, described.
@@ -91,15 +92,8 @@ pub(crate) enum Kind {
         database: Option<String>,
         name: String,
     },
-    CreateStage {
-        name: String,
-        /// What `CONNECTION = (…)` says.
-        connection: BTreeMap<String, String>,
-    },
-    CreateConnection {
-        name: String,
-        connection: BTreeMap<String, String>,
-    },
+    CreateStage(ConnectionOptions),
+    CreateConnection(ConnectionOptions),
     CreateUser(CreateUser),
     AlterUser(AlterUser),
     DropUser {
@@ -246,18 +240,8 @@ fn kind(statement: &Statement) -> Result<Kind, String> {
         Statement::DescribeTable(stmt) => {
             Kind::DescribeTable { database: optional(&stmt.database), name: normalized(&stmt.table) }
         }
-        Statement::CreateStage(stmt) => Kind::CreateStage {
-            name: stmt.stage_name.clone(),
-            connection: stmt
-                .location
-                .as_ref()
-                .map(|place| lower_keys(&place.connection.conns))
-                .unwrap_or_default(),
-        },
-        Statement::CreateConnection(stmt) => Kind::CreateConnection {
-            name: normalized(&stmt.name),
-            connection: lower_keys(&stmt.storage_params),
-        },
+        Statement::CreateStage(stmt) => Kind::CreateStage(ConnectionOptions::of_stage(stmt)),
+        Statement::CreateConnection(stmt) => Kind::CreateConnection(ConnectionOptions::of_connection(stmt)),
         Statement::CreateUser(stmt) => Kind::CreateUser(account::create(stmt)),
         Statement::AlterUser(stmt) => Kind::AlterUser(account::alter(stmt)),
         Statement::DropUser { user, .. } => Kind::DropUser { name: user.username.clone() },
@@ -286,10 +270,6 @@ fn kind(statement: &Statement) -> Result<Kind, String> {
         | Statement::DescribeStage { .. } => Kind::Show,
         _ => Kind::Other,
     })
-}
-
-fn lower_keys(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    options.iter().map(|(key, value)| (key.to_lowercase(), value.clone())).collect()
 }
 
 fn create_stream(stmt: &CreateStreamStmt) -> CreateStream {
@@ -380,38 +360,6 @@ mod tests {
         assert_eq!(at["at"], json!({"type": "stream", "database": "raw", "name": "other"}));
         let at = fields("CREATE STREAM s ON TABLE t AT (SNAPSHOT => 'abc')");
         assert_eq!(at["at"], json!({"type": "snapshot", "id": "abc"}));
-    }
-
-    #[test]
-    fn what_a_session_is_set_to_is_told_where_the_text_says_it() {
-        assert_eq!(fields("SET timezone = 'Asia/Tokyo'")["settings"], json!({"timezone": "Asia/Tokyo"}));
-        assert_eq!(fields("SET MAX_THREADS = 4")["settings"], json!({"max_threads": "4"}));
-        for sql in [
-            "SET max_threads = 2 + 2",
-            "SET GLOBAL max_threads = 4",
-            "SET VARIABLE a = 1",
-            "SET (max_threads, timezone) = (SELECT 1, 'UTC')",
-            "SET max_threads = 4.5",
-            "SET enable_dphyp = true",
-            "UNSET timezone",
-        ] {
-            assert_eq!(fields(sql)["settings"], Value::Null, "{sql}");
-        }
-    }
-
-    #[test]
-    fn a_stage_and_a_connection_have_their_options() {
-        let stage = fields(
-            "CREATE STAGE s URL = 's3://b/x/' CONNECTION = (REGION = 'eu-west-1' EXTERNAL_ID = 'secret-abc')",
-        );
-        assert_eq!((&stage["kind"], &stage["name"]), (&json!("create_stage"), &json!("s")));
-        assert_eq!(stage["connection"], json!({"region": "eu-west-1", "external_id": "secret-abc"}));
-        assert_eq!(fields("CREATE STAGE s")["connection"], json!({}));
-        let connection = fields("CREATE CONNECTION C STORAGE_TYPE = 's3' EXTERNAL_ID = 'x'");
-        assert_eq!(
-            (&connection["name"], &connection["connection"]["external_id"]),
-            (&json!("c"), &json!("x"))
-        );
     }
 
     #[test]
