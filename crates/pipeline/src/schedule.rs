@@ -68,7 +68,9 @@ pub enum ScheduleError {
         found: usize,
     },
     /// A cron field with a value that it does not take.
-    #[error("\"{field}\" is invalid as the {name} of \"{text}\", which take {allowed}, with *, lists, ranges and steps")]
+    #[error(
+        "\"{field}\" is invalid as the {name} of \"{text}\", which take {allowed}, with *, lists, ranges and steps"
+    )]
     Field {
         /// The line as given.
         text: String,
@@ -80,7 +82,9 @@ pub enum ScheduleError {
         allowed: &'static str,
     },
     /// A cron line with six valid fields that no date matches.
-    #[error("\"{0}\" matches no date, so the task would never run; check the day of the month against the month")]
+    #[error(
+        "\"{0}\" matches no date, so the task would never run; check the day of the month against the month"
+    )]
     Never(String),
     /// A time zone that does not exist.
     #[error("\"{zone}\" is not an IANA time zone; {hint}")]
@@ -275,10 +279,18 @@ mod tests {
 
     #[test]
     fn intervals_are_whole_numbers_in_databends_range() {
-        for text in
-            ["0 minutes", "-1 minute", "1.5 minutes", ".5 hours", "2147483648 seconds", "99999999999999999999 hours"]
-        {
-            assert!(error(text).contains("write a whole number from 1 second to 2147483647 seconds"), "{text}");
+        for text in [
+            "0 minutes",
+            "-1 minute",
+            "1.5 minutes",
+            ".5 hours",
+            "2147483648 seconds",
+            "99999999999999999999 hours",
+        ] {
+            assert!(
+                error(text).contains("write a whole number from 1 second to 2147483647 seconds"),
+                "{text}"
+            );
         }
         assert_eq!("2147483647 seconds".parse(), Ok(Schedule::Every(2_147_483_647)));
     }

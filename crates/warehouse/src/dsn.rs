@@ -14,7 +14,8 @@ const SCHEMES: [&str; 3] = ["databend", "databend+http", "databend+https"];
 const KNOWN_SCHEMES: [&str; 8] =
     ["http", "https", "mysql", "postgres", "postgresql", "clickhouse", "databend+flight", "databend+grpc"];
 
-const ENCODE: &str = "percent-encode the password: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23 and % is %25";
+const ENCODE: &str =
+    "percent-encode the password: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23 and % is %25";
 
 /// Where Databend is and the user to log in as. Never prints its password.
 #[derive(Clone)]
@@ -34,7 +35,8 @@ impl Dsn {
         if text.is_empty() {
             return wrong("it is empty".into());
         }
-        let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| SCHEMES.contains(scheme)) else {
+        let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| SCHEMES.contains(scheme))
+        else {
             return wrong(match text.split_once(':') {
                 Some((scheme, _)) if KNOWN_SCHEMES.contains(&scheme) => {
                     format!("the scheme is \"{scheme}\", not databend")
@@ -117,7 +119,9 @@ fn check_encoding(rest: &str) -> Result<(), String> {
         return Err(format!("the password has a % that is not followed by two hexadecimal digits; {ENCODE}"));
     }
     if password.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(format!("the password has a space or control character, which is written %20 or alike; {ENCODE}"));
+        return Err(format!(
+            "the password has a space or control character, which is written %20 or alike; {ENCODE}"
+        ));
     }
     Ok(())
 }
@@ -165,9 +169,12 @@ mod tests {
 
     #[test]
     fn a_password_that_must_be_percent_encoded_is_explained() {
-        for dsn in
-            ["databend://root:12/34@h:8000/d", "databend://root:p@ss/w#rd?@h/d", "databend://u:a#b@h", "databend://u:a?b@h"]
-        {
+        for dsn in [
+            "databend://root:12/34@h:8000/d",
+            "databend://root:p@ss/w#rd?@h/d",
+            "databend://u:a#b@h",
+            "databend://u:a?b@h",
+        ] {
             assert!(problem(dsn).contains("percent-encode the password: @ is %40"), "{dsn}");
         }
         assert!(problem("databend://u:100%@h").contains("percent-encode the password"));
@@ -256,6 +263,8 @@ mod tests {
     fn printed_without_password() -> String {
         let wrong = WarehouseError::Dsn { problem: check_encoding("/@").unwrap_err() };
         let known = Dsn::parse("databend://user:x@example.test:8000").unwrap();
-        format!("{wrong} {wrong:?} {known:?} DATABEND_DSN DATABASE?warehouse=NAME ://USER:PASSWORD@HOST:PORT/ ****** %20")
+        format!(
+            "{wrong} {wrong:?} {known:?} DATABEND_DSN DATABASE?warehouse=NAME ://USER:PASSWORD@HOST:PORT/ ****** %20"
+        )
     }
 }

@@ -21,7 +21,8 @@ impl Session {
     pub(crate) async fn open(dsn: &Dsn) -> Result<Self, WarehouseError> {
         let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
         let connection = Box::pin(client.get_conn()).await.map_err(|error| {
-            match dsn_redacted(WarehouseError::from_driver(&error, "LOGIN", &dsn.address(), dsn.user()), dsn) {
+            match dsn_redacted(WarehouseError::from_driver(&error, "LOGIN", &dsn.address(), dsn.user()), dsn)
+            {
                 // A login changes nothing, so one without an answer can simply be done again.
                 WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
                     WarehouseError::Unreachable { address: dsn.address(), detail }

@@ -60,7 +60,8 @@ pub(super) async fn replace(
 ) -> Result<(), Diagnostics> {
     let replaced = warehouse.execute_idempotent(&sql::replace_stage(stage)).await;
     warehouse.catalog().invalidate();
-    replaced.map_err(|error| from_warehouse(&format!("Stage {} could not be replaced", stage.name), &error))?;
+    replaced
+        .map_err(|error| from_warehouse(&format!("Stage {} could not be replaced", stage.name), &error))?;
     uncommented(planned, so_far);
     comment(warehouse, stage).await
 }
@@ -78,7 +79,9 @@ pub(super) async fn set_comment(warehouse: &Warehouse, stage: &Stage) -> Result<
     let text = sql::set_stage_comment(&stage.name, stage.comment.as_deref().unwrap_or_default());
     let set = warehouse.execute_idempotent(&text).await;
     warehouse.catalog().invalidate();
-    set.map_err(|error| from_warehouse(&format!("The comment of stage {} could not be set", stage.name), &error))?;
+    set.map_err(|error| {
+        from_warehouse(&format!("The comment of stage {} could not be set", stage.name), &error)
+    })?;
     Ok(())
 }
 

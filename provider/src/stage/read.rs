@@ -87,7 +87,9 @@ fn has_credentials(info: &StageInfo) -> Option<bool> {
         return Some(true);
     }
     info.storage_params.as_object()?;
-    Some(["role_arn", "access_key_id", "secret_access_key"].iter().any(|name| parameter(info, name).is_some()))
+    Some(
+        ["role_arn", "access_key_id", "secret_access_key"].iter().any(|name| parameter(info, name).is_some()),
+    )
 }
 
 /// Databend has no difference between no comment and an empty one.
@@ -192,7 +194,8 @@ mod tests {
     #[test]
     fn lost_credentials_show_with_a_warning() {
         let mut model = with_key();
-        let (_, warnings) = update(&mut model, None, &shown(serde_json::json!({ "access_key_id": "******KEY" })));
+        let (_, warnings) =
+            update(&mut model, None, &shown(serde_json::json!({ "access_key_id": "******KEY" })));
         assert_eq!((model.has_credentials, warnings.len()), (Some(true), 0));
         let (_, warnings) = update(&mut model, None, &shown(serde_json::json!({ "access_key_id": "" })));
         assert_eq!(model.has_credentials, Some(false));

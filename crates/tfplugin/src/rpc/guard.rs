@@ -171,7 +171,8 @@ mod tests {
     #[tokio::test]
     async fn a_read_that_does_not_watch_its_context_ends_with_stop() {
         let calls = Calls::default();
-        let reading = calls.run_read(tracing::Span::none(), |_| std::future::pending::<Result<(), Diagnostics>>());
+        let reading =
+            calls.run_read(tracing::Span::none(), |_| std::future::pending::<Result<(), Diagnostics>>());
         let stop = async {
             tokio::task::yield_now().await;
             calls.stop();

@@ -160,7 +160,12 @@ impl Service {
             settle::deleted(prior, private, &so_far, result)
         } else if prior.is_null() {
             let span = info_span!("create", resource = request.type_name);
-            let request = CreateRequest { config: config.clone(), planned, private: private.clone(), so_far: so_far.clone() };
+            let request = CreateRequest {
+                config: config.clone(),
+                planned,
+                private: private.clone(),
+                so_far: so_far.clone(),
+            };
             let offer = Offer { schema: schema.clone(), imp: imp.clone() };
             let result = self
                 .calls

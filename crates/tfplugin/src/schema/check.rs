@@ -78,7 +78,9 @@ fn check_element(ty: &Type, integer: bool, value: &Value, path: AttributePath, f
 
 fn null_element(path: AttributePath) -> Diagnostic {
     Diagnostic::error("Null element")
-        .detail(format!("{path} is null. Give it a value, or leave the element out, for example with compact()."))
+        .detail(format!(
+            "{path} is null. Give it a value, or leave the element out, for example with compact()."
+        ))
         .at(path)
 }
 

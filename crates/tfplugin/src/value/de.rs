@@ -66,7 +66,10 @@ impl de::Error for Error {
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("It has {length} elements; it takes {}.", words::expected(&expected.to_string())))
+        Self::custom(format!(
+            "It has {length} elements; it takes {}.",
+            words::expected(&expected.to_string())
+        ))
     }
 
     fn unknown_variant(found: &str, allowed: &'static [&'static str]) -> Self {
@@ -75,7 +78,7 @@ impl de::Error for Error {
 
     fn unknown_field(found: &str, allowed: &'static [&'static str]) -> Self {
         let hint = match words::similar(found, allowed) {
-            Some(name) => format!("Did you mean `{name}`?"),
+            Some(name) => format!("The closest one is `{name}`."),
             None => format!("The attributes are {}.", words::list(allowed)),
         };
         Self::custom(format!("There is no attribute `{found}` here. {hint}"))
@@ -425,12 +428,18 @@ mod tests {
         }
         let error = |value: Value| from_value::<Vec<Strict>>(&Value::List(vec![value])).unwrap_err();
         let missing = error(Value::object([("type", "int".into())]));
-        assert_eq!((missing.path.to_string().as_str(), missing.detail.as_str()), ("[0].name", "The attribute `name` is missing."));
+        assert_eq!(
+            (missing.path.to_string().as_str(), missing.detail.as_str()),
+            ("[0].name", "The attribute `name` is missing.")
+        );
         let misspelt = error(Value::object([("name", "a".into()), ("typ", "int".into())]));
         assert_eq!(misspelt.path.to_string(), "[0].typ");
-        assert_eq!(misspelt.detail, "There is no attribute `typ` here. Did you mean `type`?");
+        assert_eq!(misspelt.detail, "There is no attribute `typ` here. The closest one is `type`.");
         let unknown = error(Value::object([("name", "a".into()), ("colour", "red".into())]));
-        assert_eq!(unknown.detail, "There is no attribute `colour` here. The attributes are `name` and `type`.");
+        assert_eq!(
+            unknown.detail,
+            "There is no attribute `colour` here. The attributes are `name` and `type`."
+        );
     }
 
     #[test]

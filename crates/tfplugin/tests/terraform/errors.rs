@@ -31,7 +31,8 @@ fn validation_errors(attributes: &str) -> Vec<String> {
     let ws = Workspace::new(&format!("resource \"toy_thing\" \"a\" {{\n  name = \"a\"\n{attributes}\n}}\n"));
     let run = ws.fails(&["validate", "-json"]);
     let json: Json = serde_json::from_str(&run.stdout).unwrap();
-    let errors = json["diagnostics"].as_array().unwrap().iter();
+    let diagnostics = json["diagnostics"].as_array().unwrap().iter();
+    let errors = diagnostics.filter(|diagnostic| diagnostic["severity"] == "error");
     errors.map(|error| error["detail"].as_str().unwrap().to_owned()).collect()
 }
 
@@ -57,9 +58,17 @@ fn fractional_integers_and_null_elements_are_refused_at_their_place() {
 #[test]
 fn what_was_unknown_when_it_was_validated_is_checked_before_anything_is_made() {
     for (output, attribute, says) in [
-        ("1.5", "secret_version = terraform_data.late.output", "secret_version takes a whole number, and is 1.5."),
+        (
+            "1.5",
+            "secret_version = terraform_data.late.output",
+            "secret_version takes a whole number, and is 1.5.",
+        ),
         ("null", "key = [\"id\", terraform_data.late.output]", "key[1] is null."),
-        ("\"strng\"", "columns = [{ name = \"x\", type = terraform_data.late.output }]", "Did you mean `text`?"),
+        (
+            "\"strng\"",
+            "columns = [{ name = \"x\", type = terraform_data.late.output }]",
+            "Did you mean `text`?",
+        ),
     ] {
         let ws = Workspace::new(&format!(
             "resource \"terraform_data\" \"late\" {{\n  input = {output}\n}}\n\

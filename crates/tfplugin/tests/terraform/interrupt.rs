@@ -39,7 +39,8 @@ fn ctrl_c_reaches_the_running_call_which_ends_with_its_state() {
 
 #[test]
 fn ctrl_c_ends_a_plan_whose_read_does_not_watch_for_it() {
-    let ws = Workspace::new("resource \"toy_thing\" \"a\" {\n  name = \"a\"\n  misbehave = \"sleep read\"\n}\n");
+    let ws =
+        Workspace::new("resource \"toy_thing\" \"a\" {\n  name = \"a\"\n  misbehave = \"sleep read\"\n}\n");
     ws.apply();
     let mut command = ws.command(&["plan", "-no-color"]);
     let child = spawned(command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn());
