@@ -8,12 +8,14 @@ mod schema;
 
 use std::sync::Arc;
 
-use pipeline::sql;
+use pipeline::stage::Auth;
+use pipeline::{Stage, sql};
 use tfplugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     ImportRequest, ImportResponse, PlanRequest, PlanResponse, Private, ReadRequest, ReadResponse, Resource,
     Schema, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
+use warehouse::Warehouse;
 
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
@@ -28,6 +30,23 @@ pub(crate) struct StageResource {
 impl StageResource {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self { connection }
+    }
+}
+
+/// Private state after the stage was created or replaced: what it has copied from its connection. A plan alone stores no
+/// private state, so it is noted now. Where the look fails, the next stored read notes it.
+async fn copied(warehouse: &Warehouse, stage: &Stage) -> Result<Private, Diagnostic> {
+    if !matches!(stage.auth, Auth::Connection(_)) {
+        return Ok(Private::default());
+    }
+    match warehouse.catalog().snapshot(warehouse).await {
+        Ok(seen) => seen
+            .stage(&stage.name)
+            .map_or_else(|| Ok(Private::default()), |info| Private::from_json(&Copied::of(info))),
+        Err(error) => {
+            tracing::warn!(%error, stage = stage.name, "the role of the stage's connection could not be read");
+            Ok(Private::default())
+        }
     }
 }
 
@@ -70,7 +89,9 @@ impl Resource for StageResource {
         // The keys are in the configuration alone.
         let stage = from_value::<StageModel>(&request.config)?.stage()?;
         apply::create(&warehouse, &stage, &request.planned, &request.so_far).await?;
-        Ok(ApplyResponse::new(request.planned))
+        let mut response = ApplyResponse::new(request.planned);
+        response.private = Some(copied(&warehouse, &stage).await?);
+        Ok(response)
     }
 
     async fn update(&self, _ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
@@ -79,8 +100,7 @@ impl Resource for StageResource {
         let mut response = ApplyResponse::new(request.planned.clone());
         if apply::needs_replacement(&request.prior, &request.planned) {
             apply::replace(&warehouse, &stage, &request.planned, &request.so_far).await?;
-            // The next read notes what was copied now.
-            response.private = Some(Private::default());
+            response.private = Some(copied(&warehouse, &stage).await?);
         } else {
             apply::set_comment(&warehouse, &stage).await?;
         }

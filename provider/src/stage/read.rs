@@ -14,8 +14,15 @@ use super::model::StageModel;
 /// configuration does not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Copied {
-    /// The role when the stage was read for the first time after it was created or replaced.
+    /// The role when the stage was created, replaced or imported.
     pub(super) role_arn: Option<String>,
+}
+
+impl Copied {
+    /// What the catalog shows now.
+    pub(super) fn of(info: &StageInfo) -> Self {
+        Self { role_arn: parameter(info, "role_arn") }
+    }
 }
 
 /// Updates the attributes to what the catalog shows. What it does not show stays as it was. Returns what private
@@ -48,14 +55,13 @@ pub(super) fn update(
                 .at("has_credentials"),
         );
     }
-    let role_arn = parameter(info, "role_arn");
+    let now = Copied::of(info);
     let Some(connection) = model.connection_name.clone() else {
         model.external_id = external_id(model.external_id.take(), parameter(info, "external_id"));
-        model.role_arn = role_arn;
+        model.role_arn = now.role_arn;
         update_comment(model, info);
         return (None, warnings);
     };
-    let now = Copied { role_arn };
     let known = copied.unwrap_or_else(|| now.clone());
     if known != now {
         let name = |role: &Option<String>| role.clone().unwrap_or_else(|| "none".to_owned());
