@@ -21,7 +21,8 @@ impl Session {
     pub(crate) async fn open(dsn: &Dsn) -> Result<Self, WarehouseError> {
         let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
         let connection = Box::pin(client.get_conn()).await.map_err(|error| {
-            match WarehouseError::from_driver(&error, "LOGIN", &dsn.address(), dsn.user()) {
+            match dsn_redacted(WarehouseError::from_driver(&error, "LOGIN", &dsn.address(), dsn.user()), dsn)
+            {
                 // A login changes nothing, so one without an answer can simply be done again.
                 WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
                     WarehouseError::Unreachable { address: dsn.address(), detail }
@@ -65,7 +66,22 @@ impl Session {
     }
 
     fn sort(&self, error: &databend_driver::Error, sql: &str) -> WarehouseError {
-        WarehouseError::from_driver(error, sql, &self.dsn.address(), self.dsn.user())
+        let error = WarehouseError::from_driver(error, sql, &self.dsn.address(), self.dsn.user());
+        dsn_redacted(error, &self.dsn)
+    }
+}
+
+/// The error without the password, which the driver may repeat where it could not use the DSN or log in.
+fn dsn_redacted(error: WarehouseError, dsn: &Dsn) -> WarehouseError {
+    match error {
+        WarehouseError::Dsn { problem } => WarehouseError::Dsn { problem: dsn.redact(&problem) },
+        WarehouseError::Unreachable { address, detail } => {
+            WarehouseError::Unreachable { address, detail: dsn.redact(&detail) }
+        }
+        WarehouseError::Authentication { address, user, detail } => {
+            WarehouseError::Authentication { address, user, detail: dsn.redact(&detail) }
+        }
+        error => error,
     }
 }
 
