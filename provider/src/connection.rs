@@ -60,6 +60,12 @@ impl Connection {
         self.warehouse.get_or_try_init(|| self.connect()).await.cloned()
     }
 
+    /// A connection that is open already.
+    #[cfg(test)]
+    pub(crate) fn open(warehouse: Warehouse) -> Self {
+        Self { settings: Mutex::default(), warehouse: OnceCell::new_with(Some(warehouse)) }
+    }
+
     async fn connect(&self) -> Result<Warehouse, Diagnostic> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match settings {
