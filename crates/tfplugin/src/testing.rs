@@ -1,7 +1,10 @@
 //! Resources called as the service calls them, without the wire: for a stand-in for Terraform in a provider's own tests.
 
 use crate::rpc::settle::{self, Settled};
-use crate::{Context, CreateRequest, DeleteRequest, Diagnostics, Private, Resource, Schema, SoFar, UpdateRequest, Value};
+use crate::{
+    Context, CreateRequest, DeleteRequest, Diagnostics, Private, Resource, Schema, SoFar, UpdateRequest,
+    Value,
+};
 
 /// What Terraform is told after an apply.
 #[derive(Debug, Clone)]

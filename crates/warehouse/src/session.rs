@@ -89,14 +89,13 @@ impl Session {
 
 async fn connect(dsn: &Dsn) -> Result<Line, WarehouseError> {
     let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
-    let connection =
-        Box::pin(client.get_conn()).await.map_err(|error| match sort(&error, "LOGIN", dsn) {
-            // A login changes nothing, so one without an answer can simply be repeated.
-            WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
-                WarehouseError::Unreachable { address: dsn.address(), detail }
-            }
-            error => error,
-        })?;
+    let connection = Box::pin(client.get_conn()).await.map_err(|error| match sort(&error, "LOGIN", dsn) {
+        // A login changes nothing, so one without an answer can simply be repeated.
+        WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
+            WarehouseError::Unreachable { address: dsn.address(), detail }
+        }
+        error => error,
+    })?;
     for (name, value) in SETTINGS {
         // Sent with each request from now on, so a restarted server has them too.
         connection.set_session(name, value).map_err(|error| sort(&error, "SET", dsn))?;

@@ -6,19 +6,57 @@ use warehouse::scripted::{Scripted, When};
 use super::scenario::{Scenario, World, start_all_tasks};
 use crate::testing::{Killed, Process};
 
-/// `after ALTER TASK shop_load SUSPEND`: a point, without the place in the order.
-pub(super) type Label = String;
-
 /// What a scenario came to.
 pub(super) struct Report {
     pub(super) points: usize,
-    pub(super) failures: Vec<Failure>,
+    failures: Vec<Failure>,
 }
 
 /// A point after which something is not as it must be.
 pub(super) struct Failure {
-    pub(super) label: Label,
-    pub(super) problems: Vec<String>,
+    /// `after ALTER TASK shop_load SUSPEND`.
+    label: String,
+    problems: Vec<(Kind, String)>,
+}
+
+/// What is not as it must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// The next apply refuses an object that the killed one created.
+    AlreadyThere,
+    /// The next apply fails in another way.
+    ApplyFails,
+    /// Other tasks run than before.
+    Asleep,
+    /// A change does not reach ODS, or a column stays empty.
+    Lost,
+    /// Other objects exist than after an apply that nothing disturbed.
+    Objects,
+    /// After the next apply there is still something to do.
+    PlanNotEmpty,
+}
+
+impl Report {
+    /// How many points fail in each way. A point counts once, in the first way that it fails in.
+    pub(super) fn counts(&self) -> Vec<(Kind, usize)> {
+        let mut counts = std::collections::BTreeMap::new();
+        for kind in
+            self.failures.iter().filter_map(|failure| failure.problems.iter().map(|(kind, _)| *kind).min())
+        {
+            *counts.entry(kind).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
+    /// Every failure in a line.
+    pub(super) fn details(&self) -> String {
+        let line = |failure: &Failure| {
+            let problems: Vec<_> =
+                failure.problems.iter().map(|(kind, text)| format!("{kind:?}: {text}")).collect();
+            format!("{}: {}", failure.label, problems.join("; "))
+        };
+        self.failures.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// How the world looks after an apply that nothing disturbed.
@@ -36,7 +74,7 @@ pub(super) fn run(scenario: &Scenario) -> Report {
     for (n, sql) in clean.heard.iter().enumerate() {
         for (when, word) in [(When::Before, "before"), (When::After, "after")] {
             report.points += 1;
-            let problems = killed_at(scenario, &world.copy(), &clean, n, when);
+            let problems = killed_at(scenario, &world, &clean, n, when);
             if !problems.is_empty() {
                 report.failures.push(Failure { label: format!("{word} {}", short(sql)), problems });
             }
@@ -64,7 +102,7 @@ fn undisturbed(scenario: &Scenario, world: &World) -> Clean {
     clean
 }
 
-fn killed_at(scenario: &Scenario, world: &World, clean: &Clean, n: usize, when: When) -> Vec<String> {
+fn killed_at(scenario: &Scenario, world: &World, clean: &Clean, n: usize, when: When) -> Vec<(Kind, String)> {
     let mut world = world.copy();
     world.scripted.stop_at(n, when);
     let killed = match Process::start(&world.scripted) {
@@ -78,30 +116,36 @@ fn killed_at(scenario: &Scenario, world: &World, clean: &Clean, n: usize, when: 
     let process = Process::start(&world.scripted).unwrap();
     let outcome = world.terraform.apply(&process).unwrap();
     drop(process);
-    let mut problems = outcome.errors;
+    let kind = |error: &str| {
+        if error.contains("exists in Databend") { Kind::AlreadyThere } else { Kind::ApplyFails }
+    };
+    let mut problems: Vec<_> = outcome.errors.into_iter().map(|error| (kind(&error), error)).collect();
     problems.extend(look(scenario, &world, clean));
     problems
 }
 
 /// What is not as it must be after an apply.
-fn look(scenario: &Scenario, world: &World, clean: &Clean) -> Vec<String> {
+fn look(scenario: &Scenario, world: &World, clean: &Clean) -> Vec<(Kind, String)> {
     let World { scripted, terraform } = world;
     let mut problems = Vec::new();
     let running = scripted.running_tasks();
     if running != clean.running {
-        problems.push(format!("{running:?} run, should be {:?}", clean.running));
+        problems.push((Kind::Asleep, format!("{running:?} run, should be {:?}", clean.running)));
     }
     if scripted.objects() != clean.objects {
-        problems.push(format!("there are {:?}, should be {:?}", scripted.objects(), clean.objects));
+        problems.push((
+            Kind::Objects,
+            format!("there are {:?}, should be {:?}", scripted.objects(), clean.objects),
+        ));
     }
     scripted.restart();
     let process = Process::start(scripted).unwrap();
     let next = terraform.plan(&process).unwrap();
     drop(process);
     if !next.is_empty() {
-        problems.push(format!("the next plan is not empty: {:?} {:?}", next.differences, next.errors));
+        problems.push((Kind::PlanNotEmpty, format!("{:?} {:?}", next.differences, next.errors)));
     }
-    problems.extend(lost(scenario, scripted));
+    problems.extend(lost(scenario, scripted).into_iter().map(|what| (Kind::Lost, what)));
     problems
 }
 

@@ -6,27 +6,31 @@
 mod matrix;
 mod scenario;
 
-use std::collections::BTreeSet;
-
-use matrix::{Label, run};
+use matrix::{Kind, run};
 use scenario::{Scenario, all};
 
-/// Points after which today's provider does not recover, by scenario and statement. To be emptied by the change that
-/// keeps intents in `databend_cdc`; a point that is listed and passes fails the test too.
-const EXPECTED_FAILURES: &[(&str, &[&str])] = &[];
+/// How many points of a scenario today's provider does not recover from, and in which way. To be emptied by the change
+/// that keeps intents in `databend_cdc`. A point that recovers and is counted here fails the test too.
+const EXPECTED_FAILURES: &[(&str, &[(Kind, usize)])] = &[
+    // What the killed apply created is not in the state, and is refused as somebody else's.
+    ("create", &[(Kind::AlreadyThere, 65)]),
+    ("replaced_chain", &[(Kind::AlreadyThere, 7)]),
+    // The tasks that the killed apply suspended count as suspended by someone.
+    ("added_column", &[(Kind::Asleep, 28)]),
+    ("widened_column", &[(Kind::Asleep, 28)]),
+    ("changed_schedule", &[(Kind::Asleep, 26)]),
+    ("table_added_to_chain", &[(Kind::Asleep, 28)]),
+    ("table_removed_from_chain", &[(Kind::Asleep, 28)]),
+    ("table_removed_and_destroyed", &[(Kind::Asleep, 28)]),
+];
 
 fn check(scenario: &Scenario) {
     let report = run(scenario);
-    eprintln!("{}: {} points, {} fail", scenario.name, report.points, report.failures.len());
-    let failed: BTreeSet<Label> = report.failures.iter().map(|failure| failure.label.clone()).collect();
-    let expected: BTreeSet<Label> = EXPECTED_FAILURES
-        .iter()
-        .filter(|(name, _)| *name == scenario.name)
-        .flat_map(|(_, labels)| labels.iter().map(|label| (*label).to_owned()))
-        .collect();
-    let details: Vec<_> =
-        report.failures.iter().map(|f| format!("{}: {}", f.label, f.problems.join("; "))).collect();
-    assert_eq!(failed, expected, "{}\n{}", scenario.name, details.join("\n"));
+    let expected = EXPECTED_FAILURES.iter().find(|(name, _)| *name == scenario.name);
+    let expected = expected.map_or(&[][..], |(_, counts)| *counts);
+    let found = report.counts();
+    println!("{}: {} points, {found:?}", scenario.name, report.points);
+    assert_eq!(found, expected, "{}:\n{}", scenario.name, report.details());
 }
 
 macro_rules! scenarios {

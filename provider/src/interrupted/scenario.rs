@@ -124,7 +124,8 @@ fn table(name: &str, columns: &[(&str, &str)]) -> Json {
 const COLUMNS: &[(&str, &str)] = &[("order_id", "bigint"), ("quantity", "int"), ("note", "text")];
 
 fn chain(schedule: &str, tables: &[&str]) -> Json {
-    let tables: Vec<_> = tables.iter().map(|name| format!("${{databend_cdc_table.{name}.pipeline}}")).collect();
+    let tables: Vec<_> =
+        tables.iter().map(|name| format!("${{databend_cdc_table.{name}.pipeline}}")).collect();
     json!({ "name": "shop", "warehouse": "default", "schedule": schedule, "tables": tables })
 }
 

@@ -62,8 +62,8 @@ impl Declared {
                 *place = Json::Null;
             }
         }
-        let mut value = testing::from_json(schema, &body)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.address));
+        let mut value =
+            testing::from_json(schema, &body).unwrap_or_else(|error| panic!("{}: {error}", self.address));
         for (path, address, attribute) in found {
             let target = match known.resources.get(&address) {
                 Some(instance) => instance.value.at(AttributePath::parse(&attribute)).clone(),

@@ -4,7 +4,13 @@ use tfplugin::schema::{Kind, Nesting};
 use tfplugin::{Attribute, Value};
 
 /// A plan keeps what the configuration says (or the prior value of it), and sets nothing that is not computed.
-pub(super) fn check_plan(address: &str, attributes: &[Attribute], config: &Value, prior: &Value, planned: &Value) {
+pub(super) fn check_plan(
+    address: &str,
+    attributes: &[Attribute],
+    config: &Value,
+    prior: &Value,
+    planned: &Value,
+) {
     for attribute in attributes {
         let name = &attribute.name;
         let at = format!("{address}.{name}");
@@ -34,7 +40,8 @@ fn check_configured(at: &str, attribute: &Attribute, config: &Value, prior: &Val
             }
         }
         _ => {
-            let is_right = planned == config || (planned == prior && !prior.is_null()) || !config.is_wholly_known();
+            let is_right =
+                planned == config || (planned == prior && !prior.is_null()) || !config.is_wholly_known();
             assert!(is_right, "{at}: planned {planned:?}, the configuration says {config:?}");
         }
     }

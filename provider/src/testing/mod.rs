@@ -15,6 +15,7 @@ mod process;
 mod proposed;
 mod state;
 mod terraform;
+mod tests;
 
 pub(crate) use config::Config;
 pub(crate) use process::{Killed, Process};

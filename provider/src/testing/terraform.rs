@@ -171,7 +171,13 @@ impl Walk {
         refreshed
     }
 
-    async fn plan_one(&self, declared: &Declared, refreshed: &State, values: &mut State, outcome: &mut Outcome) {
+    async fn plan_one(
+        &self,
+        declared: &Declared,
+        refreshed: &State,
+        values: &mut State,
+        outcome: &mut Outcome,
+    ) {
         let (_, schema) = self.of(&declared.address);
         let config = declared.value(schema, values);
         let known = refreshed.resources.get(&declared.address);
@@ -217,7 +223,8 @@ impl Walk {
         outcome: &mut Outcome,
     ) -> Option<(Value, Private, bool)> {
         let (resource, schema) = self.of(address);
-        let proposed = testing::without_write_only(schema, proposed::proposed(&schema.attributes, config, prior));
+        let proposed =
+            testing::without_write_only(schema, proposed::proposed(&schema.attributes, config, prior));
         let request = PlanRequest {
             schema: schema.clone(),
             config: config.clone(),
@@ -299,7 +306,12 @@ impl Walk {
         let (resource, schema) = self.of(address);
         let instance = state.resources[address].clone();
         let applied = testing::apply(
-            resource, schema, Value::Null, instance.value.clone(), Value::Null, instance.private.clone(),
+            resource,
+            schema,
+            Value::Null,
+            instance.value.clone(),
+            Value::Null,
+            instance.private.clone(),
         )
         .await;
         outcome.say(address, &applied.diagnostics);
@@ -314,7 +326,13 @@ impl Walk {
     }
 
     /// Creates or updates. The plan is made again first, now that every reference is known.
-    async fn put(&self, declared: &Declared, first: &Value, state: &mut State, outcome: &mut Outcome) -> bool {
+    async fn put(
+        &self,
+        declared: &Declared,
+        first: &Value,
+        state: &mut State,
+        outcome: &mut Outcome,
+    ) -> bool {
         let address = &declared.address;
         let (resource, schema) = self.of(address);
         let config = declared.value(schema, state);
@@ -323,7 +341,8 @@ impl Walk {
         let before = prior.map(|instance| instance.value.clone()).unwrap_or_default();
         let private = prior.map(|instance| instance.private.clone()).unwrap_or_default();
         let mut again = Outcome::default();
-        let Some((planned, private, _)) = self.ask(address, &config, &before, private, &mut again).await else {
+        let Some((planned, private, _)) = self.ask(address, &config, &before, private, &mut again).await
+        else {
             outcome.errors.append(&mut again.errors);
             return false;
         };

@@ -105,7 +105,11 @@ impl Changes {
 }
 
 /// What of `changes` a table with these columns does not show, in words; empty if it shows all.
-pub(super) fn missing(changes: &[Change], rows: &BTreeMap<String, OdsRow>, columns: &[String]) -> Vec<String> {
+pub(super) fn missing(
+    changes: &[Change],
+    rows: &BTreeMap<String, OdsRow>,
+    columns: &[String],
+) -> Vec<String> {
     let mut found = Vec::new();
     let mut newest: BTreeMap<&str, &Change> = BTreeMap::new();
     for change in changes {
@@ -128,7 +132,9 @@ pub(super) fn missing(changes: &[Change], rows: &BTreeMap<String, OdsRow>, colum
             match row.shows.get(column) {
                 Some(id) if *id == change.id => {}
                 Some(id) => found.push(format!("key {key} shows change {id} in {column}, not {}", change.id)),
-                None => found.push(format!("key {key} has nothing in {column}, should show change {}", change.id)),
+                None => {
+                    found.push(format!("key {key} has nothing in {column}, should show change {}", change.id))
+                }
             }
         }
     }

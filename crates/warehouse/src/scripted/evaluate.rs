@@ -3,9 +3,7 @@
 use std::cmp::Ordering;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use databend_common_ast::ast::{
-    BinaryOperator, Expr, FunctionCall, IntervalKind, Literal, UnaryOperator,
-};
+use databend_common_ast::ast::{BinaryOperator, Expr, FunctionCall, IntervalKind, Literal, UnaryOperator};
 use pipeline::sql::TableName;
 
 use super::query::{ColumnName, Context, query};
@@ -27,11 +25,12 @@ pub(super) fn is_aggregate(expression: &Expr) -> bool {
     match expression {
         Expr::CountAll { .. } => true,
         Expr::FunctionCall { func, .. } => {
-            AGGREGATES.contains(&func.name.name.to_lowercase().as_str())
-                || func.args.iter().any(is_aggregate)
+            AGGREGATES.contains(&func.name.name.to_lowercase().as_str()) || func.args.iter().any(is_aggregate)
         }
         Expr::BinaryOp { left, right, .. } => is_aggregate(left) || is_aggregate(right),
-        Expr::Cast { expr, .. } | Expr::TryCast { expr, .. } | Expr::UnaryOp { expr, .. } => is_aggregate(expr),
+        Expr::Cast { expr, .. } | Expr::TryCast { expr, .. } | Expr::UnaryOp { expr, .. } => {
+            is_aggregate(expr)
+        }
         _ => false,
     }
 }
@@ -207,7 +206,13 @@ fn call(frame: &Frame<'_>, func: &FunctionCall) -> Result<Value, Refusal> {
         ("coalesce" | "ifnull", values) => {
             values.iter().find(|value| **value != Value::Null).cloned().unwrap_or(Value::Null)
         }
-        ("if", [condition, yes, no]) => if condition.is_true() { yes.clone() } else { no.clone() },
+        ("if", [condition, yes, no]) => {
+            if condition.is_true() {
+                yes.clone()
+            } else {
+                no.clone()
+            }
+        }
         ("to_timestamp", [Value::Int(n)]) => {
             DateTime::<Utc>::from_timestamp(*n, 0).map_or(Value::Null, Value::Time)
         }
@@ -229,7 +234,8 @@ fn aggregate(frame: &Frame<'_>, name: &str, func: &FunctionCall) -> Result<Value
     let Some(argument) = func.args.first() else { return Ok(Value::count(group.len())) };
     let mut values = Vec::new();
     for row in group {
-        let value = evaluate(&Frame { columns: frame.columns, row, group: None, context: frame.context }, argument)?;
+        let value =
+            evaluate(&Frame { columns: frame.columns, row, group: None, context: frame.context }, argument)?;
         if value != Value::Null {
             values.push(value);
         }

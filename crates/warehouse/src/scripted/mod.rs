@@ -8,7 +8,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`server`](self) | `Scripted`: sessions, faults, what was heard, the clock |
+//! | `server` | `Scripted`: sessions, faults, what was heard, the clock |
 //! | `faults` | refusals, lost answers, the point where the process stops |
 //! | `state` | what exists: databases, tables, streams, stages, tasks, files |
 //! | `data` | changes in raw, rows in ODS, and what of the changes ODS lacks |

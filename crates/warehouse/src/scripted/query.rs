@@ -28,10 +28,7 @@ pub(super) struct ColumnName {
 }
 
 impl Relation {
-    pub(super) fn new<N: Into<String>>(
-        columns: impl IntoIterator<Item = N>,
-        rows: Vec<Vec<Value>>,
-    ) -> Self {
+    pub(super) fn new<N: Into<String>>(columns: impl IntoIterator<Item = N>, rows: Vec<Vec<Value>>) -> Self {
         let column = |name: N| ColumnName { qualifier: None, name: name.into() };
         Self { columns: columns.into_iter().map(column).collect(), rows }
     }
@@ -88,7 +85,7 @@ pub(super) fn query(context: Context<'_>, query: &Query) -> Answer {
     Ok(Relation { columns, rows: made.into_iter().map(|(out, _)| out).collect() })
 }
 
-/// NULL sorts last in both directions (docs of `system` tables and facts agree).
+/// NULL sorts last in both directions.
 fn order_of(a: &[(Value, bool)], b: &[(Value, bool)]) -> Ordering {
     for ((a, descending), (b, _)) in a.iter().zip(b) {
         let order = match (a, b) {
@@ -156,8 +153,7 @@ fn select(context: Context<'_>, select: &SelectStmt) -> Result<Body, Refusal> {
             let nothing = vec![Value::Null; input.columns.len()];
             for group in groups {
                 let first = group.first().unwrap_or(&nothing).clone();
-                let frame =
-                    Frame { columns: &input.columns, row: &first, group: Some(&group), context };
+                let frame = Frame { columns: &input.columns, row: &first, group: Some(&group), context };
                 made.push((output(&frame, select)?, first.clone()));
             }
         }

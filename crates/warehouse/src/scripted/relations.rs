@@ -108,7 +108,13 @@ fn streams(state: &State) -> Relation {
 
 fn stages(state: &State) -> Relation {
     let names = [
-        "name", "stage_type", "url", "endpoint", "storage_params", "file_format_options", "has_credentials",
+        "name",
+        "stage_type",
+        "url",
+        "endpoint",
+        "storage_params",
+        "file_format_options",
+        "has_credentials",
         "comment",
     ];
     let rows = state.stages.iter().map(|(name, stage)| {
@@ -138,8 +144,19 @@ fn stages(state: &State) -> Relation {
 
 fn tasks(state: &State) -> Relation {
     let names = [
-        "name", "id", "owner", "comment", "warehouse", "schedule", "state", "definition", "condition_text",
-        "after", "suspend_task_after_num_failures", "error_integration", "session_parameters",
+        "name",
+        "id",
+        "owner",
+        "comment",
+        "warehouse",
+        "schedule",
+        "state",
+        "definition",
+        "condition_text",
+        "after",
+        "suspend_task_after_num_failures",
+        "error_integration",
+        "session_parameters",
     ];
     let rows = state.tasks.iter().map(|(name, task)| {
         vec![

@@ -182,7 +182,9 @@ impl Scripted {
         let state = &self.lock().state;
         let system = ["default", "information_schema", "system"];
         let mut all: Vec<String> = Vec::new();
-        all.extend(state.databases.iter().filter(|d| !system.contains(&d.as_str())).map(|d| format!("database {d}")));
+        all.extend(
+            state.databases.iter().filter(|d| !system.contains(&d.as_str())).map(|d| format!("database {d}")),
+        );
         all.extend(state.tables.keys().map(|name| format!("table {}", name.plain())));
         all.extend(state.streams.keys().map(|name| format!("stream {}", name.plain())));
         all.extend(state.stages.keys().map(|name| format!("stage {name}")));

@@ -78,7 +78,9 @@ fn what_exists_is_refused_and_what_is_missing_is_unknown() {
 #[test]
 fn tasks_are_created_suspended_and_keep_their_statement_as_the_parser_prints_it() {
     let scripted = with_pipeline();
-    scripted.sql("CREATE TASK b WAREHOUSE = 'w' SCHEDULE = 1 MINUTE AS BEGIN select 1; select  2; END").unwrap();
+    scripted
+        .sql("CREATE TASK b WAREHOUSE = 'w' SCHEDULE = 1 MINUTE AS BEGIN select 1; select  2; END")
+        .unwrap();
     let row = &scripted.sql("SELECT * FROM system.tasks WHERE name = 'b'").unwrap()[0];
     assert_eq!(row.get::<String>("state").unwrap(), "Suspended");
     assert_eq!(row.get::<String>("schedule").unwrap(), "INTERVAL 60 SECOND");
@@ -122,10 +124,7 @@ fn an_added_column_is_empty_until_a_merge_reads_the_rows_again() {
     scripted.sql(MERGE).unwrap();
     assert!(scripted.missing(&raw(), &ods()).is_empty());
     scripted.sql("ALTER TABLE ods.t ADD COLUMN coupon VARCHAR NULL").unwrap();
-    assert_eq!(
-        scripted.missing(&raw(), &ods()),
-        ["key a has nothing in coupon, should show change 1"]
-    );
+    assert_eq!(scripted.missing(&raw(), &ods()), ["key a has nothing in coupon, should show change 1"]);
     let all = MERGE.replace("raw.s", "raw.t").replace("note = s.note", "coupon = s.note");
     scripted.sql(&all).unwrap();
     assert!(scripted.missing(&raw(), &ods()).is_empty());
@@ -203,7 +202,14 @@ fn a_lease_is_taken_once_and_expires() {
 fn unions_groups_and_orders_are_evaluated() {
     let scripted = with_journal();
     let row = |run_id, seq, table| journal::JournalRow {
-        run_id, seq, pipeline: "p", table, step: "s", event: "done", detail: "{}", actor: "a",
+        run_id,
+        seq,
+        pipeline: "p",
+        table,
+        step: "s",
+        event: "done",
+        detail: "{}",
+        actor: "a",
     };
     scripted.sql(&journal::insert(&[row("r1", 2, "x"), row("r1", 1, "y"), row("r2", 1, "x")])).unwrap();
     let found = scripted.sql(&journal::select(&["p"])).unwrap();
@@ -227,7 +233,8 @@ async fn transactions_roll_back_and_conflicts_show_at_commit() {
     let scripted = with_journal();
     scripted.sql(&journal::lease_seed("p")).unwrap();
     let warehouse = Warehouse::scripted(scripted.clone()).await.unwrap();
-    let count = || scripted.sql("SELECT count(*) AS n FROM databend_cdc.lease").unwrap()[0].get::<u64>("n").unwrap();
+    let count =
+        || scripted.sql("SELECT count(*) AS n FROM databend_cdc.lease").unwrap()[0].get::<u64>("n").unwrap();
 
     let transaction = warehouse.begin().await.unwrap();
     transaction.run(&journal::lease_seed("q")).await.unwrap();

@@ -12,7 +12,10 @@ use super::{Answer, Refusal, code};
 
 /// An open transaction.
 pub(super) enum Transaction {
-    Active { base: Box<State>, work: Box<State> },
+    Active {
+        base: Box<State>,
+        work: Box<State>,
+    },
     /// After an error: everything but ROLLBACK and COMMIT, which commits nothing, is refused.
     Failed,
 }
@@ -48,6 +51,9 @@ pub(super) fn run(
     let now = server.now;
     match server.sessions.get_mut(&session).and_then(Option::as_mut) {
         None => {
+            if matches!(statement, Statement::Query(_)) {
+                return execute(&mut server.state, now);
+            }
             // A statement that fails changes nothing.
             let mut work = server.state.clone();
             let answer = execute(&mut work, now)?;

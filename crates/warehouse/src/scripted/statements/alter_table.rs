@@ -59,7 +59,9 @@ pub(super) fn alter(state: &mut State, statement: &AlterTableStmt) -> Result<(),
                 change.cells.remove(&dropped.name);
             }
         }
-        AlterTableAction::RenameColumn { old_column, new_column } => rename(table, &fold(old_column), &fold(new_column))?,
+        AlterTableAction::RenameColumn { old_column, new_column } => {
+            rename(table, &fold(old_column), &fold(new_column))?
+        }
         AlterTableAction::SetOptions { set_options } => {
             let options = set_options
                 .iter()
@@ -75,7 +77,7 @@ pub(super) fn alter(state: &mut State, statement: &AlterTableStmt) -> Result<(),
     Ok(())
 }
 
-/// Read in docs/engine-defects.md's neighborhood of rules: a type of a table with a stream does not change.
+/// A table that a stream may be on changes no column type.
 fn refuse_under_change_tracking(table: &Table, column: &str) -> Result<(), Refusal> {
     if table.has_option("change_tracking") {
         return Err(Refusal::new(

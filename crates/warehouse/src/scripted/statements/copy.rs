@@ -1,6 +1,8 @@
 //! COPY of files into a raw table, with schema evolution and PURGE.
 
-use databend_common_ast::ast::{CopyIntoTableSource, CopyIntoTableStmt, FileLocation, LiteralStringOrVariable};
+use databend_common_ast::ast::{
+    CopyIntoTableSource, CopyIntoTableStmt, FileLocation, LiteralStringOrVariable,
+};
 
 use super::super::names::table_name;
 use super::super::query::Relation;
@@ -21,7 +23,9 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
     state.table(&raw)?;
     let pattern = match &statement.pattern {
         Some(LiteralStringOrVariable::Literal(pattern)) => Some(full_match(pattern)?),
-        Some(LiteralStringOrVariable::Variable(name)) => panic!("the scripted Databend does not know ${name}"),
+        Some(LiteralStringOrVariable::Variable(name)) => {
+            panic!("the scripted Databend does not know ${name}")
+        }
         None => None,
     };
     let is_meant = |path: &str| {

@@ -2,17 +2,16 @@
 
 use databend_common_ast::ast::{CreateDatabaseStmt, DropDatabaseStmt};
 
+use super::super::Refusal;
 use super::super::names::fold;
 use super::super::state::State;
-use super::super::Refusal;
 use super::may_create;
 
 pub(super) fn create(state: &mut State, statement: &CreateDatabaseStmt) -> Result<(), Refusal> {
     let name = fold(&statement.database.database);
     let exists = state.databases.contains(&name);
-    let refusal = || {
-        Refusal::new(crate::code::DATABASE_ALREADY_EXISTS, format!("Database '{name}' already exists"))
-    };
+    let refusal =
+        || Refusal::new(crate::code::DATABASE_ALREADY_EXISTS, format!("Database '{name}' already exists"));
     if may_create(&statement.create_option, exists, refusal)? {
         state.databases.insert(name);
     }

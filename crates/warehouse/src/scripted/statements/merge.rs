@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use databend_common_ast::ast::{MatchOperation, MergeIntoStmt, MergeOption, MutationSource};
 
+use super::super::Answer;
 use super::super::names::{fold, table_name};
 use super::super::query::Relation;
 use super::super::state::State;
-use super::super::Answer;
 use super::sources;
 
 pub(super) fn merge(state: &mut State, statement: &MergeIntoStmt) -> Answer {

@@ -17,7 +17,10 @@ use super::sources;
 const OWN: &str = pipeline::sql::journal::DATABASE;
 
 pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertStmt) -> Answer {
-    assert!(!statement.overwrite && statement.with.is_none(), "the scripted Databend does not know {statement}");
+    assert!(
+        !statement.overwrite && statement.with.is_none(),
+        "the scripted Databend does not know {statement}"
+    );
     let target = table_name(statement.table.database.as_ref(), &statement.table.table);
     if target.database != OWN {
         return insert_changes(state, statement);
@@ -45,7 +48,10 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
     };
     for values in rows {
         if values.len() != columns.len() {
-            return Err(Refusal::new(code::SEMANTIC, "Fields in select statement is not equal with expected"));
+            return Err(Refusal::new(
+                code::SEMANTIC,
+                "Fields in select statement is not equal with expected",
+            ));
         }
         let mut row = vec![Value::Null; table.columns.len()];
         for (at, value) in columns.iter().zip(values) {
@@ -83,7 +89,8 @@ pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateSt
         "the scripted Databend does not know {statement}"
     );
     let table = state.table(&target)?;
-    let columns = columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
+    let columns =
+        columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
     let mut rows = table.values.clone();
     let mut changed = 0;
     for row in &mut rows {
@@ -116,7 +123,8 @@ pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteSt
         return clean_up(state, statement);
     }
     let table = state.table(&target)?;
-    let columns = columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
+    let columns =
+        columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
     let mut kept = Vec::new();
     for row in &table.values {
         let context = Context { state, now, outer: None };
@@ -139,7 +147,9 @@ pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteSt
 /// DELETE of changes that are old and whose effect the ODS table shows that the condition names.
 fn clean_up(state: &mut State, statement: &DeleteStmt) -> Answer {
     let target = table_name(statement.database.as_ref(), &statement.table);
-    let Some(condition) = &statement.selection else { panic!("the scripted Databend does not know {statement}") };
+    let Some(condition) = &statement.selection else {
+        panic!("the scripted Databend does not know {statement}")
+    };
     sources::require_all(state, condition)?;
     state.table(&target)?;
     let mut shown = BTreeMap::new();

@@ -9,12 +9,13 @@ use super::may_create;
 pub(super) fn create(state: &mut State, statement: &CreateStageStmt) -> Result<(), Refusal> {
     let name = statement.stage_name.clone();
     let exists = state.stages.contains_key(&name);
-    let refusal =
-        || Refusal::new(code::STAGE_ALREADY_EXISTS, format!("Stage '{name}' already exists."));
+    let refusal = || Refusal::new(code::STAGE_ALREADY_EXISTS, format!("Stage '{name}' already exists."));
     if !may_create(&statement.create_option, exists, refusal)? {
         return Ok(());
     }
-    let Some(location) = &statement.location else { panic!("the scripted Databend does not know {statement}") };
+    let Some(location) = &statement.location else {
+        panic!("the scripted Databend does not know {statement}")
+    };
     if !location.path.ends_with('/') {
         return Err(Refusal::new(code::BAD_ARGUMENTS, "URL of a stage must end with '/'"));
     }

@@ -4,10 +4,10 @@ use databend_common_ast::ast::{
     ColumnDefinition, ColumnExpr, CreateTableSource, CreateTableStmt, DropTableStmt, Expr, TypeName,
 };
 
+use super::super::Refusal;
 use super::super::data::Changes;
 use super::super::names::{fold, table_name};
 use super::super::state::{Column, State, Table};
-use super::super::Refusal;
 use super::may_create;
 
 pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(), Refusal> {
@@ -19,8 +19,7 @@ pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(
         ));
     }
     let exists = state.tables.contains_key(&name) || state.streams.contains_key(&name);
-    let refusal =
-        || Refusal::new(crate::code::TABLE_ALREADY_EXISTS, format!("Table {name} already exists"));
+    let refusal = || Refusal::new(crate::code::TABLE_ALREADY_EXISTS, format!("Table {name} already exists"));
     if !may_create(&statement.create_option, exists, refusal)? {
         return Ok(());
     }
@@ -38,7 +37,11 @@ pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(
         id: state.next_id(),
         columns: columns.iter().map(column).collect(),
         options,
-        cluster_by: statement.cluster_by.as_ref().map(|by| cluster_key(&by.cluster_exprs)).unwrap_or_default(),
+        cluster_by: statement
+            .cluster_by
+            .as_ref()
+            .map(|by| cluster_key(&by.cluster_exprs))
+            .unwrap_or_default(),
         comment,
         version: 0,
         values: Vec::new(),
