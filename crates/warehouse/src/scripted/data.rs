@@ -133,7 +133,8 @@ pub(super) fn missing(
                 Some(id) if *id == change.id => {}
                 Some(id) => found.push(format!("key {key} shows change {id} in {column}, not {}", change.id)),
                 None => {
-                    found.push(format!("key {key} has nothing in {column}, should show change {}", change.id))
+                    found
+                        .push(format!("key {key} has nothing in {column}, should show change {}", change.id));
                 }
             }
         }

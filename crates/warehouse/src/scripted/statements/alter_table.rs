@@ -60,7 +60,7 @@ pub(super) fn alter(state: &mut State, statement: &AlterTableStmt) -> Result<(),
             }
         }
         AlterTableAction::RenameColumn { old_column, new_column } => {
-            rename(table, &fold(old_column), &fold(new_column))?
+            rename(table, &fold(old_column), &fold(new_column))?;
         }
         AlterTableAction::SetOptions { set_options } => {
             let options = set_options

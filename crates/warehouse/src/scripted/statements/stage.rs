@@ -36,9 +36,9 @@ pub(super) fn alter(state: &mut State, statement: &AlterStageStmt) -> Result<(),
         "the scripted Databend does not know {statement}"
     );
     match state.stages.get_mut(&statement.stage_name) {
-        Some(stage) => {
+        Some(altered) => {
             if let Some(comment) = &options.comment {
-                stage.comment.clone_from(comment);
+                altered.comment.clone_from(comment);
             }
             Ok(())
         }
