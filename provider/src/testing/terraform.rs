@@ -49,7 +49,7 @@ impl Outcome {
     }
 
     fn say(&mut self, address: &str, diagnostics: &Diagnostics) {
-        for diagnostic in diagnostics.iter() {
+        for diagnostic in diagnostics {
             let text = format!("{address}: {diagnostic}");
             match diagnostic.severity {
                 Severity::Error => self.errors.push(text),
@@ -213,7 +213,7 @@ impl Walk {
         values.resources.insert(declared.address.clone(), instance);
     }
 
-    /// One PlanResourceChange: the planned value, private state, and whether it needs a replacement.
+    /// One `PlanResourceChange`: the planned value, private state, and whether it needs a replacement.
     async fn ask(
         &self,
         address: &str,
