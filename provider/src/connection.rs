@@ -64,28 +64,41 @@ impl Connection {
         Ok(())
     }
 
+    /// A connection that is open already.
+    #[cfg(test)]
+    pub(crate) fn open(warehouse: Warehouse) -> Self {
+        Self { attempt: OnceCell::new_with(Some(Ok(warehouse))), ..Self::default() }
+    }
+
     /// The connection, opened now if it is not open. Concurrent callers share one attempt, and later ones its failure.
     pub(crate) async fn warehouse(&self) -> Result<Warehouse, Diagnostic> {
-        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (dsn, max_concurrency) = match settings {
-            Settings::Known { dsn: Some(dsn), max_concurrency } => (dsn, max_concurrency),
-            Settings::Known { dsn: None, .. } | Settings::Unconfigured => {
-                return Err(Diagnostic::error("No Databend DSN").at("dsn").detail(format!(
-                    "Set dsn in the provider block, or the environment variable {DSN_VARIABLE}, to databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME."
-                )));
-            }
-            Settings::Unknown => {
-                return Err(Diagnostic::error("The Databend DSN is not known yet").at("dsn").detail(
-                    "The provider's dsn comes from a resource that does not exist yet, but there are resources to look at now. Apply that resource first with terraform apply -target=…, or set the DSN by a variable.",
-                ));
-            }
+        let attempt = if let Some(attempt) = self.attempt.get() {
+            attempt
+        } else {
+            let (dsn, options) = self.known()?;
+            self.attempt
+                .get_or_init(|| async move { Warehouse::connect_with(dsn.expose_secret(), options).await })
+                .await
         };
-        let options = Options { max_sessions: max_concurrency };
-        let attempt = self
-            .attempt
-            .get_or_init(|| async move { Warehouse::connect_with(dsn.expose_secret(), options).await })
-            .await;
         attempt.clone().map_err(|error| self.failure(&error))
+    }
+
+    /// What a connection is opened with.
+    fn known(&self) -> Result<(SecretString, Options), Diagnostic> {
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match settings {
+            Settings::Known { dsn: Some(dsn), max_concurrency } => {
+                Ok((dsn, Options { max_sessions: max_concurrency }))
+            }
+            Settings::Known { dsn: None, .. } | Settings::Unconfigured => {
+                Err(Diagnostic::error("No Databend DSN").at("dsn").detail(format!(
+                    "Set dsn in the provider block, or the environment variable {DSN_VARIABLE}, to databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME."
+                )))
+            }
+            Settings::Unknown => Err(Diagnostic::error("The Databend DSN is not known yet").at("dsn").detail(
+                "The provider's dsn comes from a resource that does not exist yet, but there are resources to look at now. Apply that resource first with terraform apply -target=…, or set the DSN by a variable.",
+            )),
+        }
     }
 
     /// The failure in full once, and a reference to it for every further resource, which Terraform needs an error for.

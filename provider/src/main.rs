@@ -9,15 +9,22 @@
 //! - [`functions`]: one file per function.
 //! - [`diagnostics`]: errors of the crates below as Terraform's diagnostics.
 //!
+//! Tests: `testing` stands in for Terraform, in process and on a scripted Databend; `interrupted` kills an apply at every
+//! statement.
+//!
 //! What a pipeline is and its SQL: crate `pipeline`. How Databend is asked: crate `warehouse`.
 
 mod connection;
 mod diagnostics;
 mod functions;
+#[cfg(test)]
+mod interrupted;
 mod provider;
 mod stage;
 mod table;
 mod task_chain;
+#[cfg(test)]
+mod testing;
 
 fn main() -> std::process::ExitCode {
     tfplugin::serve(provider::Databend::default())

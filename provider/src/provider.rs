@@ -21,6 +21,14 @@ pub(crate) struct Databend {
     connection: Arc<Connection>,
 }
 
+#[cfg(test)]
+impl Databend {
+    /// The provider on an open connection.
+    pub(crate) fn on(warehouse: warehouse::Warehouse) -> Self {
+        Self { connection: Arc::new(Connection::open(warehouse)) }
+    }
+}
+
 #[async_trait]
 impl Provider for Databend {
     fn address(&self) -> &'static str {
