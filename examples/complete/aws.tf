@@ -28,53 +28,20 @@ resource "aws_s3_bucket_public_access_block" "lake" {
   restrict_public_buckets = true
 }
 
-data "aws_iam_policy_document" "dms_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["dms.amazonaws.com"]
-    }
-
-    # Only DMS of this account, on behalf of its own resources.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = ["arn:aws:dms:${local.region}:${local.account_id}:*"]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "dms_target" {
-  statement {
-    actions   = ["s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging"]
-    resources = ["${aws_s3_bucket.lake.arn}/*"]
-  }
-  statement {
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.lake.arn]
-  }
-}
-
+# The policies are in mappings.tf.
 resource "aws_iam_role" "dms_target" {
   name               = "${var.name}-dms-target"
   description        = "DMS writes the changes of MySQL to ${local.bucket_name}"
-  assume_role_policy = data.aws_iam_policy_document.dms_trust.json
+  assume_role_policy = local.dms_trust_policy
 }
 
 resource "aws_iam_role_policy" "dms_target" {
   name   = "write-to-bucket"
   role   = aws_iam_role.dms_target.id
-  policy = data.aws_iam_policy_document.dms_target.json
+  policy = local.dms_bucket_policy
 }
 
-# The account's own roles for DMS. Their names are fixed.
+# The account's own roles for DMS. Their names are fixed. Their trust has no conditions: with them DMS writes no logs.
 data "aws_iam_policy_document" "dms_service" {
   statement {
     actions = ["sts:AssumeRole"]

@@ -1,4 +1,4 @@
-# The AWS half, 3 of 3: DMS itself. Every setting that is not AWS's default has its reason beside it.
+# The AWS half, 3 of 3: DMS itself.
 
 resource "aws_dms_replication_subnet_group" "this" {
   replication_subnet_group_id          = var.name
@@ -57,28 +57,10 @@ resource "aws_dms_replication_task" "this" {
   replication_instance_arn = aws_dms_replication_instance.this.replication_instance_arn
   source_endpoint_arn      = aws_dms_endpoint.mysql.endpoint_arn
   target_endpoint_arn      = aws_dms_s3_endpoint.lake.endpoint_arn
-  table_mappings           = local.table_mappings
 
-  replication_task_settings = jsonencode({
-    TargetMetadata = {
-      # A longer JSON, MEDIUMTEXT or LONGTEXT is cut off at this many KB, with a warning in DMS's log only.
-      SupportLobs        = true
-      LimitedSizeLobMode = true
-      LobMaxSize         = 1024
-      # Not supported for an S3 target; it can lose changes.
-      BatchApplyEnabled = false
-    }
-    FullLoadSettings = {
-      # The default deletes the files of a table whenever it is loaded, those not yet in Databend included.
-      TargetTablePrepMode = "DO_NOTHING"
-    }
-    ChangeProcessingDdlHandlingPolicy = {
-      # A TRUNCATE or DROP at the source must not delete files that are not yet in Databend.
-      HandleSourceTableTruncated = false
-      HandleSourceTableDropped   = false
-      HandleSourceTableAltered   = true
-    }
-  })
+  # See mappings.tf.
+  table_mappings            = local.table_mappings
+  replication_task_settings = local.task_settings
 
   # Starting it is the first step of `runbook cutover`, not of `terraform apply`.
   start_replication_task = false

@@ -84,3 +84,9 @@ variable "cdc_max_batch_interval" {
   type        = number
   default     = 60
 }
+
+variable "lob_max_size" {
+  description = "Kilobytes at which DMS cuts off a JSON, MEDIUMTEXT, LONGTEXT, MEDIUMBLOB or LONGBLOB value."
+  type        = number
+  default     = 1024
+}

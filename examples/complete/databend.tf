@@ -8,13 +8,16 @@ resource "databend_cdc_stage" "dms" {
   url          = "s3://${aws_s3_bucket.lake.id}/"
   region       = local.region
   endpoint_url = var.s3_endpoint_url
-  role_arn     = var.databend_role_arn
-  external_id  = var.databend_external_id
+  role_arn     = one(aws_iam_role.databend[*].arn)
+  external_id  = local.databend_role ? var.databend_external_id : null
 
   # Only where there is no role: keys that Databend alone keeps.
-  access_key_id_wo     = var.databend_role_arn == null ? var.databend_access_key_id : null
-  secret_access_key_wo = var.databend_role_arn == null ? var.databend_secret_access_key : null
-  credentials_version  = var.databend_role_arn == null ? 1 : null
+  access_key_id_wo     = local.databend_role ? null : var.databend_access_key_id
+  secret_access_key_wo = local.databend_role ? null : var.databend_secret_access_key
+  credentials_version  = local.databend_role ? null : 1
+
+  # The role may read before Databend tries.
+  depends_on = [aws_iam_role_policy_attachment.databend]
 }
 
 resource "databend_cdc_table" "orders" {

@@ -10,16 +10,21 @@ variable "schedule" {
   default     = "1 minute"
 }
 
-variable "databend_role_arn" {
-  description = "Role with which Databend reads and purges the bucket. Null: the access key below."
+variable "databend_principal_arn" {
+  description = "Databend Cloud's own principal, which assumes a role of this account to read and purge the bucket; Databend's support names it. Null: the access key below."
   type        = string
   default     = null
 }
 
 variable "databend_external_id" {
-  description = "External id that the role's trust policy asks for."
+  description = "External id that the role asks Databend Cloud for. Required with databend_principal_arn."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.databend_principal_arn == null || var.databend_external_id != null
+    error_message = "Without an external id, any customer of Databend Cloud could use the role: set databend_external_id to the one that Databend's support names."
+  }
 }
 
 variable "databend_access_key_id" {

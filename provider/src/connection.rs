@@ -1,11 +1,13 @@
-//! The connection to Databend that all resources share. It is made when it is first needed, so that validating and
+//! The connection to Databend that all resources share. It is opened when it is first needed, so that validating and
 //! planning new resources works without Databend.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use secrecy::{ExposeSecret, SecretString};
 use tfplugin::{Diagnostic, Value};
 use tokio::sync::OnceCell;
-use warehouse::{Options, Warehouse};
+use warehouse::{Options, Warehouse, WarehouseError};
 
 use crate::diagnostics::from_warehouse;
 
@@ -14,11 +16,15 @@ pub(crate) const DSN_VARIABLE: &str = "DATABEND_DSN";
 /// Default of `max_concurrency`.
 pub(crate) const MAX_CONCURRENCY: usize = 8;
 
-/// What the provider block says, and the connection once there is one.
+/// The settings of the provider block, and the connection once it is open.
 #[derive(Default)]
 pub(crate) struct Connection {
     settings: Mutex<Settings>,
-    warehouse: OnceCell<Warehouse>,
+    /// The one attempt of this process to connect, its failure included: a Databend that cannot be reached is not
+    /// tried again for every resource.
+    attempt: OnceCell<Result<Warehouse, WarehouseError>>,
+    /// Whether a resource has already shown the failure.
+    failure_shown: AtomicBool,
 }
 
 #[derive(Default, Clone)]
@@ -26,10 +32,10 @@ enum Settings {
     /// The provider block has not been read.
     #[default]
     Unconfigured,
-    /// The DSN comes from another resource that is not there yet.
+    /// The DSN comes from another resource that does not exist yet.
     Unknown,
     Known {
-        dsn: Option<String>,
+        dsn: Option<SecretString>,
         max_concurrency: usize,
     },
 }
@@ -49,25 +55,40 @@ impl Connection {
             }
             let max_concurrency =
                 config.get("max_concurrency").as_i64().and_then(|n| usize::try_from(n).ok());
-            Settings::Known { dsn, max_concurrency: max_concurrency.unwrap_or(MAX_CONCURRENCY) }
+            Settings::Known {
+                dsn: dsn.map(SecretString::from),
+                max_concurrency: max_concurrency.unwrap_or(MAX_CONCURRENCY),
+            }
         };
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())
     }
 
-    /// The connection, made now if there is none.
-    pub(crate) async fn warehouse(&self) -> Result<Warehouse, Diagnostic> {
-        self.warehouse.get_or_try_init(|| self.connect()).await.cloned()
+    /// A connection that is open already.
+    #[cfg(test)]
+    pub(crate) fn open(warehouse: Warehouse) -> Self {
+        Self { attempt: OnceCell::new_with(Some(Ok(warehouse))), ..Self::default() }
     }
 
-    async fn connect(&self) -> Result<Warehouse, Diagnostic> {
+    /// The connection, opened now if it is not open. Concurrent callers share one attempt, and later ones its failure.
+    pub(crate) async fn warehouse(&self) -> Result<Warehouse, Diagnostic> {
+        let attempt = if let Some(attempt) = self.attempt.get() {
+            attempt
+        } else {
+            let (dsn, options) = self.known()?;
+            self.attempt
+                .get_or_init(|| async move { Warehouse::connect_with(dsn.expose_secret(), options).await })
+                .await
+        };
+        attempt.clone().map_err(|error| self.failure(&error))
+    }
+
+    /// What a connection is opened with.
+    fn known(&self) -> Result<(SecretString, Options), Diagnostic> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match settings {
             Settings::Known { dsn: Some(dsn), max_concurrency } => {
-                let options = Options { max_sessions: max_concurrency };
-                Warehouse::connect_with(&dsn, options)
-                    .await
-                    .map_err(|error| from_warehouse("No connection to Databend", &error))
+                Ok((dsn, Options { max_sessions: max_concurrency }))
             }
             Settings::Known { dsn: None, .. } | Settings::Unconfigured => {
                 Err(Diagnostic::error("No Databend DSN").at("dsn").detail(format!(
@@ -79,10 +100,21 @@ impl Connection {
             )),
         }
     }
+
+    /// The failure in full once, and a reference to it for every further resource, which Terraform needs an error for.
+    fn failure(&self, error: &WarehouseError) -> Diagnostic {
+        if self.failure_shown.swap(true, Ordering::SeqCst) {
+            return Diagnostic::error("No connection to Databend")
+                .detail("Not looked at, for the reason that another error of this run gives in full.");
+        }
+        from_warehouse("No connection to Databend", error)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
@@ -100,5 +132,30 @@ mod tests {
         connection.configure(&Value::object([("dsn", Value::Unknown)])).unwrap();
         let error = connection.warehouse().await.err().unwrap();
         assert_eq!(error.summary, "The Databend DSN is not known yet");
+    }
+
+    #[tokio::test]
+    async fn an_unreachable_databend_is_tried_and_explained_once() {
+        let connection = Connection::default();
+        // Port 9 of this machine: nothing listens there.
+        let config = Value::object([("dsn", "databend://root:hunter2@127.0.0.1:9/?sslmode=disable".into())]);
+        connection.configure(&config).unwrap();
+        let started = Instant::now();
+        let calls: [_; 10] = std::array::from_fn(|_| connection.warehouse());
+        let [a, b, c, d, e, f, g, h, i, j] = calls;
+        let all = tokio::join!(a, b, c, d, e, f, g, h, i, j);
+        let errors = [all.0, all.1, all.2, all.3, all.4, all.5, all.6, all.7, all.8, all.9];
+        let first_attempt = started.elapsed();
+        let full = |error: &Diagnostic| error.detail.contains("Databend at 127.0.0.1:9 cannot be reached");
+        let errors: Vec<Diagnostic> = errors.into_iter().map(|result| result.err().unwrap()).collect();
+        assert_eq!(errors.iter().filter(|error| full(error)).count(), 1, "{errors:?}");
+        assert!(errors.iter().all(|error| error.summary == "No connection to Databend"));
+        assert!(first_attempt < Duration::from_secs(10), "{first_attempt:?}");
+        let later = Instant::now();
+        for _ in 0..100 {
+            let error = connection.warehouse().await.err().unwrap();
+            assert!(error.detail.contains("another error of this run"), "{error}");
+        }
+        assert!(later.elapsed() < Duration::from_secs(1), "{:?}", later.elapsed());
     }
 }

@@ -11,6 +11,9 @@
 //! - [`own_database`]: creates `databend_cdc` where it is missing.
 //! - [`diagnostics`]: errors of the crates below as Terraform's diagnostics.
 //!
+//! Tests: `testing` stands in for Terraform, in process and on a scripted Databend; `interrupted` kills an apply at every
+//! statement.
+//!
 //! What a pipeline is and its SQL: crate `pipeline`. How Databend is asked: crate `warehouse`.
 
 mod connection;
@@ -18,10 +21,14 @@ mod description;
 mod diagnostics;
 mod functions;
 mod own_database;
+#[cfg(test)]
+mod interrupted;
 mod provider;
 mod stage;
 mod table;
 mod task_chain;
+#[cfg(test)]
+mod testing;
 
 fn main() -> std::process::ExitCode {
     tfplugin::serve(provider::Databend::default())

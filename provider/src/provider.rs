@@ -8,7 +8,9 @@ use tfplugin::{
 };
 
 use crate::connection::{Connection, DSN_VARIABLE, MAX_CONCURRENCY};
-use crate::functions::{DmsS3Settings, DmsTableMappings};
+use crate::functions::{
+    ColumnType, DmsBucketPolicy, DmsS3Settings, DmsTableMappings, DmsTaskSettings, DmsTrustPolicy,
+};
 use crate::stage::StageResource;
 use crate::table::TableResource;
 use crate::task_chain::TaskChainResource;
@@ -17,6 +19,14 @@ use crate::task_chain::TaskChainResource;
 #[derive(Default)]
 pub(crate) struct Databend {
     connection: Arc<Connection>,
+}
+
+#[cfg(test)]
+impl Databend {
+    /// The provider on an open connection.
+    pub(crate) fn on(warehouse: warehouse::Warehouse) -> Self {
+        Self { connection: Arc::new(Connection::open(warehouse)) }
+    }
 }
 
 #[async_trait]
@@ -32,8 +42,8 @@ impl Provider for Databend {
                 Attribute::string("dsn").optional().sensitive().describe(format!(
                     "Where Databend is: `databend://USER:PASSWORD@HOST:PORT/DATABASE?warehouse=NAME`; `sslmode=disable` for plain http. Default: the environment variable `{DSN_VARIABLE}`."
                 )),
-                Attribute::number("max_concurrency").optional().describe(format!(
-                    "Statements under way at the same time, at most. Default: {MAX_CONCURRENCY}."
+                Attribute::integer("max_concurrency").optional().describe(format!(
+                    "The most statements that run at the same time, a whole number from 1. Default: {MAX_CONCURRENCY}."
                 )),
             ],
         )
@@ -41,14 +51,19 @@ impl Provider for Databend {
 
     async fn validate(&self, _ctx: &Context, request: ValidateRequest) -> Result<Diagnostics, Diagnostics> {
         let mut diagnostics = Diagnostics::new();
-        if let Some(n) = request.config.get("max_concurrency").as_f64()
-            && (n < 1.0 || n.fract() != 0.0)
+        if let Some(n) = request.config.get("max_concurrency").as_i64()
+            && n < 1
         {
             diagnostics.push(
                 Diagnostic::error("Invalid max_concurrency")
-                    .detail(format!("It must be a whole number from 1 up, is {n}."))
+                    .detail(format!("It must be 1 or more, and is {n}."))
                     .at("max_concurrency"),
             );
+        }
+        if let Some(dsn) = request.config.get("dsn").as_str().filter(|dsn| !dsn.is_empty())
+            && let Err(error) = warehouse::Dsn::parse(dsn)
+        {
+            diagnostics.push(Diagnostic::error("Wrong Databend DSN").detail(error.to_string()).at("dsn"));
         }
         Ok(diagnostics)
     }
@@ -67,6 +82,13 @@ impl Provider for Databend {
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {
-        vec![Arc::new(DmsTableMappings), Arc::new(DmsS3Settings)]
+        vec![
+            Arc::new(DmsTableMappings),
+            Arc::new(DmsTaskSettings),
+            Arc::new(DmsS3Settings),
+            Arc::new(DmsTrustPolicy),
+            Arc::new(DmsBucketPolicy),
+            Arc::new(ColumnType),
+        ]
     }
 }

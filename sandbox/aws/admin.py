@@ -9,10 +9,11 @@ from typing import Any
 from moto.s3.models import s3_backends
 from werkzeug.wrappers import Request, Response
 
+from sandbox.faults import BadRule, Faults
+
 from . import clock
 from .dms.context import ACCOUNT
 from .dms.service import DmsService
-from .faults import BadRule, Faults
 from .moto_state import MotoService
 
 FLUSH_SECONDS = 60
@@ -37,7 +38,7 @@ class Admin:
         self._faults, self._dms, self._moto, self._mysql_port = faults, dms, moto, mysql_port
         self._calls: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
             ("GET", "health"): lambda _: {"ready": True, "services": ["s3", "iam", "sts", "ec2", "dms"], "mysql_port": self._mysql_port},
-            ("GET", "faults"): lambda _: {"faults": self._faults.list()},
+            ("GET", "faults"): lambda _: {"faults": [rule.document() for rule in self._faults.all()]},
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "dms/flush"): self._flush,
@@ -67,7 +68,7 @@ class Admin:
     # -- faults
 
     def _add_fault(self, raw: dict[str, Any]) -> Any:
-        return self._faults.add(raw).to_json()
+        return self._faults.add(raw).document()
 
     def _clear_faults(self, _: dict[str, Any]) -> Any:
         self._faults.clear()

@@ -13,11 +13,12 @@ from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from sandbox import faults
+
 from .actions import action_of
 from .admin import Admin
 from .dms.context import ACCOUNT
 from .dms.service import DmsService
-from .faults import Faults, Rule
 from .iam.roles import Roles
 from .iam.simulate import SIMULATIONS, simulate
 from .moto_state import MotoService
@@ -30,7 +31,7 @@ REGION = "us-east-1"
 class Application:
     def __init__(self, data: Path, mysql_port: int | None) -> None:
         data.mkdir(parents=True, exist_ok=True)
-        self.faults = Faults()
+        self.faults = faults.Faults(default_code="")
         self.moto = MotoService(data / "moto", ACCOUNT)
         self.roles = Roles(ACCOUNT, REGION)
         if not (data / "dms" / "dms.sqlite").exists():
@@ -49,7 +50,7 @@ class Application:
         if request.path.startswith("/_sandbox/"):
             return self._admin.handle(request)(environ, start_response)
         action = action_of(request.method, request.path, environ.get("QUERY_STRING", ""), request.headers, body)
-        rule = self.faults.hit(action, request.path)
+        rule = self.faults.take(faults.action(action, request.path))
         if rule is not None:
             early = _before(rule, action, environ)
             if early is not None:
@@ -84,17 +85,17 @@ def _read_body(environ: dict[str, Any]) -> bytes:
     return body
 
 
-def _before(rule: Rule, action: str, environ: dict[str, Any]) -> Response | None:
+def _before(rule: faults.Rule, action: str, environ: dict[str, Any]) -> Response | None:
     """What a fault does instead of the work, or before it."""
     time.sleep(rule.delay_ms / 1000)
     if rule.action in ("refuse", "drop_before"):
         _cut(environ)
     elif rule.action == "error":
-        return _failure(action, 500, rule.code or "InternalError", rule.message)
+        return _failure(action, 500, str(rule.code) or "InternalError", rule.message)
     elif rule.action == "throttle":
         if action.startswith("s3:"):
-            return _failure(action, 503, rule.code or "SlowDown", rule.message)
-        return _failure(action, 400, rule.code or "ThrottlingException", rule.message)
+            return _failure(action, 503, str(rule.code) or "SlowDown", rule.message)
+        return _failure(action, 400, str(rule.code) or "ThrottlingException", rule.message)
     return None
 
 

@@ -113,12 +113,10 @@ class SystemTable:
 
 
 def filtered(database: str | None, table: str, seen: Seen | None) -> str | None:
-    """A subquery in the place of a list of all tables, columns, databases or stages.
+    """A subquery in the place of a list of all tables, columns or databases.
 
     It leaves out the sandbox's own, and what the user may not see; None where there is nothing to leave out.
     """
-    if (database, table) == ("system", "stages") and seen is not None:
-        return f"(SELECT * FROM system.stages WHERE {seen.stage_condition()})"
     columns = _LISTS.get((database or "", table))
     if columns is None:
         return None
@@ -126,6 +124,13 @@ def filtered(database: str | None, table: str, seen: Seen | None) -> str | None:
     if seen is not None:
         condition += f" AND {seen.condition(*columns)}"
     return f"(SELECT * FROM {database}.{table} WHERE {condition})"
+
+
+def stages(masked: str | None, seen: Seen | None) -> str | None:
+    """The same in the place of system.stages, whose secrets may be masked in another way (`stage_masks`)."""
+    if seen is None:
+        return masked
+    return f"(SELECT * FROM {masked or 'system.stages'} WHERE {seen.stage_condition()})"
 
 
 def microseconds(moment: datetime) -> int:

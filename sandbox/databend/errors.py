@@ -37,6 +37,9 @@ PERMISSION_DENIED = 1063
 INVALID_ROLE = 2206
 AUTHENTICATION = 5100
 
+FAULT = 1104
+"""Of an injected fault whose rule names no code."""
+
 _ENGINE_TEXT = re.compile(
     r"(?:DataFrame collect error|Error): (\w+)\. Code: (\d+), Text = (.*?)\.?\s*(?:\n\n\s*0: .*|<Backtrace.*)?$", re.S
 )

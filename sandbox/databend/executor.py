@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +19,7 @@ from sandbox.databend.grants import Grants
 from sandbox.databend.introspection import Introspection, named
 from sandbox.databend.parser import Parser, SqlNotUnderstood
 from sandbox.databend.session import Session, TransactionState
+from sandbox.databend.stage_masks import StageMasks
 from sandbox.databend.stream_reading import Reading
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
@@ -25,7 +27,8 @@ from sandbox.databend.warehouses import Warehouses
 
 _NOTHING = pa.table({})
 _RUNTIME_FILTER = "enable_join_runtime_filter"
-_CHANGES_GRANTS = frozenset(("create_user", "alter_user", "drop_user", "create_table_as", "create_view", "drop_database", "other"))
+_OWN_SETTINGS = re.compile(r"\s*SETTINGS\s*\(", re.IGNORECASE)
+_CHANGES_GRANTS = frozenset(("create_user", "alter_user", "drop_user", "create_table_as", "create_view", "drop_database", "create_stage", "create_connection", "other"))
 """Users, roles and grants, and owners of what comes, goes or gets another name."""
 
 
@@ -42,7 +45,8 @@ class Executor:
 
     def __init__(
         self, parser: Parser, streams: Streams, tasks: Tasks, grants: Grants, accounts: Accounts, access: Access,
-        introspection: Introspection, warehouses: Warehouses, execute_task: Callable[[str], None],
+        introspection: Introspection, warehouses: Warehouses, masks: StageMasks,
+        execute_task: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._parser = parser
         self._streams = streams
@@ -52,6 +56,7 @@ class Executor:
         self._access = access
         self._introspection = introspection
         self._warehouses = warehouses
+        self._masks = masks
         self._execute_task = execute_task
 
     def run(self, session: Session, sql: str, kill: Callable[[str], None] | None = None) -> Outcome:
@@ -110,7 +115,7 @@ class Executor:
                 transactions.rollback(session)
             case "set":
                 session.engine.run(sql)
-                session.refresh_settings()
+                session.took_settings(statement["settings"])
             case "use_database":
                 session.engine.run(sql)
                 session.entered(statement["database"])
@@ -139,6 +144,9 @@ class Executor:
                 self._execute_task(self._tasks.get(statement["name"]).name)
             case "show_tasks" | "describe_task":
                 return Outcome(session.engine.run(self._introspection.show_tasks(session, statement)))
+            case "create_stage" | "create_connection":
+                session.engine.run(sql)
+                self._masks.remember(statement)
             case "create_user":
                 self._accounts.create(session, sql, statement)
             case "alter_user":
@@ -171,14 +179,17 @@ class Executor:
         if kind == "create_table_as":
             # DDL is no part of a transaction: the offset moves in a commit of its own right behind it.
             text, readings = self._with_streams(session, sql, statement)
-            result = self._without_runtime_filter(session, text)
+            result = self._without_runtime_filter(session, statement, text)
             self._consume(session, statement, readings)
             return self._outcome(session, statement, result)
         if self._needs_copies(session, sql, statement):
             with stream_copies.copies(self._streams.system) as made:
                 result = self._run_and_consume(session, sql, statement, made.table, session.engine.run)
+        elif kind == "query" and not any(site["consume"] for site in statement["tables"]):
+            text, _ = self._with_streams(session, sql, statement)
+            result = self._without_runtime_filter(session, statement, text)
         else:
-            without_filter = partial(self._without_runtime_filter, session)
+            without_filter = partial(self._without_runtime_filter, session, statement)
             result = self._run_and_consume(session, sql, statement, Reading.subquery, without_filter)
         return self._outcome(session, statement, result)
 
@@ -190,7 +201,7 @@ class Executor:
         return self._streams.find(site["database"] or session.database, site["name"])
 
     def _needs_copies(self, session: Session, sql: str, statement: dict[str, Any]) -> bool:
-        filtered = statement.get("verb") == "merge" and session.settings.get(_RUNTIME_FILTER, "1") != "0"
+        filtered = statement.get("verb") == "merge" and _filter_is_on(session, statement)
         # What the session's own transaction has written is seen by nobody else, so it cannot be copied.
         return filtered and session.transaction is TransactionState.AUTO_COMMIT and stream_copies.may_read(sql)
 
@@ -214,7 +225,7 @@ class Executor:
             stream = self._stream(session, site)
             if stream is not None:
                 if stream.id not in readings:
-                    readings[stream.id] = stream_reading.bind(session, self._streams, stream, fresh=statement["kind"] != "query")
+                    readings[stream.id] = stream_reading.bind(session, self._streams, stream)
                 edits.append((site["start"], site["end"], named(source(readings[stream.id]), site)))
         return stream_reading.splice(sql, edits), list(readings.values())
 
@@ -228,16 +239,13 @@ class Executor:
             if writes or (statement["kind"] == "query" and reading.stream.id in asked):
                 self._streams.move(session, reading.stream, reading.seen, reading.version)
 
-    def _without_runtime_filter(self, session: Session, sql: str) -> pa.Table:
+    def _without_runtime_filter(self, session: Session, statement: dict[str, Any], sql: str) -> pa.Table:
         """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (facts, MERGE and INSERT)."""
-        before = session.settings.get(_RUNTIME_FILTER)
-        if before == "0":
+        if not _filter_is_on(session, statement):
             return session.engine.run(sql)
-        session.engine.run(f"SET {_RUNTIME_FILTER} = 0")
-        try:
-            return session.engine.run(sql)
-        finally:
-            session.engine.run(f"UNSET {_RUNTIME_FILTER}" if before is None else f"SET {_RUNTIME_FILTER} = {before}")
+        own = _OWN_SETTINGS.match(sql)
+        others = f", {sql[own.end() :]}" if own else f") {sql}"
+        return session.engine.run(f"SETTINGS ({_RUNTIME_FILTER} = 0{others}")
 
     def _described(self, session: Session, sql: str, statement: dict[str, Any]) -> str:
         """A stream has the columns of its base table."""
@@ -248,6 +256,11 @@ class Executor:
         if statement["kind"] == "write":
             return Outcome(table, _written(table))
         return Outcome(self._introspection.shown(session, table) if statement["kind"] == "show" else table)
+
+
+def _filter_is_on(session: Session, statement: dict[str, Any]) -> bool:
+    """Whether the statement runs with the join runtime filter. Its own hint overrides the session's setting."""
+    return statement["hints"].get(_RUNTIME_FILTER, session.settings.get(_RUNTIME_FILTER, "1")) != "0"
 
 
 def _written(table: pa.Table) -> int:

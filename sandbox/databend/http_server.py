@@ -17,9 +17,10 @@ from typing import Any
 from sandbox.databend.accounts import Accounts
 from sandbox.databend.clock import CLOCK
 from sandbox.databend.errors import AUTHENTICATION, DatabendError
-from sandbox.databend.faults import BadRule, Faults, Rule
 from sandbox.databend.protocol import NODE, VERSION, Protocol
 from sandbox.databend.session import ROOT
+from sandbox.databend.stage_masks import FORMS, StageMasks
+from sandbox.faults import BadRule, Faults, Rule, statement
 
 _COOKIE = "databend_session"
 _QUERY = re.compile(r"/v1/query/([^/]+)(?:/(final|kill|page/(\d+)))?$")
@@ -34,7 +35,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(
         self, port: int, protocol: Protocol, accounts: Accounts, faults: Faults, jump: Callable[[float], None],
-        run_task: Callable[[str], None],
+        run_task: Callable[[str], None], masks: StageMasks,
     ) -> None:  # fmt: skip
         super().__init__(("127.0.0.1", port), Handler)
         self.protocol = protocol
@@ -42,6 +43,7 @@ class Server(ThreadingHTTPServer):
         self.faults = faults
         self.jump = jump
         self.run_task = run_task
+        self.masks = masks
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(400, _failure(1006, "the request's body is not JSON"))
             return
         # Faults choose statements by their SQL, everything else by its path.
-        rule = self.server.faults.take(str(document.get("sql", path)) if path == "/v1/query" else path)
+        rule = self.server.faults.take(statement(str(document.get("sql", path)) if path == "/v1/query" else path))
         if rule is not None and self._before(rule):
             return
         status, answer, headers = self._route(path, document)
@@ -93,9 +95,9 @@ class Handler(BaseHTTPRequestHandler):
             case "refuse" | "drop_before":
                 self._cut()
             case "throttle":
-                self._answer(503, _failure(rule.code, rule.message))
+                self._answer(503, _failure(int(rule.code), rule.message))
             case "error":
-                self._answer(200, {**_EMPTY, "id": self.headers.get("X-DATABEND-QUERY-ID") or "", **_failure(rule.code, rule.message)})
+                self._answer(200, {**_EMPTY, "id": self.headers.get("X-DATABEND-QUERY-ID") or "", **_failure(int(rule.code), rule.message)})
             case _:
                 return False
         return True
@@ -177,8 +179,13 @@ class Handler(BaseHTTPRequestHandler):
                 self._advance(body)
             case "POST", "/_sandbox/tasks/run":
                 self._run_task(body)
+            case "GET", "/_sandbox/stages/masks":
+                self._answer(200, {"form": self.server.masks.form})
+            case "POST", "/_sandbox/stages/masks":
+                self._choose_masks(body)
             case "GET", "/_sandbox/faults":
-                self._answer(200, faults.all())
+                # A rule that is used up is gone, and `count` is what is left.
+                self._answer(200, [{**rule.document(), "count": rule.left} for rule in faults.all() if rule.left])
             case "DELETE", "/_sandbox/faults":
                 faults.clear()
                 self._answer(200, [])
@@ -191,6 +198,17 @@ class Handler(BaseHTTPRequestHandler):
                     self._answer(400, {"error": f"the rule is not JSON: {error}"})
             case _:
                 self._answer(404, {"error": f"no such path: {self.command} {path}"})
+
+    def _choose_masks(self, body: bytes) -> None:
+        try:
+            form = json.loads(body)["form"]
+        except (ValueError, TypeError, KeyError):
+            form = None
+        if form not in FORMS:
+            self._answer(400, {"error": f"form: one of {', '.join(FORMS)} is needed"})
+            return
+        self.server.masks.form = form
+        self._answer(200, {"form": form})
 
     def _advance(self, body: bytes) -> None:
         try:

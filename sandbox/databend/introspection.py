@@ -15,6 +15,7 @@ from sandbox.databend.engine import EngineSession, quote_name, quote_text
 from sandbox.databend.grants import Grants
 from sandbox.databend.history import History
 from sandbox.databend.session import Session
+from sandbox.databend.stage_masks import StageMasks
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
 
@@ -26,13 +27,14 @@ class Introspection:
 
     def __init__(
         self, engine: EngineSession, streams: Streams, tasks: Tasks, history: History, grants: Grants, access: Access,
-        folder: Path,
+        masks: StageMasks, folder: Path,
     ) -> None:  # fmt: skip
         self._streams = streams
         self._tasks = tasks
         self._history = history
         self._grants = grants
         self._access = access
+        self._masks = masks
         self._tables = {name: catalog.SystemTable(engine, name, folder) for name in ("tasks", "task_history", "streams")}
 
     def edits(self, session: Session, statement: dict[str, Any]) -> list[Edit]:
@@ -90,6 +92,8 @@ class Introspection:
                 return self._runs(session, self._history.rows())
             case "system", "streams" | "streams_terse":
                 return self.streams(session)
+            case "system", "stages":
+                return catalog.stages(self._masks.subquery(), self._visibility(session))
         return catalog.filtered(database, name, self._visibility(session))
 
     def _all_tasks(self, session: Session) -> str:

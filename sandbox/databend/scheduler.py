@@ -4,24 +4,52 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from sandbox.databend.engine import Engine, quote_text
 from sandbox.databend.errors import INTERNAL, DatabendError
 from sandbox.databend.executor import Executor
-from sandbox.databend.faults import Faults
 from sandbox.databend.grants import ADMIN, Identity
 from sandbox.databend.history import History
 from sandbox.databend.session import ROOT, Session
 from sandbox.databend.tasks import Task, Tasks, now_us
+from sandbox.faults import Faults, statement
 
 _LOG = logging.getLogger(__name__)
 _TICK_SECONDS = 0.1
 
 
+class _GraphRun:
+    """One run of a graph: which of its tasks have succeeded, and which have been started."""
+
+    def __init__(self) -> None:
+        self.id = str(uuid.uuid4())
+        self._lock = threading.Lock()
+        self._succeeded: set[str] = set()
+        self._started: set[str] = set()
+
+    def ready_after(self, task: Task, tasks: list[Task]) -> list[str]:
+        """The children that the success of a task sets free."""
+        with self._lock:
+            self._succeeded.add(task.name)
+            ready = [
+                child.name
+                for child in tasks
+                if child.is_started
+                and task.name in child.after
+                and self._succeeded.issuperset(child.after)
+                and child.name not in self._started
+            ]
+            self._started.update(ready)
+        return ready
+
+
 class Scheduler:
-    """One thread looks what is due; each graph runs in a thread of its own, one task after the other."""
+    """One thread watches the schedules; each graph runs in a thread of its own, its siblings in threads of theirs."""
 
     def __init__(self, engine: Engine, tasks: Tasks, history: History, faults: Faults) -> None:
         self._engine = engine
@@ -92,27 +120,21 @@ class Scheduler:
     def _run_graph(self, name: str, scheduled_us: int) -> None:
         """Runs a task, then every started task whose parents have all succeeded in this very run."""
         with self._alone(name):
-            run_id = str(uuid.uuid4())
-            succeeded: set[str] = set()
-            tried: set[str] = set()
-            waiting = [name]
-            while waiting and not self._stopping.is_set():
-                task = self._tasks.find(waiting.pop(0))
-                if task is None:
-                    continue
-                tried.add(task.name)
-                if not self._run_task(task, run_id, scheduled_us if task.name == name else now_us()):
-                    continue
-                succeeded.add(task.name)
-                waiting += [
-                    child.name
-                    for child in self._tasks.all()
-                    if child.is_started
-                    and task.name in child.after
-                    and succeeded.issuperset(child.after)
-                    and child.name not in tried
-                    and child.name not in waiting
-                ]
+            self._run_branch(_GraphRun(), name, scheduled_us)
+
+    def _run_branch(self, graph: _GraphRun, name: str, scheduled_us: int) -> None:
+        task = self._tasks.find(name)
+        if task is None or self._stopping.is_set() or not self._run_task(task, graph.id, scheduled_us):
+            return
+        ready = graph.ready_after(task, self._tasks.all())
+        if not ready:
+            return
+        # Siblings run side by side, the last of them in this thread.
+        with ThreadPoolExecutor(max_workers=len(ready), thread_name_prefix=f"task-{name}") as threads:
+            others = [threads.submit(self._run_branch, graph, child, now_us()) for child in ready[:-1]]
+            self._run_branch(graph, ready[-1], now_us())
+            for other in others:
+                other.result()
 
     def _alone(self, name: str) -> threading.RLock:
         """Held while a task runs: no task runs twice at once, whoever has asked for it."""
@@ -134,15 +156,15 @@ class Scheduler:
             session = Session(self._engine.session(), identity=owner)
             for name, value in task.session_parameters.items():
                 session.engine.run(f"SET {name} = {quote_text(value)}")
-            session.refresh_settings()
+                session.took_settings({name.lower(): value})
             if task.when and not self._executor.condition(session, task.when):
                 return False
             key = self._begin(task, run_id, scheduled_us)
-            for statement in task.definition["statements"]:
+            for sql in task.definition["statements"]:
                 # Not atomic: what ran before a failure stays (facts/databend.md, Tasks).
                 self._history.executing(key, str(uuid.uuid4()))
-                with self._faults.around_task_statement(statement):
-                    self._executor.run(session, statement)
+                with self._fault_around(sql):
+                    self._executor.run(session, sql)
             self._history.ended(key, None)
         except Exception as error:
             if not isinstance(error, DatabendError):
@@ -156,6 +178,21 @@ class Scheduler:
                 self._executor.abandon(session)
         self._tasks.succeeded(task.name, task.id)
         return True
+
+    @contextmanager
+    def _fault_around(self, sql: str) -> Iterator[None]:
+        """A task has no connection that could be cut: there a statement is late, or fails before or after its work."""
+        rule = self._faults.take(statement(sql))
+        if rule is None:
+            yield
+            return
+        time.sleep(rule.delay_ms / 1000)
+        if rule.action not in ("delay", "drop_after"):
+            raise DatabendError(int(rule.code), rule.message)
+        yield
+        if rule.action == "drop_after":
+            # Done and committed, and recorded as failed: what a lost answer looks like from the task service.
+            raise DatabendError(int(rule.code), rule.message)
 
     def _begin(self, task: Task, run_id: str, scheduled_us: int) -> int:
         roots = ",".join(str(root.id) for root in self._tasks.roots(task))

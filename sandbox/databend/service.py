@@ -11,8 +11,8 @@ from sandbox.databend.access import Access
 from sandbox.databend.accounts import Accounts
 from sandbox.databend.clock import CLOCK
 from sandbox.databend.engine import Engine
+from sandbox.databend.errors import FAULT
 from sandbox.databend.executor import Executor
-from sandbox.databend.faults import Faults
 from sandbox.databend.grants import Grants
 from sandbox.databend.history import History
 from sandbox.databend.http_server import Server
@@ -21,10 +21,12 @@ from sandbox.databend.parser import Parser
 from sandbox.databend.protocol import Protocol
 from sandbox.databend.scheduler import Scheduler
 from sandbox.databend.session import Session
+from sandbox.databend.stage_masks import StageMasks
 from sandbox.databend.store import Store
 from sandbox.databend.streams import Streams
 from sandbox.databend.tasks import Tasks
 from sandbox.databend.warehouses import DEFAULT, Warehouses
+from sandbox.faults import Faults
 
 
 class Service:
@@ -41,15 +43,16 @@ class Service:
         streams = Streams(self._store, folder, system.engine)
         tasks = Tasks(self._store, self._parser)
         history = History(self._store)
-        faults = Faults()
+        faults = Faults(default_code=FAULT)
         self._scheduler = Scheduler(engine, tasks, history, faults)
         grants = Grants(engine.session())
         accounts = Accounts(self._store, engine.session(), grants)
         access = Access(grants, streams)
         folder = data / "system-tables"
-        introspection = Introspection(system.engine, streams, tasks, history, grants, access, folder)
+        masks = StageMasks(self._store, system.engine)
+        introspection = Introspection(system.engine, streams, tasks, history, grants, access, masks, folder)
         executor = Executor(
-            self._parser, streams, tasks, grants, accounts, access, introspection, Warehouses(warehouses),
+            self._parser, streams, tasks, grants, accounts, access, introspection, Warehouses(warehouses), masks,
             self._scheduler.execute,
         )  # fmt: skip
         keeper = engine.session()
@@ -62,7 +65,7 @@ class Service:
             self._scheduler.run(tasks.get(name).name)
 
         protocol = Protocol(engine, self._parser, executor, accounts)
-        self._server = Server(port, protocol, accounts, faults, jump, run_task)
+        self._server = Server(port, protocol, accounts, faults, jump, run_task, masks)
         self._scheduler.start(executor)
         threading.Thread(target=self._server.serve_forever, name="http", daemon=True).start()
 

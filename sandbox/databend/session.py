@@ -112,6 +112,13 @@ class Session:
             self.engine.run("USE information_schema")
             self._database_is_missing = True
 
+    def took_settings(self, settings: dict[str, str] | None) -> None:
+        """A SET statement has succeeded. Without the values, which only the engine can tell then, they are read back."""
+        if settings is None:
+            self.refresh_settings()
+        else:
+            self.settings.update(settings)
+
     def refresh_settings(self) -> None:
         """Reads back which settings the session has changed."""
         warehouse = self.settings.get("warehouse")

@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS streams (
     owner TEXT NOT NULL DEFAULT 'account_admin',
     UNIQUE (database, name)
 );
+CREATE TABLE IF NOT EXISTS stage_masks (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parameter TEXT NOT NULL,
+    suffix TEXT NOT NULL,
+    edges TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS jumps (
     at_us INTEGER NOT NULL,
     by_us INTEGER NOT NULL

@@ -39,10 +39,10 @@ class Reading:
         return f"(SELECT *, {columns} FROM {self.base.quoted} WHERE FALSE)"
 
 
-def bind(session: Session, streams: Streams, stream: Stream, *, fresh: bool) -> Reading:
+def bind(session: Session, streams: Streams, stream: Stream) -> Reading:
     """Binds a stream to the versions that this session sees now."""
     base = streams.base(session, stream)
-    return Reading(stream, base, streams.offset(session, stream, fresh=fresh), streams.version(session, base))
+    return Reading(stream, base, streams.offset(session, stream), streams.version(session, base))
 
 
 def splice(sql: str, edits: list[tuple[int, int, str]]) -> str:

@@ -161,9 +161,12 @@ class Streams:
             f"AS SELECT {quote_text(offset.id)}, {quote_text(offset.location)}, now()"
         )
 
-    def offset(self, session: Session, stream: Stream, *, fresh: bool = False) -> Snapshot:
-        """The offset as the session sees it. Reading it costs a table scan, so what is committed is remembered."""
-        if fresh or session.transaction is TransactionState.ACTIVE:
+    def offset(self, session: Session, stream: Stream) -> Snapshot:
+        """The offset as the session sees it. Reading it costs a table scan, so what is committed is remembered.
+
+        A consumer whose offset was moved by another one right now loses against it in `move`.
+        """
+        if session.transaction is TransactionState.ACTIVE:
             return self._read_offset(session, stream)
         with self._lock:
             known, moves = self._offsets.get(stream.id), self._moves.get(stream.id, 0)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pipeline::dms::{MappedTable, MappingOptions, S3Settings, table_mappings};
+use pipeline::dms::{MappedTable, MappingOptions, S3Settings, TaskSettings, table_mappings};
 use serde_json::{Map, Value, json};
 
 use crate::{Aws, Error, Sandbox, wait};
@@ -25,9 +25,12 @@ pub struct DmsTask {
 #[derive(Debug, Clone)]
 pub struct DmsSite {
     aws: Aws,
-    instance: String,
-    source: String,
-    target: String,
+    /// The ARN of the replication instance.
+    pub instance: String,
+    /// The ARN of the source endpoint.
+    pub source: String,
+    /// The ARN of the target endpoint.
+    pub target: String,
     /// Where the tasks write.
     pub bucket: String,
 }
@@ -77,7 +80,7 @@ impl DmsSite {
             "ReplicationTaskIdentifier": name, "MigrationType": "full-load-and-cdc",
             "SourceEndpointArn": self.source, "TargetEndpointArn": self.target,
             "ReplicationInstanceArn": self.instance, "TableMappings": mappings(tables)?.to_string(),
-            "ReplicationTaskSettings": settings().to_string(),
+            "ReplicationTaskSettings": TaskSettings::default().document().to_string(),
         });
         let task = self.aws.dms("CreateReplicationTask", task).await?;
         let arn = text(&task, "/ReplicationTask/ReplicationTaskArn")?;
@@ -198,19 +201,6 @@ fn s3_settings(bucket: &str, role: &str, interval: i64) -> Result<Value, Error> 
 /// `cdc_max_batch_interval` → `CdcMaxBatchInterval`.
 fn in_pascal_case(name: &str) -> String {
     name.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
-}
-
-/// As examples/complete has them; the reasons stand there.
-fn settings() -> Value {
-    json!({
-        "TargetMetadata": {
-            "SupportLobs": true, "LimitedSizeLobMode": true, "LobMaxSize": 1024, "BatchApplyEnabled": false,
-        },
-        "FullLoadSettings": { "TargetTablePrepMode": "DO_NOTHING" },
-        "ChangeProcessingDdlHandlingPolicy": {
-            "HandleSourceTableTruncated": false, "HandleSourceTableDropped": false, "HandleSourceTableAltered": true,
-        },
-    })
 }
 
 #[cfg(test)]

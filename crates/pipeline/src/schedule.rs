@@ -3,12 +3,27 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono_tz::Tz;
+
 use crate::sql::literal;
+
+/// The longest interval. Databend's control plane holds the seconds as a signed 32-bit number.
+const LONGEST_INTERVAL: u64 = i32::MAX as u64;
+
+/// The fields of a cron expression, with the values that Databend takes.
+const CRON_FIELDS: [(&str, &str); 6] = [
+    ("seconds", "0-59"),
+    ("minutes", "0-59"),
+    ("hours", "0-23"),
+    ("days of the month", "1-31"),
+    ("months", "1-12 or JAN-DEC"),
+    ("days of the week", "1-7 or SUN-SAT, where 1 is Sunday"),
+];
 
 /// A task's schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedule {
-    /// Every so many seconds.
+    /// An interval in seconds.
     Every(u64),
     /// A cron expression of six fields, seconds first (facts/databend.md, "Tasks"), and a time zone.
     Cron {
@@ -19,7 +34,7 @@ pub enum Schedule {
     },
 }
 
-/// Why a schedule was not understood.
+/// Why a schedule is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// Neither an interval nor a cron line.
@@ -27,7 +42,22 @@ pub enum ScheduleError {
         "\"{0}\" is not a schedule; write an interval like \"1 minute\" or \"30 seconds\", or \"cron 0 */5 * * * * UTC\""
     )]
     Unknown(String),
-    /// A cron line with a wrong number of fields.
+    /// An interval that is not a whole number of seconds, minutes or hours in Databend's range.
+    #[error(
+        "\"{0}\" is not an interval that Databend takes; write a whole number from 1 second to {LONGEST_INTERVAL} seconds, like \"90 seconds\""
+    )]
+    Interval(String),
+    /// A cron line with five fields, as crontab has them.
+    #[error(
+        "\"{text}\" has 5 cron fields; Databend takes six, seconds first: write \"cron 0 {given}\" to run at second 0"
+    )]
+    NoSeconds {
+        /// The line as given.
+        text: String,
+        /// The fields and the time zone as given.
+        given: String,
+    },
+    /// A cron line with another wrong number of fields.
     #[error(
         "\"{text}\" has {found} cron fields; Databend takes six, seconds first, and a time zone, like \"cron 0 0 3 * * * UTC\""
     )]
@@ -37,6 +67,33 @@ pub enum ScheduleError {
         /// Fields found, without the time zone.
         found: usize,
     },
+    /// A cron field with a value that it does not take.
+    #[error(
+        "\"{field}\" is invalid as the {name} of \"{text}\", which take {allowed}, with *, lists, ranges and steps"
+    )]
+    Field {
+        /// The line as given.
+        text: String,
+        /// The name of the field.
+        name: &'static str,
+        /// The field as given.
+        field: String,
+        /// The values that it takes.
+        allowed: &'static str,
+    },
+    /// A cron line with six valid fields that no date matches.
+    #[error(
+        "\"{0}\" matches no date, so the task would never run; check the day of the month against the month"
+    )]
+    Never(String),
+    /// A time zone that does not exist.
+    #[error("\"{zone}\" is not an IANA time zone; {hint}")]
+    Timezone {
+        /// The time zone as given.
+        zone: String,
+        /// What to write instead.
+        hint: String,
+    },
 }
 
 impl FromStr for Schedule {
@@ -44,42 +101,86 @@ impl FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let unknown = || ScheduleError::Unknown(text.to_owned());
         match words.as_slice() {
             ["cron", fields @ ..] => cron(text, fields),
-            [n, unit] => {
-                let n: u64 = n.parse().map_err(|_| unknown())?;
-                let seconds = match unit.to_lowercase().trim_end_matches('s') {
-                    "second" => n,
-                    "minute" => n.checked_mul(60).ok_or_else(unknown)?,
-                    "hour" => n.checked_mul(3600).ok_or_else(unknown)?,
-                    _ => return Err(unknown()),
-                };
-                if seconds == 0 { Err(unknown()) } else { Ok(Self::Every(seconds)) }
-            }
-            _ => Err(unknown()),
+            [number, unit] => interval(text, number, unit),
+            _ => Err(ScheduleError::Unknown(text.to_owned())),
         }
     }
 }
 
-fn cron(text: &str, words: &[&str]) -> Result<Schedule, ScheduleError> {
-    let (fields, timezone) = match words {
-        [fields @ .., zone] if is_timezone(zone) => (fields, *zone),
-        fields => (fields, "UTC"),
+fn interval(text: &str, number: &str, unit: &str) -> Result<Schedule, ScheduleError> {
+    let unit = match unit.to_lowercase().as_str() {
+        "second" | "seconds" => 1,
+        "minute" | "minutes" => 60,
+        "hour" | "hours" => 3600,
+        _ => return Err(ScheduleError::Unknown(text.to_owned())),
     };
-    let legal = |c: char| c.is_ascii_alphanumeric() || "*/,-?#LW".contains(c);
-    if fields.len() != 6 || !fields.iter().all(|f| f.chars().all(legal)) {
-        let zone =
-            usize::from(words.last().is_some_and(|w| w.len() > 2 && w.starts_with(char::is_alphabetic)));
-        return Err(ScheduleError::Fields { text: text.to_owned(), found: words.len().saturating_sub(zone) });
-    }
-    if !timezone.chars().all(|c| c.is_ascii_alphanumeric() || "/_+-".contains(c)) {
+    // `-1 minute`, `1.5 minutes` and numbers that are too long are intervals all the same.
+    if !number.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) {
         return Err(ScheduleError::Unknown(text.to_owned()));
     }
-    Ok(Schedule::Cron { expression: fields.join(" "), timezone: timezone.to_owned() })
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|seconds| (1..=LONGEST_INTERVAL).contains(seconds))
+        .map(Schedule::Every)
+        .ok_or_else(|| ScheduleError::Interval(text.to_owned()))
 }
 
-/// Tells a time zone from the last cron field, which may be a name too: the day of the week.
+fn cron(text: &str, words: &[&str]) -> Result<Schedule, ScheduleError> {
+    let (fields, timezone) = match words {
+        [fields @ .., zone] if is_timezone(zone) || fields.len() == 6 => (fields, *zone),
+        fields => (fields, "UTC"),
+    };
+    match fields.len() {
+        6 => {}
+        5 => {
+            return Err(ScheduleError::NoSeconds {
+                text: text.to_owned(),
+                given: format!("{} {timezone}", fields.join(" ")),
+            });
+        }
+        found => return Err(ScheduleError::Fields { text: text.to_owned(), found }),
+    }
+    for (at, (field, (name, allowed))) in fields.iter().zip(CRON_FIELDS).enumerate() {
+        // Each field is checked by itself, so that the error can name it.
+        let mut alone = ["*"; 6];
+        alone[at] = field;
+        if alone.join(" ").parse::<cron::Schedule>().is_err() {
+            let (text, field) = (text.to_owned(), (*field).to_owned());
+            return Err(ScheduleError::Field { text, name, field, allowed });
+        }
+    }
+    let expression = fields.join(" ");
+    let due = expression.parse::<cron::Schedule>().ok();
+    if due.is_none_or(|due| due.after(&chrono::DateTime::UNIX_EPOCH).next().is_none()) {
+        return Err(ScheduleError::Never(text.to_owned()));
+    }
+    check_timezone(timezone)?;
+    Ok(Schedule::Cron { expression, timezone: timezone.to_owned() })
+}
+
+/// Databend takes the names of the IANA database, case-sensitive.
+fn check_timezone(zone: &str) -> Result<(), ScheduleError> {
+    if zone.parse::<Tz>().is_ok() {
+        return Ok(());
+    }
+    let similar = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &zone.to_lowercase());
+    let closest = chrono_tz::TZ_VARIANTS
+        .iter()
+        .map(|tz| (similar(tz.name()), tz.name()))
+        .filter(|(similarity, _)| *similarity > 0.9)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match closest {
+        Some((_, name)) => format!("did you mean \"{name}\"?"),
+        None => "write one like \"UTC\" or \"Europe/Berlin\"".to_owned(),
+    };
+    Err(ScheduleError::Timezone { zone: zone.to_owned(), hint })
+}
+
+/// Distinguishes a time zone from the last cron field, which may be a name too: the day of the week.
 fn is_timezone(word: &str) -> bool {
     const DAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
     let upper = word.to_uppercase();
@@ -98,7 +199,7 @@ impl Schedule {
         }
     }
 
-    /// Reads what `system.tasks.schedule` shows: `INTERVAL 60 SECOND` or `CRON <expression> TIMEZONE <zone>`
+    /// Reads the form of `system.tasks.schedule`: `INTERVAL 60 SECOND` or `CRON <expression> TIMEZONE <zone>`
     /// (facts/databend.md, "Introspection").
     pub fn from_catalog(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -148,14 +249,83 @@ mod tests {
         }
     }
 
+    fn error(text: &str) -> String {
+        text.parse::<Schedule>().unwrap_err().to_string()
+    }
+
     #[test]
     fn five_fields_are_refused_as_databend_does() {
-        for text in ["cron 0 3 * * *", "cron 0 3 * * * UTC"] {
-            let error = text.parse::<Schedule>().unwrap_err().to_string();
-            assert!(error.contains("has 5 cron fields; Databend takes six"), "{error}");
+        for (text, fixed) in [
+            ("cron 0 3 * * *", "cron 0 0 3 * * * UTC"),
+            ("cron 0 3 * * * Europe/Berlin", "cron 0 0 3 * * * Europe/Berlin"),
+            ("cron 0 3 * * MON", "cron 0 0 3 * * MON UTC"),
+        ] {
+            let error = error(text);
+            assert!(error.contains("has 5 cron fields; Databend takes six, seconds first"), "{error}");
+            assert!(error.contains(&format!("write \"{fixed}\"")), "{error}");
+            assert!(fixed.parse::<Schedule>().is_ok());
         }
-        for text in ["", "1", "0 minutes", "often", "-1 minute", "1 fortnight", "cron 0 0 3 * * * U'TC"] {
+        assert!(error("cron 3 * * * UTC").contains("has 4 cron fields"));
+        assert!(error("cron 0 0 3 * * * 2030 UTC").contains("has 7 cron fields"));
+        assert!(error("cron").contains("has 0 cron fields"));
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused() {
+        for text in ["", "1", "often", "1 fortnight", "every minute", "1 minutess"] {
             assert!(matches!(text.parse::<Schedule>(), Err(ScheduleError::Unknown(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn intervals_are_whole_numbers_in_databends_range() {
+        for text in [
+            "0 minutes",
+            "-1 minute",
+            "1.5 minutes",
+            ".5 hours",
+            "2147483648 seconds",
+            "99999999999999999999 hours",
+        ] {
+            assert!(
+                error(text).contains("write a whole number from 1 second to 2147483647 seconds"),
+                "{text}"
+            );
+        }
+        assert_eq!("2147483647 seconds".parse(), Ok(Schedule::Every(2_147_483_647)));
+    }
+
+    #[test]
+    fn an_invalid_cron_field_is_named_with_the_values_it_takes() {
+        for (text, says) in [
+            ("cron 99 * * * * * UTC", "\"99\" is invalid as the seconds of"),
+            ("cron 0 60 * * * * UTC", "\"60\" is invalid as the minutes of"),
+            ("cron 0 0 24 * * * UTC", "which take 0-23"),
+            ("cron 0 0 3 0 * * UTC", "\"0\" is invalid as the days of the month"),
+            ("cron 0 0 3 * FOO * UTC", "which take 1-12 or JAN-DEC"),
+            ("cron 0 0 3 * * 0 UTC", "1-7 or SUN-SAT, where 1 is Sunday"),
+            ("cron 0 */0 * * * * UTC", "\"*/0\" is invalid as the minutes"),
+            ("cron 0 0 3 L * * UTC", "\"L\" is invalid as the days of the month"),
+            ("cron 0 30-10 * * * * UTC", "\"30-10\" is invalid as the minutes"),
+            ("cron 0 0 3 30 2 * UTC", "matches no date"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_time_zone_is_refused_and_a_similar_one_named() {
+        for (zone, says) in [
+            ("Europe/Nowhere", "is not an IANA time zone"),
+            ("europe/berlin", "did you mean \"Europe/Berlin\"?"),
+            ("Europe/Belrin", "did you mean \"Europe/Berlin\"?"),
+            ("utc", "did you mean \"UTC\"?"),
+            ("U'TC", "is not an IANA time zone"),
+            ("+02:00", "write one like \"UTC\" or \"Europe/Berlin\""),
+        ] {
+            let error = error(&format!("cron 0 0 3 * * * {zone}"));
+            assert!(error.contains(says), "{zone}: {error}");
         }
     }
 

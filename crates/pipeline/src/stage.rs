@@ -1,7 +1,9 @@
 //! The external stage through which Databend reads what DMS writes.
 
-/// A stage over an S3 prefix, without its secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use secrecy::SecretString;
+
+/// A stage over an S3 prefix.
+#[derive(Debug, Clone)]
 pub struct Stage {
     /// Name.
     pub name: String,
@@ -11,14 +13,14 @@ pub struct Stage {
     pub region: Option<String>,
     /// Endpoint of an S3 that is not AWS's.
     pub endpoint_url: Option<String>,
-    /// How Databend proves who it is.
+    /// How Databend authenticates to S3.
     pub auth: Auth,
     /// Comment.
     pub comment: Option<String>,
 }
 
 /// The three ways of authenticating; a stage has exactly one.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Auth {
     /// A role that Databend assumes.
     Role {
@@ -32,9 +34,9 @@ pub enum Auth {
     /// An access key, which only Databend keeps.
     AccessKey {
         /// Access key id.
-        id: String,
+        id: SecretString,
         /// Secret access key.
-        secret: String,
+        secret: SecretString,
     },
 }
 
@@ -66,9 +68,16 @@ pub enum StageUrlError {
 /// What is wrong with a stage name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" cannot name a stage: use lower-case letters, digits and underscores, beginning with a letter, since Databend has no quotes for it in file locations like @stage/folder/"
+    "\"{0}\" cannot name a stage: use lower-case letters, digits and underscores, starting with a letter, since Databend has no quotes for it in file locations like @stage/folder/"
 )]
 pub struct StageNameError(String);
+
+/// What is wrong with the name of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "\"{0}\" cannot name a connection: use letters, digits, underscores and hyphens, starting with a letter or an underscore, as SHOW CONNECTIONS prints it"
+)]
+pub struct ConnectionNameError(String);
 
 impl Stage {
     /// Checks a stage URL.
@@ -81,6 +90,21 @@ impl Stage {
             return Err(StageUrlError::TrailingSlash(url.to_owned()));
         }
         Ok(())
+    }
+
+    /// The bucket of a checked stage URL.
+    pub fn bucket(url: &str) -> Option<&str> {
+        url.strip_prefix("s3://")?.split('/').next()
+    }
+
+    /// Checks the name of a connection.
+    pub fn check_connection_name(name: &str) -> Result<(), ConnectionNameError> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(legal) {
+            Ok(())
+        } else {
+            Err(ConnectionNameError(name.to_owned()))
+        }
     }
 
     /// Checks a stage name.
@@ -119,6 +143,17 @@ mod tests {
         assert!(Stage::check_name("dms_s3_1").is_ok());
         for name in ["", "a b", "a/b", "ä", "a'b", "Dms", "a-b"] {
             assert!(Stage::check_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn connection_names() {
+        for name in ["c", "S3_prod-1", "_x"] {
+            assert!(Stage::check_connection_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "a b", "a.b", "1a", "-a", "a'b", "\"a\""] {
+            let error = Stage::check_connection_name(name).unwrap_err().to_string();
+            assert!(error.contains("use letters, digits, underscores and hyphens"), "{error}");
         }
     }
 

@@ -8,8 +8,9 @@ use crate::Diagnostic;
 
 /// Given to every call.
 ///
-/// On Ctrl-C Terraform sends `StopProvider` and waits. Calls are never dropped half-way: one that takes long watches
-/// the token and ends in an orderly way, with the state so far.
+/// On Ctrl-C Terraform sends `StopProvider` and waits. Calls that only look (read, plan, validate, import, data
+/// sources) are dropped where they wait. Create, update and delete are never dropped: one that takes long watches the
+/// token and ends in an orderly way, with the state so far.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     token: CancellationToken,
@@ -40,9 +41,14 @@ impl Context {
     pub async fn or_cancelled<T>(&self, future: impl Future<Output = T>) -> Result<T, Diagnostic> {
         tokio::select! {
             value = future => Ok(value),
-            () = self.token.cancelled() => Err(Diagnostic::error("Cancelled")
-                .detail("Terraform was asked to stop. Run it again to go on from here.")),
+            () = self.token.cancelled() => Err(Self::stopped()),
         }
+    }
+
+    /// What a call that ends on Ctrl-C answers.
+    pub(crate) fn stopped() -> Diagnostic {
+        Diagnostic::error("Cancelled")
+            .detail("Terraform was asked to stop. Run the same command again to continue from here.")
     }
 }
 

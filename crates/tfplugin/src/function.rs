@@ -129,7 +129,8 @@ impl FunctionError {
 
     /// A diagnostic about a part of the argument `index`; its path goes into the text.
     pub fn at_argument(index: usize, diagnostic: &Diagnostic) -> Self {
-        Self::argument(index, diagnostic.to_string())
+        // Terraform ends the sentence itself.
+        Self::argument(index, diagnostic.to_string().trim_end_matches('.'))
     }
 }
 

@@ -19,6 +19,7 @@
 //! | `serve` | `main` of a provider: handshake, mTLS, socket, logging, the end of the process |
 //! | `rpc` | the service behind it: decodes, calls provider code, encodes; panics become diagnostics |
 //! | `proto` | the messages, compiled from `proto/` |
+//! | `testing` | resources called as the service calls them, for tests alone (feature `testing`) |
 //! | `wire` | values as they travel: msgpack and JSON, by the schema |
 
 pub mod context;
@@ -33,6 +34,8 @@ pub mod resource;
 mod rpc;
 pub mod schema;
 mod serve;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod types;
 pub mod value;
 mod wire;

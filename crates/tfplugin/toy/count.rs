@@ -24,7 +24,7 @@ impl DataSource for Count {
             "How many things there are.",
             vec![
                 Attribute::string("prefix").optional().describe("Of their names."),
-                Attribute::number("total").computed(),
+                Attribute::integer("total").computed(),
                 Attribute::nested_list("things", vec![Attribute::string("name").computed()]).computed(),
             ],
         )

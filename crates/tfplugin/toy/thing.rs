@@ -31,6 +31,7 @@ struct Model {
     anything: Value,
     secret_wo: Option<String>,
     secret_version: Option<u32>,
+    key: Option<Vec<String>>,
     protected: Option<bool>,
     misbehave: Option<String>,
     id: Attr<String>,
@@ -116,6 +117,12 @@ impl Thing {
                 self.world.write("it.was_cancelled", "")?;
                 waited
             }
+            // Does not watch the context.
+            Some(how) if how == format!("sleep {when}") => {
+                self.world.write("it.sleeps", "")?;
+                tokio::time::sleep(Duration::from_mins(1)).await;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -147,16 +154,17 @@ impl Resource for Thing {
                 Attribute::nested_single(
                     "limits",
                     vec![
-                        Attribute::number("rows").optional(),
-                        Attribute::number("burst").optional_computed(),
+                        Attribute::integer("rows").optional(),
+                        Attribute::integer("burst").optional_computed(),
                     ],
                 )
                 .optional(),
                 Attribute::nested_map("users", vec![Attribute::string("role").required()]).optional(),
-                Attribute::nested_set("ports", vec![Attribute::number("number").required()]).optional(),
+                Attribute::nested_set("ports", vec![Attribute::integer("number").required()]).optional(),
                 Attribute::dynamic("anything").optional(),
                 Attribute::string("secret_wo").optional().write_only(),
-                Attribute::number("secret_version").optional(),
+                Attribute::integer("secret_version").optional(),
+                Attribute::list("key", Type::String).optional(),
                 Attribute::bool("protected").optional().describe("Not to be destroyed."),
                 Attribute::string("misbehave").optional(),
                 Attribute::string("id").computed(),

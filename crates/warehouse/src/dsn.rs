@@ -1,7 +1,8 @@
-//! The Databend DSN: checked here, so that what is wrong is said in words, and without the password.
+//! The Databend DSN: checked here, so that a mistake in it is explained without any part of the password.
 
 use std::fmt;
 
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::WarehouseError;
@@ -9,10 +10,21 @@ use crate::WarehouseError;
 /// Schemes that the driver takes over HTTP.
 const SCHEMES: [&str; 3] = ["databend", "databend+http", "databend+https"];
 
-/// Where Databend is and who we are there. Never prints its password.
+/// Other schemes that a message may repeat. Anything else before a colon could be a part of a password.
+const KNOWN_SCHEMES: [&str; 8] =
+    ["http", "https", "mysql", "postgres", "postgresql", "clickhouse", "databend+flight", "databend+grpc"];
+
+const ENCODE: &str =
+    "percent-encode the password: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23 and % is %25";
+
+/// Where Databend is and the user to log in as. Never prints its password.
 #[derive(Clone)]
 pub struct Dsn {
-    url: Url,
+    url: SecretString,
+    /// The password as written and as meant, to remove it from the driver's messages.
+    password: [SecretString; 2],
+    user: String,
+    address: String,
 }
 
 impl Dsn {
@@ -23,44 +35,95 @@ impl Dsn {
         if text.is_empty() {
             return wrong("it is empty".into());
         }
+        let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| SCHEMES.contains(scheme))
+        else {
+            return wrong(match text.split_once(':') {
+                Some((scheme, _)) if KNOWN_SCHEMES.contains(&scheme) => {
+                    format!("the scheme is \"{scheme}\", not databend")
+                }
+                _ => "it does not start with databend://".into(),
+            });
+        };
+        check_encoding(rest).map_err(|problem| WarehouseError::Dsn { problem })?;
         let mut url = match Url::parse(text) {
             Ok(url) => url,
             // The error names a rule, never the text that broke it.
             Err(error) => return wrong(format!("it is not a URL ({error})")),
         };
-        if !SCHEMES.contains(&url.scheme()) {
-            return wrong(format!("the scheme is \"{}\", not databend", url.scheme()));
-        }
         if url.host_str().is_none_or(str::is_empty) {
-            return wrong("the host is missing".into());
+            return wrong(format!("the host after {scheme}:// is missing"));
         }
         for (key, value) in url.query_pairs() {
             if key == "sslmode" && !matches!(value.as_ref(), "disable" | "require" | "enable") {
-                return wrong(format!("sslmode is \"{value}\"; it takes disable, require or enable"));
+                return wrong("sslmode takes disable, require or enable".into());
             }
         }
         send_once(&mut url);
-        Ok(Self { url })
+        Ok(Self::new(&url))
+    }
+
+    fn new(url: &Url) -> Self {
+        let host = url.host_str().unwrap_or_default();
+        let written = url.password().unwrap_or_default();
+        let meant = percent_encoding::percent_decode_str(written).decode_utf8_lossy();
+        Self {
+            user: if url.username().is_empty() { "root".into() } else { url.username().into() },
+            address: url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            password: [SecretString::from(written), SecretString::from(meant.as_ref())],
+            url: SecretString::from(url.as_str()),
+        }
     }
 
     /// `host:port`, for messages.
     pub fn address(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        match self.url.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        self.address.clone()
     }
 
     /// The user, for messages.
     pub fn user(&self) -> &str {
-        if self.url.username().is_empty() { "root" } else { self.url.username() }
+        &self.user
     }
 
-    /// Everything, password included: for the driver alone.
+    /// The whole DSN with its password: for the driver alone.
     pub(crate) fn secret(&self) -> &str {
-        self.url.as_str()
+        self.url.expose_secret()
     }
+
+    /// `message` without the password. The driver may repeat parts of the DSN.
+    pub(crate) fn redact(&self, message: &str) -> String {
+        let mut text = message.replace(self.secret(), "the DSN");
+        for password in &self.password {
+            let password = password.expose_secret();
+            if !password.is_empty() {
+                text = text.replace(password, "******");
+            }
+        }
+        text
+    }
+}
+
+/// Refuses a password with characters that end it too early for a URL: what follows would be taken for host, port and
+/// path, and would be printed as such.
+fn check_encoding(rest: &str) -> Result<(), String> {
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, after) = rest.split_at(end);
+    if after.contains('@') {
+        return Err(format!(
+            "an @ follows the first /, ? or #, so where the password ends is unclear; {ENCODE} (in a parameter too, @ is %40)"
+        ));
+    }
+    let Some((login, _)) = authority.rsplit_once('@') else { return Ok(()) };
+    let password = login.split_once(':').map_or("", |(_, password)| password);
+    let escaped = |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|b| b.is_ascii_hexdigit());
+    if password.split('%').skip(1).any(|escape| !escaped(escape)) {
+        return Err(format!("the password has a % that is not followed by two hexadecimal digits; {ENCODE}"));
+    }
+    if password.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(format!(
+            "the password has a space or control character, which is written %20 or alike; {ENCODE}"
+        ));
+    }
+    Ok(())
 }
 
 /// Keeps the driver from sending a statement again when its answer is lost (by default it does so three times, with
@@ -76,12 +139,14 @@ fn send_once(url: &mut Url) {
 
 impl fmt::Debug for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dsn({}@{})", self.user(), self.address())
+        write!(f, "Dsn({}@{})", self.user, self.address)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn problem(text: &str) -> String {
@@ -92,16 +157,42 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_words() {
+    fn each_mistake_is_explained() {
         assert_eq!(problem(""), "it is empty");
-        assert_eq!(problem("localhost:8000"), "the scheme is \"localhost\", not databend");
+        assert_eq!(problem("localhost:8000"), "it does not start with databend://");
+        assert_eq!(problem("root:secret@host"), "it does not start with databend://");
         assert_eq!(problem("mysql://a@b/c"), "the scheme is \"mysql\", not databend");
-        assert_eq!(problem("databend://"), "the host is missing");
+        assert_eq!(problem("databend://"), "the host after databend:// is missing");
         assert_eq!(problem("databend://h:x/"), "it is not a URL (invalid port number)");
-        assert_eq!(
-            problem("databend://h/?sslmode=no"),
-            "sslmode is \"no\"; it takes disable, require or enable"
-        );
+        assert_eq!(problem("databend://h/?sslmode=no"), "sslmode takes disable, require or enable");
+    }
+
+    #[test]
+    fn a_password_that_must_be_percent_encoded_is_explained() {
+        for dsn in [
+            "databend://root:12/34@h:8000/d",
+            "databend://root:p@ss/w#rd?@h/d",
+            "databend://u:a#b@h",
+            "databend://u:a?b@h",
+        ] {
+            assert!(problem(dsn).contains("percent-encode the password: @ is %40"), "{dsn}");
+        }
+        assert!(problem("databend://u:100%@h").contains("percent-encode the password"));
+        assert!(problem("databend://u:a b@h").contains("percent-encode the password"));
+        // These are clear: the last @ ends the password, and the first colon starts it.
+        for (dsn, secret) in [
+            ("databend://user:pa:ss@host", "databend://user:pa%3Ass@host?retry_count=1"),
+            ("databend://user:p@ss@host", "databend://user:p%40ss@host?retry_count=1"),
+        ] {
+            assert_eq!(Dsn::parse(dsn).unwrap().secret(), secret);
+        }
+    }
+
+    #[test]
+    fn the_drivers_messages_lose_the_password() {
+        let dsn = Dsn::parse("databend://me:p%40ssword@db:8000/x").unwrap();
+        let said = format!("bad {} with p@ssword or p%40ssword", dsn.secret());
+        assert_eq!(dsn.redact(&said), "bad the DSN with ****** or ******");
     }
 
     #[test]
@@ -126,5 +217,54 @@ mod tests {
     fn the_driver_sends_each_statement_once() {
         let dsn = Dsn::parse("databend://me:p%40w@db:8000/x?retry_count=9&sslmode=disable").unwrap();
         assert_eq!(dsn.secret(), "databend://me:p%40w@db:8000/x?sslmode=disable&retry_count=1");
+    }
+
+    /// Every piece of four characters.
+    fn pieces(password: &str) -> Vec<String> {
+        let chars: Vec<char> = password.chars().collect();
+        chars.windows(4).map(|piece| piece.iter().collect()).collect()
+    }
+
+    /// What is printed about a DSN, whichever way it goes.
+    fn printed(dsn: &str) -> String {
+        match Dsn::parse(dsn) {
+            Ok(dsn) => {
+                let denied = WarehouseError::Authentication {
+                    address: dsn.address(),
+                    user: dsn.user().to_owned(),
+                    detail: dsn.redact(&format!("refused {}", dsn.secret())),
+                };
+                format!("{dsn:?} {} {} {denied} {denied:?}", dsn.address(), dsn.user())
+            }
+            Err(error) => format!("{error} {error:?}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_piece_of_an_unescaped_password_is_printed(
+            // No letters that the messages themselves have.
+            password in "[0-9A-Z@:/?#%&=+ \\[\\]\\\\.;!$-]{4,24}",
+            scheme in prop_oneof![Just("databend://"), Just("databend+http://"), Just("mysql://"), Just("")],
+            rest in prop_oneof![Just(":8000/db?warehouse=w"), Just(""), Just("/db"), Just("/?sslmode=no")],
+        ) {
+            let printed = printed(&format!("{scheme}user:{password}@example.test{rest}"));
+            let fixed = printed_without_password();
+            for piece in pieces(&password) {
+                prop_assert!(
+                    !printed.contains(&piece) || fixed.contains(&piece),
+                    "{piece:?} of {password:?} is in {printed}"
+                );
+            }
+        }
+    }
+
+    /// What the messages themselves consist of.
+    fn printed_without_password() -> String {
+        let wrong = WarehouseError::Dsn { problem: check_encoding("/@").unwrap_err() };
+        let known = Dsn::parse("databend://user:x@example.test:8000").unwrap();
+        format!(
+            "{wrong} {wrong:?} {known:?} DATABEND_DSN DATABASE?warehouse=NAME ://USER:PASSWORD@HOST:PORT/ ****** %20"
+        )
     }
 }

@@ -151,7 +151,7 @@ impl WarehouseError {
         }
     }
 
-    fn refused(code: u16, message: String, statement: String) -> Self {
+    pub(crate) fn refused(code: u16, message: String, statement: String) -> Self {
         match code {
             code::PERMISSION_DENIED => Self::Denied { message, statement },
             _ => Self::Sql { code, message, statement },

@@ -1,5 +1,8 @@
 //! What may be said about a statement: enough to know which one it was, nothing that is secret.
 
+use databend_common_ast::parser::token::TokenKind;
+use databend_common_ast::parser::tokenize_sql;
+
 /// How much of a server's message is kept.
 const MESSAGE_LIMIT: usize = 2000;
 
@@ -47,10 +50,13 @@ pub(crate) fn name_of(sql: &str) -> String {
 pub(crate) fn message(sql: &str, message: &str) -> String {
     let mut text = message.to_owned();
     if carries_secrets(sql) {
-        for value in literals(sql) {
-            if value.len() >= 4 {
-                text = text.replace(&value, "******");
-            }
+        let Some(mut values) = literals(sql) else {
+            return "the message is not shown, since it may repeat a secret of the statement".to_owned();
+        };
+        // The longest first: a shorter one may be a part of it.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        for value in values.iter().filter(|value| value.len() >= 4) {
+            text = text.replace(value, "******");
         }
         if let Some(at) = text.find("-->") {
             text.truncate(at);
@@ -74,40 +80,39 @@ fn carries_secrets(sql: &str) -> bool {
     })
 }
 
-/// The values of a statement's single-quoted literals, with and without their escapes.
-fn literals(sql: &str) -> Vec<String> {
+/// The values of a statement's text literals, with and without their escapes; `None` where Databend's own tokenizer
+/// cannot read the statement.
+fn literals(sql: &str) -> Option<Vec<String>> {
     let mut found = Vec::new();
-    let mut chars = sql.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '\'' {
-            continue;
-        }
-        let (mut raw, mut value) = (String::new(), String::new());
-        while let Some(c) = chars.next() {
-            match c {
-                '\'' if chars.peek() == Some(&'\'') => {
-                    chars.next();
-                    raw.push_str("''");
-                    value.push('\'');
-                }
-                '\'' => break,
-                '\\' => {
-                    if let Some(next) = chars.next() {
-                        raw.push('\\');
-                        raw.push(next);
-                        value.push(next);
-                    }
-                }
-                c => {
-                    raw.push(c);
-                    value.push(c);
-                }
+    for token in tokenize_sql(sql).ok()? {
+        let text = token.text();
+        match token.kind {
+            TokenKind::LiteralString => {
+                let raw = &text[1..text.len() - 1];
+                found.extend([raw.to_owned(), unescape(raw)]);
             }
+            TokenKind::LiteralCodeString => found.push(text.trim_matches('$').to_owned()),
+            _ => {}
         }
-        found.push(raw);
-        found.push(value);
     }
-    found
+    Some(found)
+}
+
+/// The value of a quoted literal: a doubled quote is one, and a backslash goes.
+fn unescape(raw: &str) -> String {
+    let mut value = String::with_capacity(raw.len());
+    let mut chars = raw.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => {
+                chars.next_if_eq(&'\'');
+                value.push(c);
+            }
+            '\\' => value.extend(chars.next()),
+            c => value.push(c),
+        }
+    }
+    value
 }
 
 #[cfg(test)]
@@ -142,13 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_contains_another_literal_is_removed_as_a_whole() {
+        let sql = "CREATE STAGE s CONNECTION = (ACCESS_KEY_ID = 'AKIA', SECRET_ACCESS_KEY = 'xxAKIAyy')";
+        assert_eq!(message(sql, "bad xxAKIAyy"), "bad ******");
+        assert_eq!(message("CREATE STAGE s COMMENT = $$hunter22$$", "bad hunter22"), "bad ******");
+    }
+
+    #[test]
+    fn a_statement_that_cannot_be_read_hides_the_message() {
+        let said = message("CREATE STAGE s URL = 'open", "bad open");
+        assert_eq!(said, "the message is not shown, since it may repeat a secret of the statement");
+    }
+
+    #[test]
     fn other_statements_keep_the_excerpt_that_explains_the_error() {
         let answer = "error:\n  --> SQL:1:8\n1 | SELECT x";
         assert_eq!(message("SELECT x", answer), answer);
     }
 
     #[test]
-    fn endless_messages_end() {
+    fn long_messages_are_cut() {
         assert_eq!(message("SELECT 1", &"ä".repeat(5000)).chars().count(), MESSAGE_LIMIT + 1);
     }
 }

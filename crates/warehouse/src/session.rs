@@ -1,4 +1,5 @@
-//! One session: one connection of the driver, used for one statement at a time.
+//! One session, used for one statement at a time: a connection of the driver, or of a scripted Databend in tests. Nothing
+//! else in this crate knows which.
 
 use std::sync::Arc;
 
@@ -10,54 +11,104 @@ use crate::{Dsn, Row, WarehouseError, redact};
 /// What Databend sees as the client.
 const CLIENT_NAME: &str = concat!("databend-cdc/", env!("CARGO_PKG_VERSION"));
 
+/// The Databend that sessions are opened on.
+#[derive(Clone)]
+pub(crate) enum Server {
+    Driver(Dsn),
+    #[cfg(feature = "scripted")]
+    Scripted(Arc<crate::scripted::Scripted>),
+}
+
 /// An open session with the project's settings.
 pub(crate) struct Session {
-    connection: Connection,
-    dsn: Dsn,
+    line: Line,
+}
+
+enum Line {
+    Driver {
+        connection: Connection,
+        dsn: Dsn,
+    },
+    #[cfg(feature = "scripted")]
+    Scripted(crate::scripted::ScriptedSession),
+}
+
+impl Server {
+    /// `host:port`, for messages.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Driver(dsn) => dsn.address(),
+            #[cfg(feature = "scripted")]
+            Self::Scripted(_) => "scripted".to_owned(),
+        }
+    }
 }
 
 impl Session {
     /// Logs in. Every request carries the settings that every session must have.
-    pub(crate) async fn open(dsn: &Dsn) -> Result<Self, WarehouseError> {
-        let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
-        let connection = Box::pin(client.get_conn()).await.map_err(|error| {
-            match WarehouseError::from_driver(&error, "LOGIN", &dsn.address(), dsn.user()) {
-                // A login changes nothing, so one without an answer can simply be done again.
-                WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
-                    WarehouseError::Unreachable { address: dsn.address(), detail }
-                }
-                error => error,
-            }
-        })?;
-        let session = Self { connection, dsn: dsn.clone() };
-        for (name, value) in SETTINGS {
-            // The driver sends them with each request, so no statement sets them, and a restarted server has them too.
-            session.connection.set_session(name, value).map_err(|error| session.sort(&error, "SET"))?;
-        }
-        Ok(session)
+    pub(crate) async fn open(server: &Server) -> Result<Self, WarehouseError> {
+        let line = match server {
+            Server::Driver(dsn) => connect(dsn).await?,
+            #[cfg(feature = "scripted")]
+            Server::Scripted(scripted) => Line::Scripted(scripted.open_session()),
+        };
+        Ok(Self { line })
     }
 
     /// Runs one statement, once, and returns all rows of its answer.
     pub(crate) async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         let statement: Arc<str> = redact::name_of(sql).into();
         let started = std::time::Instant::now();
-        let result = Box::pin(self.connection.query_all(sql)).await;
+        let result = match &self.line {
+            Line::Driver { connection, dsn } => match Box::pin(connection.query_all(sql)).await {
+                Ok(rows) => Ok(named(rows, &statement)),
+                Err(error) => Err(sort(&error, sql, dsn)),
+            },
+            #[cfg(feature = "scripted")]
+            Line::Scripted(session) => session.run(sql).await,
+        };
         let elapsed_ms = started.elapsed().as_millis();
-        match result {
+        match &result {
             Ok(rows) => {
                 tracing::debug!(target: "databend", %statement, rows = rows.len(), elapsed_ms, "done");
-                Ok(named(rows, &statement))
             }
-            Err(error) => {
-                let error = self.sort(&error, sql);
-                tracing::debug!(target: "databend", %statement, elapsed_ms, %error, "failed");
-                Err(error)
-            }
+            Err(error) => tracing::debug!(target: "databend", %statement, elapsed_ms, %error, "failed"),
         }
+        result
     }
+}
 
-    fn sort(&self, error: &databend_driver::Error, sql: &str) -> WarehouseError {
-        WarehouseError::from_driver(error, sql, &self.dsn.address(), self.dsn.user())
+async fn connect(dsn: &Dsn) -> Result<Line, WarehouseError> {
+    let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
+    let connection = Box::pin(client.get_conn()).await.map_err(|error| match sort(&error, "LOGIN", dsn) {
+        // A login changes nothing, so one without an answer can simply be repeated.
+        WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
+            WarehouseError::Unreachable { address: dsn.address(), detail }
+        }
+        error => error,
+    })?;
+    for (name, value) in SETTINGS {
+        // The driver sends them with each request, so no statement sets them, and a restarted server has them too.
+        connection.set_session(name, value).map_err(|error| sort(&error, "SET", dsn))?;
+    }
+    Ok(Line::Driver { connection, dsn: dsn.clone() })
+}
+
+fn sort(error: &databend_driver::Error, sql: &str, dsn: &Dsn) -> WarehouseError {
+    dsn_redacted(WarehouseError::from_driver(error, sql, &dsn.address(), dsn.user()), dsn)
+}
+
+/// The error without the password, which the driver may repeat where it could not use the DSN or log in.
+fn dsn_redacted(error: WarehouseError, dsn: &Dsn) -> WarehouseError {
+    match error {
+        WarehouseError::Dsn { problem } => WarehouseError::Dsn { problem: dsn.redact(&problem) },
+        WarehouseError::Unreachable { address, detail } => {
+            WarehouseError::Unreachable { address, detail: dsn.redact(&detail) }
+        }
+        WarehouseError::Authentication { address, user, detail } => {
+            WarehouseError::Authentication { address, user, detail: dsn.redact(&detail) }
+        }
+        error => error,
     }
 }
 

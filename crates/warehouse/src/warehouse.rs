@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::catalog::Catalog;
-use crate::session::Session;
+use crate::session::{Server, Session};
 use crate::{Dsn, Row, Transaction, WarehouseError};
 
 /// How often a statement is tried that surely did nothing, or that only reads: for about ten seconds.
@@ -38,7 +38,7 @@ pub struct Warehouse {
 }
 
 struct Inner {
-    dsn: Dsn,
+    server: Server,
     idle: Mutex<Vec<Session>>,
     permits: Arc<Semaphore>,
     catalog: Catalog,
@@ -58,13 +58,19 @@ impl Warehouse {
 
     /// Connects and logs in.
     pub async fn connect_with(dsn: &str, options: Options) -> Result<Self, WarehouseError> {
-        Self::open(Dsn::parse(dsn)?, options).await
+        Self::open(Server::Driver(Dsn::parse(dsn)?), options).await
     }
 
-    async fn open(dsn: Dsn, options: Options) -> Result<Self, WarehouseError> {
+    /// Opens a scripted Databend, with default options.
+    #[cfg(feature = "scripted")]
+    pub async fn scripted(scripted: Arc<crate::scripted::Scripted>) -> Result<Self, WarehouseError> {
+        Self::open(Server::Scripted(scripted), Options::default()).await
+    }
+
+    async fn open(server: Server, options: Options) -> Result<Self, WarehouseError> {
         let warehouse = Self {
             inner: Arc::new(Inner {
-                dsn,
+                server,
                 idle: Mutex::new(Vec::new()),
                 permits: Arc::new(Semaphore::new(options.max_sessions.max(1))),
                 catalog: Catalog::default(),
@@ -77,12 +83,12 @@ impl Warehouse {
 
     /// Another handle on the same Databend, with sessions of its own: what it does never waits for this one's.
     pub async fn apart(&self, options: Options) -> Result<Self, WarehouseError> {
-        Self::open(self.inner.dsn.clone(), options).await
+        Self::open(self.inner.server.clone(), options).await
     }
 
     /// Where this Databend is, for messages.
     pub fn address(&self) -> String {
-        self.inner.dsn.address()
+        self.inner.server.address()
     }
 
     /// What exists, read in bulk and kept until [`Catalog::invalidate`].
@@ -153,7 +159,7 @@ impl Warehouse {
         let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let session = match idle {
             Some(session) => session,
-            None => Session::open(&self.inner.dsn).await?,
+            None => Session::open(&self.inner.server).await?,
         };
         Ok(Lent { session, _permit: permit })
     }

@@ -4,10 +4,12 @@ use pipeline::dms::S3Settings;
 use serde::Deserialize;
 use tfplugin::{Arguments, Attr, Function, FunctionError, Parameter, Type, Value, to_value};
 
+use super::options::options;
+
 /// See [`Function::description`].
 pub(crate) struct DmsS3Settings;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
     #[serde(default)]
@@ -62,22 +64,20 @@ impl Function for DmsS3Settings {
     }
 
     fn call(&self, arguments: Arguments) -> Result<Value, FunctionError> {
-        let mut settings = S3Settings::default();
-        let given = arguments.variadic::<Options>()?;
-        if given.len() > 1 {
-            return Err(FunctionError::argument(1, "give at most one object of options"));
-        }
-        for option in given {
-            if let Attr::Known(name) = option.timestamp_column_name {
-                settings.timestamp_column_name = name;
-            }
-            if let Attr::Known(seconds) = option.cdc_max_batch_interval {
-                settings.cdc_max_batch_interval = seconds;
-            }
-            if let Attr::Known(kilobytes) = option.cdc_min_file_size {
-                settings.cdc_min_file_size = kilobytes;
-            }
-        }
+        let given: Options = options(&arguments, 0)?;
+        let default = S3Settings::default();
+        let settings = S3Settings {
+            timestamp_column_name: given
+                .timestamp_column_name
+                .into_known()
+                .unwrap_or(default.timestamp_column_name),
+            cdc_max_batch_interval: given
+                .cdc_max_batch_interval
+                .into_known()
+                .unwrap_or(default.cdc_max_batch_interval),
+            cdc_min_file_size: given.cdc_min_file_size.into_known().unwrap_or(default.cdc_min_file_size),
+            ..default
+        };
         settings.check().map_err(|e| FunctionError::argument(0, e.to_string()))?;
         to_value(&settings).map_err(|e| FunctionError::new(e.to_string()))
     }

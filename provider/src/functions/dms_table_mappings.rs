@@ -1,8 +1,10 @@
 //! `provider::databend::dms_table_mappings(tables, options...)`.
 
-use pipeline::dms::{MappedTable, MappingOptions, table_mappings};
+use pipeline::dms::{MappedTable, MappingError, MappingOptions, table_mappings};
 use serde::Deserialize;
 use tfplugin::{Arguments, Attr, Function, FunctionError, Parameter, Type, Value};
+
+use super::options::options;
 
 /// See [`Function::description`].
 pub(crate) struct DmsTableMappings;
@@ -13,11 +15,13 @@ struct TableArgument {
     table: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
     #[serde(default)]
     change_seq_column: Attr<String>,
+    #[serde(default)]
+    position_column: Attr<String>,
     #[serde(default)]
     before_image_prefix: Attr<String>,
 }
@@ -32,9 +36,11 @@ impl Function for DmsTableMappings {
     }
 
     fn description(&self) -> String {
-        "Returns JSON for `aws_dms_replication_task.table_mappings`: for each table a selection rule, an `add-column` rule \
-         for the change sequence (`$AR_H_CHANGE_SEQ`) and an `add-before-image-columns` rule for the key. Without the first, \
-         changes of one transaction cannot be ordered; without the second, a changed key leaves its old row behind for ever."
+        "Returns JSON for `aws_dms_replication_task.table_mappings`: for each table a selection rule, an `add-column` rule each \
+         for the change sequence (`$AR_H_CHANGE_SEQ`) and the binlog position (`$AR_H_STREAM_POSITION`), and an \
+         `add-before-image-columns` rule for the key. Without the sequence, changes of one transaction cannot be ordered. \
+         Without the position, a change cannot be placed before or after a load when its sequence does not tell. Without the \
+         before image, a changed key leaves its old row in ODS indefinitely."
             .into()
     }
 
@@ -47,8 +53,8 @@ impl Function for DmsTableMappings {
 
     fn variadic_parameter(&self) -> Option<Parameter> {
         Some(Parameter::new("options", Type::Dynamic).describe(
-            "At most one object with `change_seq_column` (default `_dms_change_seq`) and `before_image_prefix` (default \
-             `_dms_before_`), to match the attributes of `databend_cdc_table`. An empty string leaves the rule out.",
+            "At most one object with `change_seq_column` (default `_dms_change_seq`), `position_column` (default \
+             `_dms_position`) and `before_image_prefix` (default `_dms_before_`), to match the attributes of `databend_cdc_table`. An empty string leaves the rule out.",
         ))
     }
 
@@ -62,19 +68,23 @@ impl Function for DmsTableMappings {
             .into_iter()
             .map(|TableArgument { schema, table }| MappedTable { schema, table })
             .collect();
-        let mut options = MappingOptions::default();
-        let given = arguments.variadic::<Options>()?;
-        if given.len() > 1 {
-            return Err(FunctionError::argument(2, "give at most one object of options"));
-        }
-        for option in given {
-            options.change_seq_column =
-                option.change_seq_column.into_known().unwrap_or(options.change_seq_column);
-            options.before_image_prefix =
-                option.before_image_prefix.into_known().unwrap_or(options.before_image_prefix);
-        }
-        let mappings =
-            table_mappings(&tables, &options).map_err(|e| FunctionError::argument(0, e.to_string()))?;
+        let given: Options = options(&arguments, 1)?;
+        let default = MappingOptions::default();
+        let options = MappingOptions {
+            change_seq_column: given.change_seq_column.into_known().unwrap_or(default.change_seq_column),
+            position_column: given.position_column.into_known().unwrap_or(default.position_column),
+            before_image_prefix: given
+                .before_image_prefix
+                .into_known()
+                .unwrap_or(default.before_image_prefix),
+        };
+        let mappings = table_mappings(&tables, &options).map_err(|error| {
+            let argument = match error {
+                MappingError::Empty | MappingError::Twice(_) | MappingError::Unnamed(_) => 0,
+                MappingError::SameColumn(_) => 1,
+            };
+            FunctionError::argument(argument, error.to_string())
+        })?;
         Ok(mappings.to_string().into())
     }
 }
@@ -96,17 +106,22 @@ mod tests {
         let json: serde_json::Value =
             serde_json::from_str(call(vec![tables()]).unwrap().as_str().unwrap()).unwrap();
         assert_eq!(json["rules"][1]["expression"], "$AR_H_CHANGE_SEQ");
-        assert_eq!(json["rules"][2]["before-image-def"]["column-prefix"], "_dms_before_");
+        assert_eq!(json["rules"][2]["expression"], "$AR_H_STREAM_POSITION");
+        assert_eq!(json["rules"][3]["before-image-def"]["column-prefix"], "_dms_before_");
     }
 
     #[test]
     fn options_rename_or_leave_out() {
-        let options =
-            Value::object([("change_seq_column", Value::from("seq")), ("before_image_prefix", "".into())]);
+        let options = Value::object([
+            ("change_seq_column", Value::from("seq")),
+            ("position_column", "pos".into()),
+            ("before_image_prefix", "".into()),
+        ]);
         let json: serde_json::Value =
             serde_json::from_str(call(vec![tables(), options]).unwrap().as_str().unwrap()).unwrap();
         assert_eq!(json["rules"][1]["value"], "seq");
-        assert_eq!(json["rules"].as_array().unwrap().len(), 2);
+        assert_eq!(json["rules"][2]["value"], "pos");
+        assert_eq!(json["rules"].as_array().unwrap().len(), 3);
     }
 
     #[test]
@@ -116,5 +131,9 @@ mod tests {
         let error = call(vec![tables(), wrong]).unwrap_err();
         assert_eq!(error.argument, Some(1));
         assert!(error.text.contains("change_seq_column"), "{}", error.text);
+        let same = Value::object([("position_column", Value::from("_dms_change_seq"))]);
+        let error = call(vec![tables(), same]).unwrap_err();
+        assert_eq!(error.argument, Some(1));
+        assert!(error.text.contains("give each a name of its own"), "{}", error.text);
     }
 }

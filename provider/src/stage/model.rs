@@ -1,14 +1,15 @@
-//! The attributes of `databend_cdc_stage`, and what they must keep.
+//! The attributes of `databend_cdc_stage`, and the checks of a configuration.
 
 use pipeline::Stage;
 use pipeline::stage::Auth;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Diagnostic, Diagnostics, Value};
 
 use crate::diagnostics::sentence;
 
-/// The attributes. Write-only ones have a value in the configuration alone.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// The attributes. Write-only ones have a value in the configuration alone, and are never written to a state.
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct StageModel {
     pub(super) name: String,
     pub(super) url: Option<String>,
@@ -17,9 +18,12 @@ pub(super) struct StageModel {
     pub(super) role_arn: Option<String>,
     pub(super) external_id: Option<String>,
     pub(super) connection_name: Option<String>,
-    pub(super) access_key_id_wo: Option<String>,
-    pub(super) secret_access_key_wo: Option<String>,
+    #[serde(skip_serializing)]
+    pub(super) access_key_id_wo: Option<SecretString>,
+    #[serde(skip_serializing)]
+    pub(super) secret_access_key_wo: Option<SecretString>,
     pub(super) credentials_version: Option<i64>,
+    pub(super) has_credentials: Option<bool>,
     pub(super) comment: Option<String>,
 }
 
@@ -68,13 +72,39 @@ pub(super) fn problems(config: &Value) -> Diagnostics {
     {
         found.push(Diagnostic::error("Invalid stage URL").detail(sentence(&error.to_string())).at("url"));
     }
-    if let Some(endpoint) = config.get("endpoint_url").as_str()
+    if let Some(endpoint) = config.get("endpoint_url").as_str().filter(|endpoint| !endpoint.is_empty())
         && !(endpoint.starts_with("http://") || endpoint.starts_with("https://"))
     {
         found.push(
             Diagnostic::error("Invalid endpoint")
-                .detail(format!("\"{endpoint}\" must begin with https:// or http://."))
+                .detail(format!("\"{endpoint}\" must start with https:// or http://."))
                 .at("endpoint_url"),
+        );
+    }
+    // An empty text is not the same as no value to Databend, and never what is meant. An empty comment is no comment.
+    let never_empty = [
+        "region",
+        "endpoint_url",
+        "role_arn",
+        "external_id",
+        "connection_name",
+        "access_key_id_wo",
+        "secret_access_key_wo",
+    ];
+    for name in never_empty.into_iter().filter(|name| config.get(name).as_str() == Some("")) {
+        found.push(
+            Diagnostic::error(format!("Empty {name}"))
+                .detail(format!("{name} is \"\". Give it a value, or set it to null or remove it for none."))
+                .at(name),
+        );
+    }
+    if let Some(name) = config.get("connection_name").as_str().filter(|name| !name.is_empty())
+        && let Err(error) = Stage::check_connection_name(name)
+    {
+        found.push(
+            Diagnostic::error("Invalid connection name")
+                .detail(sentence(&error.to_string()))
+                .at("connection_name"),
         );
     }
     let ways = ["role_arn", "connection_name", "access_key_id_wo"];
@@ -147,6 +177,28 @@ mod tests {
         assert_eq!(paths(&[("access_key_id_wo", "a")]), ["access_key_id_wo"]);
         assert_eq!(paths(&[("role_arn", "a"), ("secret_access_key_wo", "s")]), ["secret_access_key_wo"]);
         assert_eq!(paths(&[("connection_name", "c"), ("external_id", "x")]), ["external_id"]);
+    }
+
+    #[test]
+    fn an_empty_text_is_refused_but_for_the_comment() {
+        for name in ["region", "endpoint_url", "external_id"] {
+            assert_eq!(paths(&[("role_arn", "a"), (name, "")]), [name]);
+        }
+        assert_eq!(paths(&[("role_arn", "")]), ["role_arn"]);
+        assert_eq!(paths(&[("connection_name", "")]), ["connection_name"]);
+        assert_eq!(
+            paths(&[("access_key_id_wo", ""), ("secret_access_key_wo", "")]),
+            ["access_key_id_wo", "secret_access_key_wo"]
+        );
+        assert_eq!(paths(&[("role_arn", "a"), ("name", "")]), ["name"]);
+        assert_eq!(paths(&[("role_arn", "a"), ("url", "")]), ["url"]);
+        assert_eq!(paths(&[("role_arn", "a"), ("comment", "")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn wrong_connection_names_are_refused() {
+        assert_eq!(paths(&[("connection_name", "a b")]), ["connection_name"]);
+        assert_eq!(paths(&[("connection_name", "?")]), Vec::<String>::new());
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! - [`account`]: the fields of statements about users and roles
 //! - [`access`]: which privileges a statement asks for
 //! - [`sites`]: where a statement names tables and functions, so that the sandbox can put something else there
+//! - [`hints`]: settings that a statement brings for itself
+//! - [`stage`]: the secrets that stages and connections are created with
 //! - [`schedule`]: when a cron expression is due
 //! - [`variant`]: JSONB to JSON text
 //!
@@ -16,9 +18,11 @@
 
 mod access;
 mod account;
+mod hints;
 mod request;
 mod schedule;
 mod sites;
+mod stage;
 mod statement;
 mod task;
 mod variant;

@@ -1,5 +1,7 @@
 //! What kind of statement a text is, with the fields that the sandbox needs of it.
 
+use std::collections::BTreeMap;
+
 use databend_common_ast::ast::{
     CreateOption, CreateStreamStmt, Identifier, ShowLimit, Statement, TimeTravelPoint,
 };
@@ -10,7 +12,9 @@ use serde::Serialize;
 
 use crate::access::{self, Demand};
 use crate::account::{self, AlterUser, CreateUser};
+use crate::hints;
 use crate::sites::{self, Sites, normalized};
+use crate::stage::ConnectionOptions;
 use crate::task::{self, AlterTask, CreateTask};
 
 /// One statement, described.
@@ -23,6 +27,8 @@ pub(crate) struct Described {
     #[serde(flatten)]
     pub(crate) sites: Sites,
     pub(crate) demands: Vec<Demand>,
+    /// Settings that the statement brings for itself.
+    pub(crate) hints: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,7 +38,10 @@ pub(crate) enum Kind {
     Commit,
     Rollback,
     /// SET and UNSET: the session's settings may differ afterwards.
-    Set,
+    Set {
+        /// What they are set to; None where only the engine can tell.
+        settings: Option<BTreeMap<String, String>>,
+    },
     UseDatabase {
         database: String,
     },
@@ -83,6 +92,8 @@ pub(crate) enum Kind {
         database: Option<String>,
         name: String,
     },
+    CreateStage(ConnectionOptions),
+    CreateConnection(ConnectionOptions),
     CreateUser(CreateUser),
     AlterUser(AlterUser),
     DropUser {
@@ -172,6 +183,7 @@ pub(crate) fn describe(sql: &str) -> Result<Described, String> {
         allowed_in_transaction: parsed.allowed_in_multi_statement(),
         kind: kind(&parsed)?,
         demands: access::demands(&parsed, &sites),
+        hints: hints::of(&parsed),
         sites,
     })
 }
@@ -191,7 +203,8 @@ fn kind(statement: &Statement) -> Result<Kind, String> {
         Statement::Begin => Kind::Begin,
         Statement::Commit => Kind::Commit,
         Statement::Abort => Kind::Rollback,
-        Statement::SetStmt { .. } | Statement::UnSetStmt { .. } => Kind::Set,
+        Statement::SetStmt { settings } => Kind::Set { settings: hints::assigned(settings) },
+        Statement::UnSetStmt { .. } => Kind::Set { settings: None },
         Statement::UseDatabase { database } => Kind::UseDatabase { database: normalized(database) },
         Statement::CreateStream(stmt) => Kind::CreateStream(create_stream(stmt)),
         Statement::DropStream(stmt) => Kind::DropStream {
@@ -227,6 +240,8 @@ fn kind(statement: &Statement) -> Result<Kind, String> {
         Statement::DescribeTable(stmt) => {
             Kind::DescribeTable { database: optional(&stmt.database), name: normalized(&stmt.table) }
         }
+        Statement::CreateStage(stmt) => Kind::CreateStage(ConnectionOptions::of_stage(stmt)),
+        Statement::CreateConnection(stmt) => Kind::CreateConnection(ConnectionOptions::of_connection(stmt)),
         Statement::CreateUser(stmt) => Kind::CreateUser(account::create(stmt)),
         Statement::AlterUser(stmt) => Kind::AlterUser(account::alter(stmt)),
         Statement::DropUser { user, .. } => Kind::DropUser { name: user.username.clone() },

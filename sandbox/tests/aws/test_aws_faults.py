@@ -74,9 +74,18 @@ def test_delay(lab: Lab) -> None:
     assert time.monotonic() - began > 0.7
 
 
-def test_probability_zero_never_hits(lab: Lab) -> None:
-    lab.service.admin("POST", "faults", {"match": ".", "action": "error", "probability": 0, "count": -1})
-    lab.service.client("dms", attempts=1).describe_endpoints()
+def test_a_probability_reaches_the_rule(lab: Lab) -> None:
+    """What it means is tested in tests/test_fault_rules.py; here a rule that hit in spite of it would make the call fail."""
+    client = lab.service.client("dms", attempts=1)
+    for probability, hits in ((0, 0), (1, 1)):
+        _once(lab, "DescribeEndpoints", "error", probability=probability)
+        if hits:
+            with pytest.raises(ClientError, match="InternalError"):
+                client.describe_endpoints()
+        else:
+            for _ in range(5):
+                client.describe_endpoints()
+        assert lab.service.admin("GET", "faults")["faults"][-1]["hits"] == hits
 
 
 @pytest.mark.parametrize("rule", [{"match": "("}, {"match": "x", "action": "explode"}, {"match": "x", "action": "error", "often": 1}, []])

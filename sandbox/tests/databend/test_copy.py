@@ -49,6 +49,44 @@ def test_purge_waits_for_commit(client: Client, stage: str, tmp_path: Path) -> N
     assert list(tmp_path.glob("*.parquet")) == []
 
 
+CHANGES_ONLY = "(.*/)?([^L/]|L[^O/]|LO[^A/]|LOA[^D/])[^/]*[.]parquet"
+
+
+@pytest.mark.parametrize("location", ["@st_{db}/orders/", "@st_{db}/orders", "@st_{db}/"])
+def test_a_pattern_takes_everything_but_the_full_load(client: Client, db: str, tmp_path: Path, location: str) -> None:
+    changes = ["20261128-101112123.parquet", "2026/11/28/20261128-101112123.parquet", "sub/LOB.parquet"]
+    for file in [*changes, "LOAD00000001.parquet", "sub/LOAD0000000A.parquet", "20261128-101112123.csv"]:
+        path = tmp_path / "orders" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({"file": [file]}), path)
+    client.run(f"CREATE STAGE st_{db} URL = 'fs://{tmp_path}/'")
+    client.run("CREATE TABLE files (file VARCHAR)")
+    client.run(f"COPY INTO files FROM {location.format(db=db)} PATTERN = '{CHANGES_ONLY}' FILE_FORMAT = (TYPE = PARQUET)")
+    assert client.run("SELECT file FROM files ORDER BY file") == [[file] for file in sorted(changes)]
+    client.run(f"DROP STAGE st_{db}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("orders/a[.]parquet", True),
+        # Of the whole path behind the location, not of a part of it…
+        ("a[.]parquet", False),
+        ("orders/a", False),
+        # …but what is put around it binds closer than a choice: this is `^x` or `a[.]parquet$`.
+        ("x|a[.]parquet", True),
+        ("(x|a[.]parquet)", False),
+    ],
+)
+def test_a_pattern_is_matched_against_the_whole_path(client: Client, db: str, tmp_path: Path, pattern: str, matches: bool) -> None:
+    (tmp_path / "orders").mkdir()
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "orders" / "a.parquet")
+    client.run(f"CREATE STAGE st_{db} URL = 'fs://{tmp_path}/'")
+    assert len(client.run(f"LIST @st_{db}/ PATTERN = '{pattern}'")) == int(matches)
+    assert client.code(f"LIST @st_{db}/ PATTERN = '(?!LOAD).*'") == 1005
+    client.run(f"DROP STAGE st_{db}")
+
+
 def test_a_task_loads_what_the_printed_copy_says(client: Client, stage: str, db: str) -> None:
     from sandbox.tests.databend.client import wait_until  # noqa: PLC0415
 

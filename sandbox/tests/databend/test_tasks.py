@@ -238,6 +238,41 @@ def test_a_child_runs_after_its_parent_succeeded(client: Client, task: str, db: 
     assert history[0] == history[1] and history[0][1] == about(client, task)["id"]
 
 
+def stamped(db: str, task: str) -> str:
+    """A block that takes a while and logs when it begins and ends."""
+    entry = f"INSERT INTO {db}.log SELECT concat(to_string(now()), ' {{}} {task}')"
+    return f"BEGIN {entry.format('begin')}; SELECT sleep(0.8); {entry.format('end')}; END"
+
+
+def steps(client: Client) -> list[str]:
+    return [(entry or "").split(" ")[2] for entry in logged(client)]
+
+
+def test_siblings_run_side_by_side_and_their_common_child_once(client: Client, task: str, db: str) -> None:
+    client.run(f"CREATE TASK {task} SCHEDULE = 60 MINUTE AS SELECT 1")
+    siblings = [f"{task}_{number}" for number in range(3)]
+    for name in siblings:
+        client.run(f"CREATE TASK {name} AFTER '{task}' AS {stamped(db, name)}")
+    after = ", ".join(f"'{name}'" for name in siblings)
+    client.run(f"CREATE TASK {task}_last AFTER {after} AS SELECT 1")
+    for name in (*siblings, f"{task}_last"):
+        client.run(f"ALTER TASK {name} RESUME")
+    client.request("POST", "/_sandbox/tasks/run", {"task": task})
+    assert steps(client) == ["begin"] * 3 + ["end"] * 3
+    assert runs(client, f"{task}_last") == 1
+    assert client.value(f"SELECT count(DISTINCT run_id) FROM system.task_history WHERE name LIKE '{task}%'") == "1"
+
+
+def test_roots_run_side_by_side(client: Client, task: str, db: str) -> None:
+    roots = [f"{task}_{number}" for number in range(2)]
+    for name in roots:
+        client.run(f"CREATE TASK {name} SCHEDULE = 60 MINUTE AS {stamped(db, name)}")
+        client.run(f"EXECUTE TASK {name}")
+    for name in roots:
+        wait_until(lambda name=name: runs(client, name) == 1, f"the run of {name}")
+    assert steps(client) == ["begin"] * 2 + ["end"] * 2
+
+
 def test_a_child_waits_for_all_its_parents(client: Client, task: str, db: str) -> None:
     client.run(f"CREATE TASK {task} SCHEDULE = 1 MINUTE AS SELECT 1")
     for name in ("b", "c"):
@@ -306,6 +341,53 @@ def test_a_transaction_inside_a_block_is_atomic(client: Client, task: str, db: s
     client.run(f"EXECUTE TASK {task}")
     wait_until(lambda: runs(client, task) == 1, "the run")
     assert logged(client) == ["first", "x"]
+
+
+def clean_up(db: str, between: str = "") -> str:
+    """A clean-up's block: what is deleted is recorded in the same transaction, and the DELETE reads the record."""
+    return (
+        f"BEGIN\nBEGIN;\nINSERT INTO \"{db}\".\"horizons\" (name, horizon) SELECT 'raw', max(seq) FROM \"{db}\".\"raw\";\n{between}"
+        f"DELETE /*+ SET_VAR(timezone='UTC') */ FROM \"{db}\".\"raw\" WHERE seq < (SELECT max(horizon) FROM \"{db}\".\"horizons\" "
+        "WHERE name = 'raw');\nCOMMIT;\nEND"
+    )
+
+
+@pytest.fixture
+def raw(client: Client) -> Client:
+    client.run("CREATE TABLE horizons (name VARCHAR, horizon VARCHAR)")
+    client.run("CREATE TABLE raw (seq VARCHAR, n INT)")
+    client.run("INSERT INTO raw VALUES ('1', 0), ('2', 0), ('3', 1)")
+    return client
+
+
+def test_a_delete_sees_what_its_transaction_has_recorded(raw: Client, task: str, db: str) -> None:
+    raw.run(f"CREATE TASK {task} SCHEDULE = 1 MINUTE AS {clean_up(db)}")
+    assert about(raw, task)["definition"] == clean_up(db).replace("='UTC') */", "='UTC')*/") + ";"
+    raw.request("POST", "/_sandbox/tasks/run", {"task": task})
+    assert raw.run("SELECT seq FROM raw") == [["3"]]
+    assert raw.run("SELECT * FROM horizons") == [["raw", "3"]]
+
+
+@pytest.mark.parametrize("between", ["SELECT 1 / (n - n) FROM {db}.raw;\n", "INSERT INTO {db}.missing VALUES (1);\n"])
+def test_a_failure_between_record_and_delete_takes_both_back(raw: Client, task: str, db: str, between: str) -> None:
+    raw.run(f"CREATE TASK {task} SCHEDULE = 1 MINUTE AS {clean_up(db, between.format(db=db))}")
+    raw.request("POST", "/_sandbox/tasks/run", {"task": task})
+    assert (runs(raw, task, "FAILED"), runs(raw, task)) == (1, 0)
+    assert raw.value("SELECT count(*) FROM raw") == "3"
+    assert raw.value("SELECT count(*) FROM horizons") == "0"
+
+
+def test_clean_ups_of_two_tables_record_in_one(raw: Client, task: str, db: str) -> None:
+    raw.run("CREATE TABLE other AS SELECT * FROM raw")
+    tables = {f"{task}_a": "raw", f"{task}_b": "other"}
+    for name, table in tables.items():
+        block = clean_up(db, "SELECT sleep(0.3);\n").replace('"raw"', f'"{table}"').replace("'raw'", f"'{table}'")
+        raw.run(f"CREATE TASK {name} SCHEDULE = 1 MINUTE AS {block}")
+        raw.run(f"EXECUTE TASK {name}")
+    for name in tables:
+        wait_until(lambda name=name: runs(raw, name) == 1, f"the run of {name}")
+    assert raw.run("SELECT * FROM horizons ORDER BY name") == [["other", "3"], ["raw", "3"]]
+    assert raw.value("SELECT (SELECT count(*) FROM raw) + (SELECT count(*) FROM other)") == "2"
 
 
 def test_session_parameters_hold_while_the_task_runs(client: Client, task: str, db: str) -> None:

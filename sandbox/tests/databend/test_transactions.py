@@ -76,3 +76,39 @@ def test_a_conflict_fails_at_commit(table: Client, connect: Callable[[], Client]
     assert table.code("COMMIT") == 4001
     assert table.state["txn_state"] == "AutoCommit"
     assert table.value("SELECT id FROM t") == "3"
+
+
+def test_inserts_of_two_transactions_and_a_delete_beside_an_insert_do_not_conflict(
+    table: Client, connect: Callable[[], Client], db: str
+) -> None:
+    table.run("CREATE TABLE horizons (horizon INT)")
+    table.run("INSERT INTO t VALUES (1), (2)")
+    other = connect()
+    other.run(f"USE {db}")
+    for client, horizon in ((table, 2), (other, 0)):
+        client.run("BEGIN")
+        client.run(f"INSERT INTO horizons VALUES ({horizon})")
+    table.run("DELETE FROM t WHERE id < (SELECT max(horizon) FROM horizons)")
+    # Committed behind the DELETE, so that it stays although the DELETE would take it.
+    connect().run(f"INSERT INTO {db}.t VALUES (0)")
+    for client in (table, other):
+        client.run("COMMIT")
+    assert table.run("SELECT id FROM t ORDER BY id") == [["0"], ["2"]]
+    assert table.value("SELECT count(*) FROM horizons") == "2"
+
+
+@pytest.mark.parametrize(("hint", "code"), [("", 4001), ("/*+ SET_VAR(enable_compact_after_write=0) */", None)])
+def test_an_insert_that_compacts_its_table_conflicts_with_other_inserts(
+    table: Client, connect: Callable[[], Client], db: str, hint: str, code: int | None
+) -> None:
+    """The engine compacts a table when an insert finds 25 small blocks, inside a transaction too."""
+    for _ in range(24):
+        table.run("INSERT INTO t VALUES (0)")
+    table.run("BEGIN")
+    table.run(f"INSERT {hint} INTO t VALUES (1)")
+    connect().run(f"INSERT INTO {db}.t VALUES (2)")
+    if code is None:
+        table.run("COMMIT")
+    else:
+        assert table.code("COMMIT") == code
+    assert count(table) == (26 if code is None else 25)

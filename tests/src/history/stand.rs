@@ -32,8 +32,8 @@ impl Stand {
             region: Some(sandbox.aws_region.clone()),
             endpoint_url: Some(sandbox.aws_endpoint_url.clone()),
             auth: Auth::AccessKey {
-                id: sandbox.aws_access_key_id.clone(),
-                secret: sandbox.aws_secret_access_key.clone(),
+                id: sandbox.aws_access_key_id.clone().into(),
+                secret: sandbox.aws_secret_access_key.clone().into(),
             },
             comment: None,
         };

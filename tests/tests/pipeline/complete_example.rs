@@ -22,6 +22,7 @@ async fn the_complete_example_is_applied_cut_over_and_destroyed() {
 
     let terraform = example(&sandbox, &name);
     terraform.init().await.must();
+    a_role_needs_an_external_id(&terraform).await;
     terraform.apply(&[]).await.must();
     assert_eq!(terraform.plan(&[]).await.must(), Plan::Empty, "the plan after apply");
 
@@ -50,6 +51,7 @@ async fn the_complete_example_is_applied_cut_over_and_destroyed() {
     let look = async || compare(&mysql, &databend, &pair).await;
     wait::until("ODS equals the source", Duration::from_secs(90), look, Comparison::is_equal).await.must();
     assert_eq!(terraform.plan(&[]).await.must(), Plan::Empty, "the plan after the cutover");
+    positions(&databend, &name).await;
     runbook.expect(0, &["status"]).await.must();
 
     runbook.expect(0, &["suspend"]).await.must();
@@ -71,6 +73,26 @@ async fn the_complete_example_is_applied_cut_over_and_destroyed() {
     let filter = json!({ "Filters": [{ "Name": "replication-task-arn", "Values": [task] }] });
     let gone = aws.dms("DescribeReplicationTasks", filter).await.unwrap_err().to_string();
     assert!(gone.contains("ResourceNotFoundFault"), "{gone}");
+}
+
+/// With a principal of Databend Cloud, the example declares a role instead of keys.
+async fn a_role_needs_an_external_id(terraform: &TerraformDir) {
+    let principal = "-var=databend_principal_arn=arn:aws:iam::210987654321:role/databend-cloud";
+    let said = terraform.plan_fails(&[principal]).await.must();
+    assert!(said.contains("set databend_external_id"), "{said}");
+    let planned = terraform.plan(&[principal, "-var=databend_external_id=id-of-ours"]).await.must();
+    assert_eq!(planned, Plan::Changes);
+}
+
+/// Raw keeps the binlog file and offset of every change, and none of the load's rows.
+async fn positions(databend: &Databend, name: &str) {
+    let rows = |condition: &str| format!("SELECT count(*) FROM {name}_raw.orders WHERE {condition}");
+    let changes = databend.count(&rows(r#""_dms_change_seq" <> ''"#)).await.must();
+    let placed = rows(r#""_dms_change_seq" <> '' AND REGEXP_LIKE("_dms_position", '^.+\\.[0-9]+:[0-9]+$')"#);
+    assert!(changes > 0);
+    assert_eq!(databend.count(&placed).await.must(), changes, "changes with a position");
+    let loaded = rows(r#""_dms_change_seq" = '' AND "_dms_position" <> ''"#);
+    assert_eq!(databend.count(&loaded).await.must(), 0, "rows of the load with a position");
 }
 
 async fn source(mysql: &Mysql, name: &str) {

@@ -74,7 +74,7 @@ const INVALID: &[Case] = &[
         "\"1 hour\"",
         "\"cron */5 * * * * UTC\"",
         "schedule",
-        &["has 5 cron fields", "takes six, seconds first", "cron 0 0 3 * * * UTC"],
+        &["has 5 cron fields", "takes six, seconds first", "write \"cron 0 */5 * * * * UTC\""],
     ),
     ("\"1 hour\"", "\"often\"", "schedule", &["\"often\" is not a schedule", "1 minute"]),
     (

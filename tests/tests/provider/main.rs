@@ -14,4 +14,5 @@ mod partial;
 mod plan;
 mod refresh;
 mod secrets;
+mod stage;
 mod world;

@@ -11,11 +11,11 @@ use crate::error::Error;
 use crate::reference::{self, Page};
 use crate::run_dir::RunDir;
 use crate::workspace::Workspace;
-use crate::{process, say, terraform};
+use crate::{fact_links, process, say, terraform};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Change nothing; fail if a page is not up to date
+    /// Change nothing; fail if a page is not up to date, or a reference to docs/facts leads nowhere
     #[arg(long)]
     check: bool,
 }
@@ -29,8 +29,11 @@ const CONFIGURATION: &str = r#"terraform {
 "#;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    terraform::check()?;
     let workspace = Workspace::find()?;
+    if arguments.check {
+        fact_links::check(&workspace.root)?;
+    }
+    terraform::check()?;
     let binaries = Binaries::build(&workspace, Scope::Programs)?;
     let dir = RunDir::new(&workspace, "docs")?;
     let schema =

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::table::{DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN};
+use crate::table::{DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN, DEFAULT_POSITION_COLUMN};
 
 /// A table to replicate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct MappedTable {
 pub struct MappingOptions {
     /// Column with the change sequence.
     pub change_seq_column: String,
+    /// Column with the binlog file and offset.
+    pub position_column: String,
     /// Prefix of the key's before-image columns.
     pub before_image_prefix: String,
 }
@@ -26,12 +28,13 @@ impl Default for MappingOptions {
     fn default() -> Self {
         Self {
             change_seq_column: DEFAULT_CHANGE_SEQ_COLUMN.to_owned(),
+            position_column: DEFAULT_POSITION_COLUMN.to_owned(),
             before_image_prefix: DEFAULT_BEFORE_IMAGE_PREFIX.to_owned(),
         }
     }
 }
 
-/// What is wrong with the tables.
+/// Tables or options from which no mappings can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// DMS refuses a task without a selection rule.
@@ -43,17 +46,27 @@ pub enum MappingError {
     /// No name.
     #[error("element {0} has an empty schema or table name")]
     Unnamed(usize),
+    /// Two rules would add the same column.
+    #[error("change_seq_column and position_column are both \"{0}\"; give each a name of its own")]
+    SameColumn(String),
 }
 
-/// One selection rule per table, and for each the two transformations without which changes are lost silently:
+/// One selection rule per table, and for each table three transformations:
 ///
-/// - the change sequence: all changes of a transaction carry one timestamp, so it cannot order them;
-/// - the key's before image: a changed key is one U row with the new key alone, and the old row would stay for ever.
+/// - the change sequence, which orders changes: all changes of a transaction carry one timestamp;
+/// - the stream position, which places a change before or after a load, also where the sequence cannot;
+/// - the key's before image: DMS writes a changed key as one U row with the new key alone, and the old row would stay
+///   in ODS indefinitely.
 ///
-/// Both: facts/dms.md §2.
+/// All three: facts/dms.md §2.
 pub fn table_mappings(tables: &[MappedTable], options: &MappingOptions) -> Result<Value, MappingError> {
     if tables.is_empty() {
         return Err(MappingError::Empty);
+    }
+    let (seq, position) = (&options.change_seq_column, &options.position_column);
+    // COPY fails on two columns whose names differ in case alone (facts/databend.md).
+    if !seq.is_empty() && seq.eq_ignore_ascii_case(position) {
+        return Err(MappingError::SameColumn(position.clone()));
     }
     let mut rules = Rules(Vec::new());
     for (i, table) in tables.iter().enumerate() {
@@ -65,14 +78,17 @@ pub fn table_mappings(tables: &[MappedTable], options: &MappingOptions) -> Resul
         }
         let locator = json!({ "schema-name": exactly(&table.schema), "table-name": exactly(&table.table) });
         rules.add(json!({ "rule-type": "selection", "object-locator": locator, "rule-action": "include" }));
-        if !options.change_seq_column.is_empty() {
+        for (column, expression) in [(seq, "$AR_H_CHANGE_SEQ"), (position, "$AR_H_STREAM_POSITION")] {
+            if column.is_empty() {
+                continue;
+            }
             rules.add(json!({
                 "rule-type": "transformation",
                 "rule-target": "column",
                 "object-locator": locator,
                 "rule-action": "add-column",
-                "value": options.change_seq_column,
-                "expression": "$AR_H_CHANGE_SEQ",
+                "value": column,
+                "expression": expression,
                 "data-type": { "type": "string", "length": 50 },
             }));
         }
@@ -126,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn each_table_is_selected_ordered_and_keeps_its_old_key() {
+    fn each_table_is_selected_ordered_placed_and_keeps_its_old_key() {
         let mappings = table_mappings(&[orders()], &MappingOptions::default()).unwrap();
         assert_eq!(
             mappings,
@@ -138,6 +154,10 @@ mod tests {
                   "data-type": { "type": "string", "length": 50 },
                   "object-locator": { "schema-name": "shop", "table-name": "orders" } },
                 { "rule-type": "transformation", "rule-id": "3", "rule-name": "3", "rule-target": "column",
+                  "rule-action": "add-column", "value": "_dms_position", "expression": "$AR_H_STREAM_POSITION",
+                  "data-type": { "type": "string", "length": 50 },
+                  "object-locator": { "schema-name": "shop", "table-name": "orders" } },
+                { "rule-type": "transformation", "rule-id": "4", "rule-name": "4", "rule-target": "column",
                   "rule-action": "add-before-image-columns",
                   "before-image-def": { "column-prefix": "_dms_before_", "column-suffix": "", "column-filter": "pk-only" },
                   "object-locator": { "schema-name": "shop", "table-name": "orders" } },
@@ -147,7 +167,11 @@ mod tests {
 
     #[test]
     fn empty_names_leave_the_rules_out() {
-        let none = MappingOptions { change_seq_column: String::new(), before_image_prefix: String::new() };
+        let none = MappingOptions {
+            change_seq_column: String::new(),
+            position_column: String::new(),
+            before_image_prefix: String::new(),
+        };
         let mappings = table_mappings(&[orders()], &none).unwrap();
         assert_eq!(mappings["rules"].as_array().unwrap().len(), 1);
     }
@@ -174,5 +198,10 @@ mod tests {
         );
         let unnamed = MappedTable { schema: "shop".into(), table: String::new() };
         assert_eq!(table_mappings(&[unnamed], &options), Err(MappingError::Unnamed(0)));
+        let same = MappingOptions { position_column: "_DMS_change_seq".into(), ..options };
+        assert_eq!(
+            table_mappings(&[orders()], &same),
+            Err(MappingError::SameColumn("_DMS_change_seq".into()))
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! CREATE, ALTER and DROP STAGE. The grammar takes no quoted stage name, so [`Stage::check_name`] admits only names that
 //! need no quotes.
 
+use secrecy::ExposeSecret;
+
 use crate::sql::literal;
 use crate::stage::{Auth, Stage};
 
@@ -27,8 +29,8 @@ fn definition(stage: &Stage) -> String {
         }
         Auth::Connection(name) => add("CONNECTION_NAME", name),
         Auth::AccessKey { id, secret } => {
-            add("ACCESS_KEY_ID", id);
-            add("SECRET_ACCESS_KEY", secret);
+            add("ACCESS_KEY_ID", id.expose_secret());
+            add("SECRET_ACCESS_KEY", secret.expose_secret());
         }
     }
     if let Some(region) = &stage.region {

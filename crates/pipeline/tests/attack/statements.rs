@@ -160,7 +160,7 @@ impl Names {
         all.extend(sql::cleanup(&table));
         for auth in [
             Auth::Connection(self.comment.clone()),
-            Auth::AccessKey { id: self.detail.clone(), secret: self.secret.clone() },
+            Auth::AccessKey { id: self.detail.clone().into(), secret: self.secret.clone().into() },
             Auth::Role { arn: self.detail.clone(), external_id: Some(self.secret.clone()) },
         ] {
             let stage = Stage {

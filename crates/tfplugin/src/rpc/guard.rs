@@ -36,6 +36,28 @@ impl Calls {
         self.running.reopen();
     }
 
+    /// Runs a call that changes nothing, until it ends or Terraform asks to stop. A call that watches its context ends
+    /// with its own answer; any other is dropped where it waits.
+    pub(super) async fn run_read<T, F>(
+        &self,
+        span: tracing::Span,
+        call: impl FnOnce(Context) -> F + Send + 'static,
+    ) -> Result<T, Diagnostics>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Diagnostics>> + Send + 'static,
+    {
+        self.run(span, |ctx| async move {
+            let call = call(ctx.clone());
+            tokio::select! {
+                biased;
+                result = call => result,
+                () = ctx.cancelled() => Err(Context::stopped().into()),
+            }
+        })
+        .await
+    }
+
     /// Runs `call` to its end, even when Terraform goes away in the middle: what it does must not be left half done.
     pub(super) async fn run<T, F>(
         &self,
@@ -144,6 +166,34 @@ mod tests {
         let (waited, ()) = tokio::join!(waiting, stop);
         assert_eq!(waited, Ok(()));
         assert_eq!(run(&calls, |ctx| async move { Ok(ctx.is_cancelled()) }).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_does_not_watch_its_context_ends_with_stop() {
+        let calls = Calls::default();
+        let reading =
+            calls.run_read(tracing::Span::none(), |_| std::future::pending::<Result<(), Diagnostics>>());
+        let stop = async {
+            tokio::task::yield_now().await;
+            calls.stop();
+        };
+        let (read, ()) = tokio::join!(reading, stop);
+        assert_eq!(read.unwrap_err().iter().next().unwrap().summary, "Cancelled");
+        assert_eq!(calls.run_read(tracing::Span::none(), |_| async { Ok(1) }).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_watches_its_context_ends_with_its_own_answer() {
+        let calls = Calls::default();
+        let reading = calls.run_read(tracing::Span::none(), |ctx| async move {
+            ctx.cancelled().await;
+            Ok("tidy")
+        });
+        let stop = async {
+            tokio::task::yield_now().await;
+            calls.stop();
+        };
+        assert_eq!(tokio::join!(reading, stop).0, Ok("tidy"));
     }
 
     #[tokio::test]

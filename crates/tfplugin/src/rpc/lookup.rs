@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::{Diagnostic, Schema};
+use crate::{Context, Diagnostic, Diagnostics, Resource, Schema, ValidateRequest, Value};
 
 /// A resource or data source, with its schema built once.
 pub(super) struct Offer<T: ?Sized> {
@@ -14,6 +14,14 @@ pub(super) struct Offer<T: ?Sized> {
 impl<T: ?Sized> Clone for Offer<T> {
     fn clone(&self) -> Self {
         Self { schema: Arc::clone(&self.schema), imp: Arc::clone(&self.imp) }
+    }
+}
+
+impl Offer<dyn Resource> {
+    /// Checks a configuration: by its schema first, since the resource relies on it.
+    pub(super) async fn check(&self, ctx: &Context, config: Value) -> Result<Diagnostics, Diagnostics> {
+        self.schema.check(&config).into_result()?;
+        self.imp.validate(ctx, ValidateRequest { config }).await
     }
 }
 

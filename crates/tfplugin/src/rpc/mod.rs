@@ -7,7 +7,7 @@ mod guard;
 mod lookup;
 mod provider;
 mod resource;
-mod settle;
+pub(crate) mod settle;
 
 use std::sync::Arc;
 

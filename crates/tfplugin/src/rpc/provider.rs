@@ -72,11 +72,12 @@ impl Service {
         &self,
         request: proto::validate_provider_config::Request,
     ) -> proto::validate_provider_config::Response {
-        let (provider, ty) = (self.provider.clone(), self.schema.ty());
+        let (provider, schema) = (self.provider.clone(), self.schema.clone());
         let result = self
             .calls
-            .run(info_span!("validate_provider"), |ctx| async move {
-                let config = convert::decode(request.config, &ty, "a provider configuration")?;
+            .run_read(info_span!("validate_provider"), move |ctx| async move {
+                let config = convert::decode(request.config, &schema.ty(), "a provider configuration")?;
+                schema.check(&config).into_result()?;
                 provider.validate(&ctx, ValidateRequest { config }).await
             })
             .await;
@@ -90,7 +91,7 @@ impl Service {
         let (provider, ty) = (self.provider.clone(), self.schema.ty());
         let result = self
             .calls
-            .run(info_span!("configure"), |ctx| async move {
+            .run_read(info_span!("configure"), move |ctx| async move {
                 let config = convert::decode(request.config, &ty, "a provider configuration")?;
                 let request = ConfigureRequest { config, terraform_version: request.terraform_version };
                 provider.configure(&ctx, request).await
@@ -106,9 +107,10 @@ impl Service {
         let source = self.data_sources.get(&request.type_name).cloned();
         let result = self
             .calls
-            .run(info_span!("validate", data_source = request.type_name), |ctx| async move {
+            .run_read(info_span!("validate", data_source = request.type_name), move |ctx| async move {
                 let source = source?;
                 let config = convert::decode(request.config, &source.schema.ty(), "a configuration")?;
+                source.schema.check(&config).into_result()?;
                 source.imp.validate(&ctx, ValidateRequest { config }).await
             })
             .await;
@@ -122,7 +124,7 @@ impl Service {
         let source = self.data_sources.get(&request.type_name).cloned();
         let result = self
             .calls
-            .run(info_span!("read", data_source = request.type_name), |ctx| async move {
+            .run_read(info_span!("read", data_source = request.type_name), move |ctx| async move {
                 let source = source?;
                 let ty = source.schema.ty();
                 let config = convert::decode(request.config, &ty, "a configuration")?;

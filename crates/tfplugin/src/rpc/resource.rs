@@ -9,7 +9,7 @@ use super::{Service, convert};
 use crate::proto::tfplugin6 as proto;
 use crate::{
     Context, CreateRequest, DeleteRequest, Diagnostic, Diagnostics, ImportRequest, PlanRequest, Private,
-    ReadRequest, Resource, SoFar, UpdateRequest, UpgradeRequest, ValidateRequest, Value,
+    ReadRequest, Resource, Severity, SoFar, UpdateRequest, UpgradeRequest, Value,
 };
 
 impl Service {
@@ -20,13 +20,13 @@ impl Service {
         let resource = self.resources.get(&request.type_name).cloned();
         let result = self
             .calls
-            .run(info_span!("validate", resource = request.type_name), |ctx| async move {
+            .run_read(info_span!("validate", resource = request.type_name), move |ctx| async move {
                 let resource = resource?;
                 let config = convert::decode(request.config, &resource.schema.ty(), "a configuration")?;
                 if !request.client_capabilities.unwrap_or_default().write_only_attributes_allowed {
                     refuse_write_only(&resource, &config)?;
                 }
-                resource.imp.validate(&ctx, ValidateRequest { config }).await
+                resource.check(&ctx, config).await
             })
             .await;
         proto::validate_resource_config::Response { diagnostics: convert::diagnostics(either(result)) }
@@ -39,7 +39,7 @@ impl Service {
         let resource = self.resources.get(&request.type_name).cloned();
         let result = self
             .calls
-            .run(info_span!("upgrade", resource = request.type_name), |ctx| async move {
+            .run_read(info_span!("upgrade", resource = request.type_name), move |ctx| async move {
                 upgrade(&resource?, &ctx, request.version, request.raw_state.unwrap_or_default()).await
             })
             .await;
@@ -55,7 +55,7 @@ impl Service {
         let (before, private) = (request.current_state.clone(), request.private.clone());
         let result = self
             .calls
-            .run(info_span!("read", resource = request.type_name), |ctx| async move {
+            .run_read(info_span!("read", resource = request.type_name), move |ctx| async move {
                 let Offer { schema, imp } = resource?;
                 let ty = schema.ty();
                 let state = convert::decode(request.current_state, &ty, "a state")?;
@@ -87,7 +87,7 @@ impl Service {
         let prior_private = request.prior_private.clone();
         let result = self
             .calls
-            .run(info_span!("plan", resource = request.type_name), |ctx| async move {
+            .run_read(info_span!("plan", resource = request.type_name), move |ctx| async move {
                 let Offer { schema, imp } = resource?;
                 let ty = schema.ty();
                 let request = PlanRequest {
@@ -160,19 +160,38 @@ impl Service {
             settle::deleted(prior, private, &so_far, result)
         } else if prior.is_null() {
             let span = info_span!("create", resource = request.type_name);
-            let request = CreateRequest { config, planned, private: private.clone(), so_far: so_far.clone() };
-            let result = self.calls.run(span, |ctx| async move { imp.create(&ctx, request).await }).await;
+            let request = CreateRequest {
+                config: config.clone(),
+                planned,
+                private: private.clone(),
+                so_far: so_far.clone(),
+            };
+            let offer = Offer { schema: schema.clone(), imp: imp.clone() };
+            let result = self
+                .calls
+                .run(span, |ctx| async move {
+                    refuse_invalid(&offer, &ctx, config).await?;
+                    imp.create(&ctx, request).await
+                })
+                .await;
             settle::applied(&schema, prior, private, &so_far, result)
         } else {
             let span = info_span!("update", resource = request.type_name);
             let request = UpdateRequest {
-                config,
+                config: config.clone(),
                 prior: prior.clone(),
                 planned,
                 private: private.clone(),
                 so_far: so_far.clone(),
             };
-            let result = self.calls.run(span, |ctx| async move { imp.update(&ctx, request).await }).await;
+            let offer = Offer { schema: schema.clone(), imp: imp.clone() };
+            let result = self
+                .calls
+                .run(span, |ctx| async move {
+                    refuse_invalid(&offer, &ctx, config).await?;
+                    imp.update(&ctx, request).await
+                })
+                .await;
             settle::applied(&schema, prior, private, &so_far, result)
         };
         let state = match convert::encode(&settled.state, &ty, "a state") {
@@ -194,7 +213,7 @@ impl Service {
         let type_name = request.type_name.clone();
         let result = self
             .calls
-            .run(info_span!("import", resource = request.type_name), |ctx| async move {
+            .run_read(info_span!("import", resource = request.type_name), move |ctx| async move {
                 let Offer { schema, imp } = resource?;
                 let response = imp.import(&ctx, ImportRequest { id: request.id }).await?;
                 let mut states = Vec::new();
@@ -219,6 +238,19 @@ impl Service {
             diagnostics: convert::diagnostics(diagnostics),
         }
     }
+}
+
+/// Validates again what may have been unknown when it was validated, before anything is changed. Warnings were said then.
+async fn refuse_invalid(
+    resource: &Offer<dyn Resource>,
+    ctx: &Context,
+    config: Value,
+) -> Result<(), Diagnostics> {
+    let found = either(resource.check(ctx, config).await);
+    if !found.has_errors() {
+        return Ok(());
+    }
+    Err(found.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect())
 }
 
 async fn upgrade(

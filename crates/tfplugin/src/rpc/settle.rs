@@ -4,14 +4,14 @@ use crate::value::Value;
 use crate::{ApplyResponse, DeleteResponse, Diagnostic, Diagnostics, Private, Schema, SoFar, Type};
 
 /// A state to store.
-pub(super) struct Settled {
-    pub(super) state: Value,
-    pub(super) private: Private,
-    pub(super) diagnostics: Diagnostics,
+pub(crate) struct Settled {
+    pub(crate) state: Value,
+    pub(crate) private: Private,
+    pub(crate) diagnostics: Diagnostics,
 }
 
 /// After create and update. `before` is the state if nothing is known to have happened: null before a create.
-pub(super) fn applied(
+pub(crate) fn applied(
     schema: &Schema,
     before: Value,
     private: Private,
@@ -42,7 +42,7 @@ pub(super) fn applied(
 }
 
 /// After delete. Without an error it is gone, and with one it is not.
-pub(super) fn deleted(
+pub(crate) fn deleted(
     before: Value,
     private: Private,
     so_far: &SoFar,

@@ -51,6 +51,8 @@ pub struct Attribute {
     pub sensitive: bool,
     /// In the configuration only, never in plan or state.
     pub write_only: bool,
+    /// Its numbers are whole ones. Terraform has one type for all numbers, so this crate checks it.
+    pub integer: bool,
     /// Why not to use it any more, and what to use instead.
     pub deprecated: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Attribute {
             computed: false,
             sensitive: false,
             write_only: false,
+            integer: false,
             deprecated: None,
         }
     }
@@ -88,6 +91,11 @@ impl Attribute {
     /// A number
     pub fn number(name: impl Into<String>) -> Self {
         Self::new(name, Type::Number)
+    }
+
+    /// A whole number. A fractional one is an error when the configuration is validated.
+    pub fn integer(name: impl Into<String>) -> Self {
+        Self { integer: true, ..Self::number(name) }
     }
 
     /// A value of any type, which it brings with it

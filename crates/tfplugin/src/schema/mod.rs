@@ -24,12 +24,13 @@
 //! ```
 
 mod attribute;
+mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use attribute::{Attribute, Kind, Nesting};
 
-use crate::{AttributePath, Type, Value};
+use crate::{AttributePath, Diagnostics, Type, Value};
 
 /// The attributes of a resource, a data source or the provider block, with a version for stored state.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,6 +71,12 @@ impl Schema {
         let mut problems = Vec::new();
         collect_problems(&self.attributes, &AttributePath::root(), &mut problems);
         problems
+    }
+
+    /// What is wrong with a configuration whatever the provider makes of it: fractional numbers for integers, and null
+    /// elements of lists, sets and maps. Unknown values are not checked.
+    pub fn check(&self, config: &Value) -> Diagnostics {
+        check::check(&self.attributes, config)
     }
 
     /// `value` with null for every write-only attribute: Terraform refuses them in plan and state.

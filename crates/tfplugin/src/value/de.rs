@@ -7,7 +7,7 @@ use serde::de::value::UnitDeserializer;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 
-use super::{Number, Value, whole};
+use super::{Number, Value, whole, words};
 use crate::path::Step;
 use crate::{AttributePath, Diagnostic};
 
@@ -55,6 +55,38 @@ impl std::error::Error for Error {}
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self { path: AttributePath::root(), message: message.to_string(), unknown: false }
+    }
+
+    fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::custom(words::mismatch(found, &expected.to_string()))
+    }
+
+    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::custom(words::mismatch(found, &expected.to_string()))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
+        Self::custom(format!(
+            "It has {length} elements; it takes {}.",
+            words::expected(&expected.to_string())
+        ))
+    }
+
+    fn unknown_variant(found: &str, allowed: &'static [&'static str]) -> Self {
+        Self::custom(format!("\"{found}\" is not allowed; write {}.", words::one_of(allowed)))
+    }
+
+    fn unknown_field(found: &str, allowed: &'static [&'static str]) -> Self {
+        let hint = match words::similar(found, allowed) {
+            Some(name) => format!("The closest one is `{name}`."),
+            None => format!("The attributes are {}.", words::list(allowed)),
+        };
+        Self::custom(format!("There is no attribute `{found}` here. {hint}"))
+            .under(Step::Attribute(found.to_owned()))
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self::custom(format!("The attribute `{name}` is missing.")).under(Step::Attribute(name.to_owned()))
     }
 }
 
@@ -143,7 +175,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
         match self.0.untyped() {
             Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
             Value::Unknown => Err(Error::unknown()),
-            _ => Err(de::Error::invalid_type(unexpected(self.0), &visitor)),
+            _ => Err(de::Error::invalid_type(unexpected(self.0), &"a string")),
         }
     }
 
@@ -360,6 +392,76 @@ mod tests {
         let variant = error_at("mode", "slow".into());
         assert_eq!(variant.path.to_string(), "mode");
         assert!(variant.detail.contains("`fast` or `safe`"), "{variant}");
+    }
+
+    #[test]
+    fn errors_are_worded_for_users() {
+        for (path, value, says) in [
+            ("columns[0].name", Value::Null, "It is null; it takes text."),
+            ("columns[0].name", 3.into(), "It is the number 3; it takes text."),
+            ("columns[0].nullable", "x".into(), "It is the text \"x\"; it takes true or false."),
+            ("columns[0]", Value::Null, "It is null; it takes an object."),
+            ("columns[0]", "x".into(), "It is the text \"x\"; it takes an object."),
+            ("columns", Value::Null, "It is null; it takes a list."),
+            ("columns", true.into(), "It is true; it takes a list."),
+            ("tags", Value::List(vec![]), "It is a list; it takes a map."),
+            ("tags[\"a b\"]", 300.into(), "It is the number 300; it takes a whole number from 0 to 255."),
+            ("tags[\"a b\"]", (-1).into(), "It is the number -1; it takes a whole number from 0 to 255."),
+            ("tags[\"a b\"]", 1.5.into(), "It is the number 1.5; it takes a whole number from 0 to 255."),
+            ("mode", "slow".into(), "\"slow\" is not allowed; write `fast` or `safe`."),
+            ("mode", Value::Null, "It is null; it takes text."),
+        ] {
+            let error = error_at(path, value);
+            assert_eq!(error.detail, says, "{path}");
+            assert_eq!(error.path.to_string(), path);
+        }
+    }
+
+    #[test]
+    fn a_missing_and_an_unknown_attribute_are_named() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only read")]
+        struct Strict {
+            name: String,
+            r#type: Option<String>,
+        }
+        let error = |value: Value| from_value::<Vec<Strict>>(&Value::List(vec![value])).unwrap_err();
+        let missing = error(Value::object([("type", "int".into())]));
+        assert_eq!(
+            (missing.path.to_string().as_str(), missing.detail.as_str()),
+            ("[0].name", "The attribute `name` is missing.")
+        );
+        let misspelt = error(Value::object([("name", "a".into()), ("typ", "int".into())]));
+        assert_eq!(misspelt.path.to_string(), "[0].typ");
+        assert_eq!(misspelt.detail, "There is no attribute `typ` here. The closest one is `type`.");
+        let unknown = error(Value::object([("name", "a".into()), ("colour", "red".into())]));
+        assert_eq!(
+            unknown.detail,
+            "There is no attribute `colour` here. The attributes are `name` and `type`."
+        );
+    }
+
+    #[test]
+    fn every_attribute_and_element_of_a_model_of_attrs_may_be_unknown() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Outer {
+            columns: Attr<Vec<Attr<Inner>>>,
+            key: Attr<Vec<Attr<String>>>,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Inner {
+            name: Attr<String>,
+        }
+        let known = Value::object([
+            ("columns", Value::List(vec![Value::object([("name", "a".into())])])),
+            ("key", Value::List(vec!["a".into()])),
+        ]);
+        for path in ["columns", "columns[0]", "columns[0].name", "key", "key[0]"] {
+            let mut value = known.clone();
+            value.set(path, Value::Unknown);
+            assert!(from_value::<Outer>(&value).is_ok(), "{path}");
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod json;
 mod number;
 mod ser;
 mod whole;
+mod words;
 
 use std::collections::BTreeMap;
 

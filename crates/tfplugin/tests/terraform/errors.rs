@@ -26,6 +26,60 @@ fn an_invalid_value_is_shown_where_it_stands() {
     assert!(warning["snippet"]["code"].as_str().unwrap().contains("comment"), "{warning}");
 }
 
+/// The details of the errors that `terraform validate` shows.
+fn validation_errors(attributes: &str) -> Vec<String> {
+    let ws = Workspace::new(&format!("resource \"toy_thing\" \"a\" {{\n  name = \"a\"\n{attributes}\n}}\n"));
+    let run = ws.fails(&["validate", "-json"]);
+    let json: Json = serde_json::from_str(&run.stdout).unwrap();
+    let diagnostics = json["diagnostics"].as_array().unwrap().iter();
+    let errors = diagnostics.filter(|diagnostic| diagnostic["severity"] == "error");
+    errors.map(|error| error["detail"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn fractional_integers_and_null_elements_are_refused_at_their_place() {
+    let attributes = "secret_version = 1.5\nlimits = { rows = 0.1 }\nkey = [\"id\", null]\n\
+        columns = [null, { name = \"x\", type = \"int\" }]\nlabels = { a = null }";
+    let mut errors = validation_errors(attributes);
+    errors.sort();
+    let advice = "Give it a value, or leave the element out, for example with compact().";
+    assert_eq!(
+        errors,
+        [
+            format!("columns[0] is null. {advice}"),
+            format!("key[1] is null. {advice}"),
+            format!("labels[\"a\"] is null. {advice}"),
+            "limits.rows takes a whole number, and is 0.1.".to_owned(),
+            "secret_version takes a whole number, and is 1.5.".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn what_was_unknown_when_it_was_validated_is_checked_before_anything_is_made() {
+    for (output, attribute, says) in [
+        (
+            "1.5",
+            "secret_version = terraform_data.late.output",
+            "secret_version takes a whole number, and is 1.5.",
+        ),
+        ("null", "key = [\"id\", terraform_data.late.output]", "key[1] is null."),
+        (
+            "\"strng\"",
+            "columns = [{ name = \"x\", type = terraform_data.late.output }]",
+            "Did you mean `text`?",
+        ),
+    ] {
+        let ws = Workspace::new(&format!(
+            "resource \"terraform_data\" \"late\" {{\n  input = {output}\n}}\n\
+             resource \"toy_thing\" \"a\" {{\n  name = \"a\"\n  {attribute}\n}}\n"
+        ));
+        ws.ok(&["validate"]);
+        ws.apply_fails().says(says);
+        assert!(ws.thing("a").is_none());
+    }
+}
+
 #[test]
 fn the_provider_block_is_checked_too() {
     let ws = Workspace::new("");

@@ -55,7 +55,7 @@ fn an_error_names_the_argument() {
     ws.fails(&["plan", "-no-color"])
         .says(r#"Invalid value for "options" parameter: sizes[1]: Invalid value"#);
     ws.configure("output \"x\" {\n  value = provider::toy::describe({ nam = \"n\" })\n}\n");
-    ws.fails(&["plan", "-no-color"]).says("unknown field `nam`, expected `name` or `sizes`");
+    ws.fails(&["plan", "-no-color"]).says("There is no attribute `nam` here. The closest one is `name`.");
 }
 
 #[test]

@@ -70,6 +70,8 @@ impl Catalog {
                 return Err(failure.clone());
             }
         }
+        // A reader that is dropped in the middle (Ctrl-C) leaves nothing of an older reading behind.
+        (kept.snapshot, kept.failure) = (None, None);
         kept.generation = self.generation.load(Ordering::SeqCst);
         let result = read().await.map(Arc::new);
         self.finished.fetch_add(1, Ordering::SeqCst);
@@ -116,6 +118,17 @@ mod tests {
         assert_eq!(count.load(Ordering::SeqCst), 1);
         assert!(get().await.is_err());
         assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_reading_does_not_bring_an_older_one_back() {
+        let (catalog, count) = (Catalog::default(), AtomicU32::new(0));
+        let get = || catalog.get(|| slowly(&count, false));
+        assert!(get().await.is_ok());
+        catalog.invalidate();
+        assert!(tokio::time::timeout(Duration::from_millis(10), get()).await.is_err());
+        assert!(get().await.is_ok());
+        assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,0 +1,143 @@
+//! The data in small: changes in raw tables, and for each key of an ODS table which change each column shows.
+//!
+//! A table of the project's own database holds plain rows instead ([`super::value::Value`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One row of a raw table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub(super) id: u64,
+    pub(super) key: String,
+    pub(super) is_delete: bool,
+    pub(super) is_old: bool,
+    pub(super) cells: BTreeMap<String, String>,
+}
+
+impl Change {
+    /// An insert or update of a row. Of two changes of one key, the one with the larger id is the newer one.
+    pub fn upsert(id: u64, key: &str, cells: &[(&str, &str)]) -> Self {
+        let mut change = Self::delete(id, key);
+        change.is_delete = false;
+        change.cells.extend(cells.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        change.cells.insert("Op".into(), "U".into());
+        change
+    }
+
+    /// A delete of a row.
+    pub fn delete(id: u64, key: &str) -> Self {
+        let cells = BTreeMap::from([
+            ("Op".to_owned(), "D".to_owned()),
+            ("_dms_change_seq".to_owned(), format!("{id:035}")),
+        ]);
+        Self { id, key: key.to_owned(), is_delete: true, is_old: false, cells }
+    }
+
+    /// Older than the retention: the clean-up removes it once ODS shows its effect.
+    #[must_use]
+    pub fn old(mut self) -> Self {
+        self.is_old = true;
+        self
+    }
+}
+
+/// What a table holds beside plain rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    /// As raw: changes with the place at which they were appended.
+    pub(super) appended: Vec<(u64, Change)>,
+    /// The next place.
+    pub(super) next: u64,
+    /// As ODS: rows by key.
+    pub(super) rows: BTreeMap<String, OdsRow>,
+}
+
+/// A row of an ODS table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct OdsRow {
+    /// The newest change that it shows.
+    pub(super) newest: u64,
+    pub(super) is_deleted: bool,
+    /// For each column, the change that it shows.
+    pub(super) shows: BTreeMap<String, u64>,
+    /// Every change that was merged.
+    pub(super) seen: BTreeSet<u64>,
+}
+
+impl Changes {
+    pub(super) fn append(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            self.appended.push((self.next, change));
+            self.next += 1;
+        }
+    }
+
+    /// The changes from a place on.
+    pub(super) fn since(&self, place: u64) -> Vec<Change> {
+        self.appended.iter().filter(|(at, _)| *at >= place).map(|(_, change)| change.clone()).collect()
+    }
+
+    /// Merges changes into the rows, writing `columns`. It never goes back.
+    pub(super) fn merge(&mut self, changes: &[Change], columns: &BTreeSet<String>) {
+        for change in changes {
+            let row = self.rows.entry(change.key.clone()).or_default();
+            row.seen.insert(change.id);
+            if change.id < row.newest {
+                continue;
+            }
+            row.newest = change.id;
+            row.is_deleted = change.is_delete;
+            if !change.is_delete {
+                let written = change.cells.keys().filter(|name| columns.contains(*name));
+                row.shows.extend(written.map(|name| (name.clone(), change.id)));
+            }
+        }
+    }
+
+    /// Removes the old changes whose effect `rows` show.
+    pub(super) fn clean_up(&mut self, rows: &BTreeMap<String, OdsRow>) -> usize {
+        let before = self.appended.len();
+        self.appended.retain(|(_, change)| {
+            !change.is_old || rows.get(&change.key).is_none_or(|row| row.newest < change.id)
+        });
+        before - self.appended.len()
+    }
+}
+
+/// What of `changes` a table with these columns does not show, in words; empty if it shows all.
+pub(super) fn missing(
+    changes: &[Change],
+    rows: &BTreeMap<String, OdsRow>,
+    columns: &[String],
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut newest: BTreeMap<&str, &Change> = BTreeMap::new();
+    for change in changes {
+        if newest.get(change.key.as_str()).is_none_or(|known| known.id < change.id) {
+            newest.insert(&change.key, change);
+        }
+        if !rows.get(&change.key).is_some_and(|row| row.seen.contains(&change.id)) {
+            found.push(format!("change {} of key {} was not merged", change.id, change.key));
+        }
+    }
+    for (key, change) in newest {
+        let Some(row) = rows.get(key) else { continue };
+        if row.is_deleted != change.is_delete {
+            found.push(format!("key {key} is deleted: {}, should be {}", row.is_deleted, change.is_delete));
+        }
+        if change.is_delete {
+            continue;
+        }
+        for column in columns.iter().filter(|column| change.cells.contains_key(*column)) {
+            match row.shows.get(column) {
+                Some(id) if *id == change.id => {}
+                Some(id) => found.push(format!("key {key} shows change {id} in {column}, not {}", change.id)),
+                None => {
+                    found
+                        .push(format!("key {key} has nothing in {column}, should show change {}", change.id));
+                }
+            }
+        }
+    }
+    found
+}

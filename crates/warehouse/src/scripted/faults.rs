@@ -1,0 +1,61 @@
+//! What goes wrong on purpose.
+
+use super::Refusal;
+
+/// Before the server has done the statement, or after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// The statement was not done.
+    Before,
+    /// The statement was done.
+    After,
+}
+
+type Matcher = Box<dyn Fn(&str) -> bool + Send>;
+
+/// What is to happen to statements. Each refusal and each lost answer happens once.
+#[derive(Default)]
+pub(super) struct Faults {
+    refusals: Vec<(Matcher, Refusal)>,
+    lost: Vec<(Matcher, When)>,
+    stop: Option<(usize, When)>,
+}
+
+/// What happens to one statement.
+pub(super) enum Fate {
+    Answered,
+    Refused(Refusal),
+    Lost(When),
+    Stopped(When),
+}
+
+impl Faults {
+    pub(super) fn refuse(&mut self, matches: Matcher, refusal: Refusal) {
+        self.refusals.push((matches, refusal));
+    }
+
+    pub(super) fn lose_answer(&mut self, matches: Matcher, when: When) {
+        self.lost.push((matches, when));
+    }
+
+    pub(super) fn stop_at(&mut self, n: usize, when: When) {
+        self.stop = Some((n, when));
+    }
+
+    /// The fate of the statement that is the `n`th, counted from zero.
+    pub(super) fn fate(&mut self, n: usize, sql: &str) -> Fate {
+        if let Some((at, when)) = self.stop
+            && at == n
+        {
+            self.stop = None;
+            return Fate::Stopped(when);
+        }
+        if let Some(i) = self.refusals.iter().position(|(matches, _)| matches(sql)) {
+            return Fate::Refused(self.refusals.remove(i).1);
+        }
+        if let Some(i) = self.lost.iter().position(|(matches, _)| matches(sql)) {
+            return Fate::Lost(self.lost.remove(i).1);
+        }
+        Fate::Answered
+    }
+}

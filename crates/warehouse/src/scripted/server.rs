@@ -1,0 +1,290 @@
+//! The server: sessions, what was heard, faults, the clock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use pipeline::sql::TableName;
+use tokio::sync::watch;
+
+use super::data::{self, Change};
+use super::faults::{Fate, Faults, When};
+use super::query::Relation;
+use super::state::{File, State};
+use super::transaction::{self, Transaction};
+use super::{Refusal, scheduler, statements};
+use crate::{Row, WarehouseError, redact};
+
+/// A Databend in memory. See the [module](super).
+pub struct Scripted {
+    server: Mutex<Server>,
+    stopped: watch::Sender<bool>,
+}
+
+/// A statement as the server heard it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The session that sent it; each has another number.
+    pub session: u64,
+    /// Its text.
+    pub sql: String,
+}
+
+pub(super) struct Server {
+    pub(super) state: State,
+    pub(super) now: DateTime<Utc>,
+    pub(super) sessions: BTreeMap<u64, Option<Transaction>>,
+    heard: Vec<Heard>,
+    faults: Faults,
+    next_session: u64,
+}
+
+/// One session of a process on the server.
+pub(crate) struct ScriptedSession {
+    scripted: Arc<Scripted>,
+    id: u64,
+}
+
+impl Scripted {
+    /// A server with nothing on it.
+    pub fn new() -> Arc<Self> {
+        let server = Server {
+            state: State::default(),
+            now: DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default(),
+            sessions: BTreeMap::new(),
+            heard: Vec::new(),
+            faults: Faults::default(),
+            next_session: 0,
+        };
+        Arc::new(Self { server: Mutex::new(server), stopped: watch::Sender::new(false) })
+    }
+
+    /// A server with the same objects and data, with no session, no fault, and nothing heard.
+    pub fn copy(&self) -> Arc<Self> {
+        let copy = Self::new();
+        {
+            let server = self.lock();
+            let mut other = copy.lock();
+            other.state = server.state.clone();
+            other.now = server.now;
+        }
+        copy
+    }
+
+    /// Every statement since the last [`restart`](Self::restart), in order.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.lock().heard.clone()
+    }
+
+    /// Refuses the next statement that matches.
+    pub fn refuse(&self, matches: impl Fn(&str) -> bool + Send + 'static, code: u16, message: &str) {
+        self.lock().faults.refuse(Box::new(matches), Refusal::new(code, message));
+    }
+
+    /// Gives no answer to the next statement that matches.
+    pub fn lose_answer(&self, matches: impl Fn(&str) -> bool + Send + 'static, when: When) {
+        self.lock().faults.lose_answer(Box::new(matches), when);
+    }
+
+    /// Stops the process that sends the `n`th statement, counted from zero since the last
+    /// [`restart`](Self::restart): neither this statement nor any later one is answered, and no later one is done.
+    pub fn stop_at(&self, n: usize, when: When) {
+        self.lock().faults.stop_at(n, when);
+    }
+
+    /// Returns once the process was stopped.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.subscribe();
+        // The sender lives as long as this server.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Whether the process was stopped.
+    pub fn is_stopped(&self) -> bool {
+        *self.stopped.borrow()
+    }
+
+    /// Forgets the old process, what it said, its open transactions, and all faults: what comes next is a new process.
+    pub fn restart(&self) {
+        let mut server = self.lock();
+        server.sessions.clear();
+        server.heard.clear();
+        server.faults = Faults::default();
+        self.stopped.send_replace(false);
+    }
+
+    /// The server's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.lock().now
+    }
+
+    /// Moves the server's clock on.
+    pub fn advance(&self, by: Duration) {
+        self.lock().now += by;
+    }
+
+    /// Runs a statement as a person would by hand. It is not heard, and no fault meets it.
+    pub fn sql(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        let mut server = self.lock();
+        let id = server.open_session();
+        let answer = server.answer(id, sql);
+        server.sessions.remove(&id);
+        rows(answer, sql)
+    }
+
+    /// Appends changes to a raw table, as a COPY would.
+    ///
+    /// # Panics
+    /// If there is no such table.
+    pub fn append(&self, raw: &TableName, changes: impl IntoIterator<Item = Change>) {
+        let appended = self.lock().state.append(raw, changes.into_iter().collect());
+        appended.unwrap_or_else(|refusal| panic!("{}", refusal.message));
+    }
+
+    /// Puts a file of DMS under a stage, for the next COPY.
+    pub fn write_file(&self, stage: &str, path: &str, changes: impl IntoIterator<Item = Change>) {
+        let file = File { stage: stage.into(), path: path.into(), changes: changes.into_iter().collect() };
+        self.lock().state.files.push(file);
+    }
+
+    /// Files that no COPY has taken.
+    pub fn waiting_files(&self) -> Vec<String> {
+        self.lock().state.files.iter().map(|file| format!("{}/{}", file.stage, file.path)).collect()
+    }
+
+    /// What an ODS table lacks of every change that its raw table ever received, in words; empty if nothing.
+    pub fn missing(&self, raw: &TableName, ods: &TableName) -> Vec<String> {
+        let server = self.lock();
+        let received = server.state.received.get(raw).cloned().unwrap_or_default();
+        match server.state.tables.get(ods) {
+            None => vec![format!("{ods} does not exist")],
+            Some(table) => {
+                let columns: Vec<_> = table.columns.iter().map(|column| column.name.clone()).collect();
+                data::missing(&received, &table.changes.rows, &columns)
+            }
+        }
+    }
+
+    /// Runs every started root task and its started children once.
+    pub fn tick(&self) -> Vec<scheduler::Run> {
+        scheduler::tick(&mut self.lock())
+    }
+
+    /// Names of the tasks that are started.
+    pub fn running_tasks(&self) -> Vec<String> {
+        let server = self.lock();
+        server.state.tasks.iter().filter(|(_, task)| task.started).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Names of everything that exists: databases, tables, streams, stages and tasks.
+    pub fn objects(&self) -> Vec<String> {
+        let state = &self.lock().state;
+        let system = ["default", "information_schema", "system"];
+        let mut all: Vec<String> = Vec::new();
+        all.extend(
+            state.databases.iter().filter(|d| !system.contains(&d.as_str())).map(|d| format!("database {d}")),
+        );
+        all.extend(state.tables.keys().map(|name| format!("table {}", name.plain())));
+        all.extend(state.streams.keys().map(|name| format!("stream {}", name.plain())));
+        all.extend(state.stages.keys().map(|name| format!("stage {name}")));
+        all.extend(state.tasks.keys().map(|name| format!("task {name}")));
+        all
+    }
+
+    pub(crate) fn open_session(self: &Arc<Self>) -> ScriptedSession {
+        ScriptedSession { scripted: self.clone(), id: self.lock().open_session() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hears a statement and does what its fate is. `None`: the process gets no answer, ever.
+    fn hear(&self, session: u64, sql: &str) -> Option<Result<Relation, Failure>> {
+        if self.is_stopped() {
+            return None;
+        }
+        let mut server = self.lock();
+        let n = server.heard.len();
+        server.heard.push(Heard { session, sql: sql.to_owned() });
+        match server.faults.fate(n, sql) {
+            Fate::Answered => Some(server.answer(session, sql).map_err(Failure::Refused)),
+            Fate::Refused(refusal) => {
+                transaction::fail(&mut server, session);
+                Some(Err(Failure::Refused(refusal)))
+            }
+            Fate::Lost(when) => {
+                if when == When::After {
+                    // Whatever it answered is lost.
+                    let _ = server.answer(session, sql);
+                }
+                Some(Err(Failure::Lost))
+            }
+            Fate::Stopped(when) => {
+                if when == When::After {
+                    let _ = server.answer(session, sql);
+                }
+                self.stopped.send_replace(true);
+                None
+            }
+        }
+    }
+}
+
+enum Failure {
+    Refused(Refusal),
+    Lost,
+}
+
+impl Server {
+    pub(super) fn open_session(&mut self) -> u64 {
+        self.next_session += 1;
+        self.sessions.insert(self.next_session, None);
+        self.next_session
+    }
+
+    pub(super) fn answer(&mut self, session: u64, sql: &str) -> super::Answer {
+        let statement = super::parse::statement(sql)?;
+        transaction::run(self, session, &statement, |state, now| statements::run(state, now, &statement))
+    }
+}
+
+impl ScriptedSession {
+    /// Runs one statement.
+    pub(crate) async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        // As on a network, others get their turn before and after.
+        tokio::task::yield_now().await;
+        let Some(answer) = self.scripted.hear(self.id, sql) else {
+            return std::future::pending().await;
+        };
+        tokio::task::yield_now().await;
+        match answer {
+            Ok(relation) => rows(Ok(relation), sql),
+            Err(Failure::Refused(refusal)) => rows(Err(refusal), sql),
+            Err(Failure::Lost) => Err(WarehouseError::OutcomeUnknown {
+                statement: redact::name_of(sql),
+                detail: "the scripted Databend lost the answer".into(),
+            }),
+        }
+    }
+}
+
+/// A closed session's open transaction is rolled back.
+impl Drop for ScriptedSession {
+    fn drop(&mut self) {
+        self.scripted.lock().sessions.remove(&self.id);
+    }
+}
+
+fn rows(answer: super::Answer, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+    let statement = redact::name_of(sql);
+    let relation = answer
+        .map_err(|refusal| WarehouseError::refused(refusal.code, refusal.message, statement.clone()))?;
+    let columns: Arc<[String]> = relation.columns.iter().map(|column| column.name.clone()).collect();
+    let statement: Arc<str> = statement.into();
+    let row = |values: Vec<super::value::Value>| {
+        Row::new(columns.clone(), values.into_iter().map(Into::into).collect(), statement.clone())
+    };
+    Ok(relation.rows.into_iter().map(row).collect())
+}

@@ -1,0 +1,179 @@
+//! INSERT, UPDATE and DELETE: of plain rows in tables of the project's own database; of changes in raw and ODS.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use databend_common_ast::ast::{DeleteStmt, InsertSource, InsertStmt, UpdateStmt};
+
+use super::super::evaluate::{Frame, evaluate};
+use super::super::names::{fold, table_name};
+use super::super::query::{self, ColumnName, Context, Relation};
+use super::super::state::{State, Table};
+use super::super::value::Value;
+use super::super::{Answer, Refusal, code};
+use super::sources;
+
+/// The project's own database, whose tables hold plain rows.
+const OWN: &str = pipeline::sql::own::DATABASE;
+
+pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertStmt) -> Answer {
+    assert!(
+        !statement.overwrite && statement.with.is_none(),
+        "the scripted Databend does not know {statement}"
+    );
+    let target = table_name(statement.table.database.as_ref(), &statement.table.table);
+    if target.database != OWN {
+        return insert_changes(state, statement);
+    }
+    let context = Context { state, now, outer: None };
+    let rows = match &statement.source {
+        InsertSource::Values { rows } => {
+            let frame = Frame { columns: &[], row: &[], group: None, context };
+            let row = |row: &Vec<_>| row.iter().map(|value| evaluate(&frame, value)).collect();
+            rows.iter().map(row).collect::<Result<Vec<Vec<Value>>, _>>()?
+        }
+        InsertSource::Select { query: select } => {
+            sources::require_all(state, select.as_ref())?;
+            query::query(context, select)?.rows
+        }
+        _ => panic!("the scripted Databend does not know {statement}"),
+    };
+    let n = rows.len();
+    let table = state.table_mut(&target)?;
+    let columns: Vec<usize> = if statement.columns.is_empty() {
+        (0..table.columns.len()).collect()
+    } else {
+        let at = statement.columns.iter().map(|column| table.require_column(&fold(column)));
+        at.collect::<Result<_, _>>()?
+    };
+    for values in rows {
+        if values.len() != columns.len() {
+            return Err(Refusal::new(
+                code::SEMANTIC,
+                "Fields in select statement is not equal with expected",
+            ));
+        }
+        let mut row = vec![Value::Null; table.columns.len()];
+        for (at, value) in columns.iter().zip(values) {
+            row[*at] = value;
+        }
+        refuse_nulls(table, &row)?;
+        table.values.push(row);
+    }
+    Ok(Relation::affected("inserted", n))
+}
+
+/// INSERT … SELECT of changes into ODS: the initial filling.
+fn insert_changes(state: &mut State, statement: &InsertStmt) -> Answer {
+    let InsertSource::Select { query: select } = &statement.source else {
+        panic!("the scripted Databend does not know {statement}")
+    };
+    let target = table_name(statement.table.database.as_ref(), &statement.table.table);
+    let (changes, consumed) = sources::changes(state, select.as_ref())?;
+    let columns: std::collections::BTreeSet<String> = statement.columns.iter().map(fold).collect();
+    let table = state.table_mut(&target)?;
+    for column in &columns {
+        table.require_column(column)?;
+    }
+    table.changes.merge(&changes, &columns);
+    for stream in &consumed {
+        state.consume(stream);
+    }
+    Ok(Relation::affected("inserted", changes.len()))
+}
+
+pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateStmt) -> Answer {
+    let target = table_name(statement.database.as_ref(), &statement.table);
+    assert!(
+        target.database == OWN && statement.from.is_none() && statement.with.is_none(),
+        "the scripted Databend does not know {statement}"
+    );
+    let table = state.table(&target)?;
+    let columns =
+        columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
+    let mut rows = table.values.clone();
+    let mut changed = 0;
+    for row in &mut rows {
+        let before = row.clone();
+        let context = Context { state, now, outer: None };
+        let frame = Frame { columns: &columns, row: &before, group: None, context };
+        let meant = match &statement.selection {
+            Some(condition) => evaluate(&frame, condition)?.is_true(),
+            None => true,
+        };
+        if meant {
+            for assignment in &statement.update_list {
+                row[table.require_column(&fold(&assignment.name))?] = evaluate(&frame, &assignment.expr)?;
+            }
+            refuse_nulls(table, row)?;
+            changed += 1;
+        }
+    }
+    // An UPDATE of no row commits nothing.
+    if changed > 0 {
+        state.table_mut(&target)?.values = rows;
+    }
+    Ok(Relation::affected("updated", changed))
+}
+
+pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteStmt) -> Answer {
+    assert!(statement.with.is_none(), "the scripted Databend does not know {statement}");
+    let target = table_name(statement.database.as_ref(), &statement.table);
+    if target.database != OWN {
+        return clean_up(state, statement);
+    }
+    let table = state.table(&target)?;
+    let columns =
+        columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
+    let mut kept = Vec::new();
+    for row in &table.values {
+        let context = Context { state, now, outer: None };
+        let frame = Frame { columns: &columns, row, group: None, context };
+        let goes = match &statement.selection {
+            Some(condition) => evaluate(&frame, condition)?.is_true(),
+            None => true,
+        };
+        if !goes {
+            kept.push(row.clone());
+        }
+    }
+    let deleted = table.values.len() - kept.len();
+    if deleted > 0 {
+        state.table_mut(&target)?.values = kept;
+    }
+    Ok(Relation::affected("deleted", deleted))
+}
+
+/// DELETE of changes that are old and whose effect the ODS table shows that the condition names.
+fn clean_up(state: &mut State, statement: &DeleteStmt) -> Answer {
+    let target = table_name(statement.database.as_ref(), &statement.table);
+    let Some(condition) = &statement.selection else {
+        panic!("the scripted Databend does not know {statement}")
+    };
+    sources::require_all(state, condition)?;
+    state.table(&target)?;
+    let mut shown = BTreeMap::new();
+    for name in sources::tables(condition) {
+        if let Some(table) = state.tables.get(&name) {
+            shown.extend(table.changes.rows.clone());
+        }
+    }
+    let deleted = state.table_mut(&target)?.changes.clean_up(&shown);
+    Ok(Relation::affected("deleted", deleted))
+}
+
+fn columns(table: &Table, name: &str, alias: Option<String>) -> Vec<ColumnName> {
+    let qualifier = Some(alias.unwrap_or_else(|| name.to_owned()));
+    let column = |name: &String| ColumnName { qualifier: qualifier.clone(), name: name.clone() };
+    table.columns.iter().map(|known| column(&known.name)).collect()
+}
+
+fn refuse_nulls(table: &Table, row: &[Value]) -> Result<(), Refusal> {
+    for (column, value) in table.columns.iter().zip(row) {
+        if !column.nullable && *value == Value::Null {
+            let message = format!("null value in column `{}` violates not-null constraint", column.name);
+            return Err(Refusal::new(code::BAD_ARGUMENTS, message));
+        }
+    }
+    Ok(())
+}

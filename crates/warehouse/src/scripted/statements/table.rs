@@ -1,0 +1,101 @@
+//! CREATE and DROP TABLE.
+
+use databend_common_ast::ast::{
+    ColumnDefinition, ColumnExpr, CreateTableSource, CreateTableStmt, DropTableStmt, Expr, TypeName,
+};
+
+use super::super::Refusal;
+use super::super::data::Changes;
+use super::super::names::{fold, table_name};
+use super::super::state::{Column, State, Table};
+use super::may_create;
+
+pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(), Refusal> {
+    let name = table_name(statement.database.as_ref(), &statement.table);
+    if !state.databases.contains(&name.database) {
+        return Err(Refusal::new(
+            crate::code::UNKNOWN_DATABASE,
+            format!("Unknown database '{}'", name.database),
+        ));
+    }
+    let exists = state.tables.contains_key(&name) || state.streams.contains_key(&name);
+    let refusal = || Refusal::new(crate::code::TABLE_ALREADY_EXISTS, format!("Table {name} already exists"));
+    if !may_create(&statement.create_option, exists, refusal)? {
+        return Ok(());
+    }
+    assert!(statement.as_query.is_none(), "the scripted Databend does not know {statement}");
+    let Some(CreateTableSource::Columns { columns, .. }) = &statement.source else {
+        panic!("the scripted Databend does not know {statement}")
+    };
+    let mut options: std::collections::BTreeMap<_, _> = statement
+        .table_options
+        .iter()
+        .map(|(name, value)| (name.to_lowercase(), value.trim_matches('\'').to_owned()))
+        .collect();
+    let comment = options.remove("comment").unwrap_or_default();
+    let table = Table {
+        id: state.next_id(),
+        columns: columns.iter().map(column).collect(),
+        options,
+        cluster_by: statement
+            .cluster_by
+            .as_ref()
+            .map(|by| cluster_key(&by.cluster_exprs))
+            .unwrap_or_default(),
+        comment,
+        version: 0,
+        values: Vec::new(),
+        changes: Changes::default(),
+    };
+    state.tables.insert(name, table);
+    Ok(())
+}
+
+pub(super) fn drop(state: &mut State, statement: &DropTableStmt) -> Result<(), Refusal> {
+    let name = table_name(statement.database.as_ref(), &statement.table);
+    if state.tables.remove(&name).is_none() && !statement.if_exists {
+        return state.table(&name).map(|_| ());
+    }
+    Ok(())
+}
+
+/// A column as `system.columns` shows it.
+pub(super) fn column(definition: &ColumnDefinition) -> Column {
+    let (ty, nullable) = match &definition.data_type {
+        TypeName::Nullable(ty) => (ty.as_ref(), true),
+        TypeName::NotNull(ty) => (ty.as_ref(), false),
+        // Columns are nullable unless they say otherwise.
+        ty => (ty, true),
+    };
+    let default = match &definition.expr {
+        Some(ColumnExpr::Default(default)) => default.to_string().to_lowercase(),
+        Some(other) => panic!("the scripted Databend does not know the column {definition}: {other}"),
+        None => String::new(),
+    };
+    Column { name: fold(&definition.name), data_type: shown_type(ty), nullable, default }
+}
+
+/// The type as `system.columns.data_type` prints it.
+fn shown_type(ty: &TypeName) -> String {
+    let name = match ty {
+        TypeName::Int8 => "TINYINT",
+        TypeName::Int16 => "SMALLINT",
+        TypeName::Int32 => "INT",
+        TypeName::Int64 => "BIGINT",
+        TypeName::UInt8 => "TINYINT UNSIGNED",
+        TypeName::UInt16 => "SMALLINT UNSIGNED",
+        TypeName::UInt32 => "INT UNSIGNED",
+        TypeName::UInt64 => "BIGINT UNSIGNED",
+        TypeName::Float32 => "FLOAT",
+        TypeName::Float64 => "DOUBLE",
+        TypeName::String => "VARCHAR",
+        other => return other.to_string().to_uppercase(),
+    };
+    name.to_owned()
+}
+
+/// The cluster key as `system.tables.cluster_by` prints it.
+pub(super) fn cluster_key(expressions: &[Expr]) -> String {
+    let printed: Vec<_> = expressions.iter().map(ToString::to_string).collect();
+    format!("({})", printed.join(", "))
+}

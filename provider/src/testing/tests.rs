@@ -1,0 +1,229 @@
+//! The stand-in for Terraform, and what the end-to-end tests of the provider show that need no real Terraform.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use warehouse::scripted::{Scripted, When};
+
+use super::{Action, Config, Outcome, Process, Terraform};
+
+const STAGE: &str = "databend_cdc_stage.dms";
+const TABLE: &str = "databend_cdc_table.orders";
+const CHAIN: &str = "databend_cdc_task_chain.shop";
+
+struct World {
+    scripted: Arc<Scripted>,
+    terraform: Terraform,
+}
+
+fn stage() -> Json {
+    json!({ "name": "dms", "url": "s3://b/dms/", "access_key_id_wo": "AKIA", "secret_access_key_wo": "secret",
+        "credentials_version": 1 })
+}
+
+fn table() -> Json {
+    json!({
+        "stage": format!("${{{STAGE}.name}}"),
+        "source": { "schema": "shop", "table": "orders" },
+        "columns": [{ "name": "order_id", "type": "bigint" }, { "name": "amount", "type": "decimal(12,2)" }],
+        "primary_key": ["order_id"],
+        "raw": { "database": "raw" },
+        "ods": { "database": "ods" },
+    })
+}
+
+fn chain() -> Json {
+    json!({ "name": "shop", "warehouse": "default", "schedule": "1 hour", "tables": [format!("${{{TABLE}.pipeline}}")] })
+}
+
+impl World {
+    fn new() -> Self {
+        let config = Config::default().with(STAGE, stage()).with(TABLE, table()).with(CHAIN, chain());
+        Self { scripted: Scripted::new(), terraform: Terraform::new(config) }
+    }
+
+    fn applied() -> Self {
+        let mut world = Self::new();
+        world.apply();
+        world
+    }
+
+    fn run(&mut self) -> Outcome {
+        let process = Process::start(&self.scripted).unwrap();
+        self.terraform.apply(&process).unwrap()
+    }
+
+    fn plan(&self) -> Outcome {
+        self.scripted.restart();
+        self.terraform.plan(&Process::start(&self.scripted).unwrap()).unwrap()
+    }
+
+    /// Applies; afterwards there is nothing left to do.
+    fn apply(&mut self) -> Outcome {
+        let outcome = self.run();
+        assert_eq!(outcome.errors, Vec::<String>::new());
+        let next = self.plan();
+        assert!(next.is_empty(), "{:?}", next.differences);
+        outcome
+    }
+
+    /// Applies with one statement refused, and returns the errors.
+    fn refused(&mut self, statement: &'static str) -> String {
+        self.scripted.refuse(move |sql| sql.starts_with(statement), 1001, "refused on purpose");
+        let errors = self.run().errors.join("\n");
+        assert!(errors.contains("refused on purpose"), "{errors}");
+        errors
+    }
+
+    fn edit(&mut self, address: &str, edit: impl Fn(&mut Json), mut body: Json) {
+        edit(&mut body);
+        self.terraform.config = self.terraform.config.clone().with(address, body);
+    }
+}
+
+#[test]
+fn what_is_applied_needs_no_change_and_keeps_no_secret() {
+    let world = World::applied();
+    assert_eq!(world.scripted.objects().len(), 9, "{:?}", world.scripted.objects());
+    assert!(!format!("{:?}", world.terraform.state).contains("secret\""));
+}
+
+#[test]
+fn everything_that_was_created_is_destroyed_but_for_the_databases() {
+    let mut world = World::applied();
+    world.edit(TABLE, |table| table["deletion_protection"] = false.into(), table());
+    world.apply();
+    let process = Process::start(&world.scripted).unwrap();
+    let outcome = world.terraform.destroy(&process).unwrap();
+    assert_eq!(outcome.errors, Vec::<String>::new());
+    assert_eq!(world.scripted.objects(), ["database ods", "database raw"]);
+}
+
+#[test]
+fn a_protected_table_is_not_destroyed() {
+    let mut world = World::applied();
+    let before = world.scripted.objects();
+    let process = Process::start(&world.scripted).unwrap();
+    let errors = world.terraform.destroy(&process).unwrap().errors.join("\n");
+    assert!(errors.contains("protected from deletion"), "{errors}");
+    assert_eq!(world.scripted.objects(), before);
+}
+
+#[test]
+fn a_removed_table_is_destroyed_before_the_chain_is_changed() {
+    let mut world = World::new();
+    let mut other = table();
+    other["source"]["table"] = "items".into();
+    other["deletion_protection"] = false.into();
+    let two = json!([format!("${{{TABLE}.pipeline}}"), "${databend_cdc_table.items.pipeline}"]);
+    let mut both = chain();
+    both["tables"] = two;
+    world.terraform.config = Config::default()
+        .with(STAGE, stage())
+        .with(TABLE, table())
+        .with("databend_cdc_table.items", other)
+        .with(CHAIN, both);
+    world.apply();
+    world.scripted.restart();
+    world.terraform.config =
+        world.terraform.config.clone().without("databend_cdc_table.items").with(CHAIN, chain());
+    let outcome = world.run();
+    assert_eq!(outcome.actions["databend_cdc_table.items"], Action::Destroy);
+    assert_eq!(outcome.actions[CHAIN], Action::Update);
+    let heard: Vec<String> = world.scripted.heard().into_iter().map(|heard| heard.sql).collect();
+    let place = |start: &str| heard.iter().position(|sql| sql.starts_with(start)).unwrap();
+    assert!(place("DROP TABLE") < place("ALTER TASK"), "{heard:#?}");
+}
+
+#[test]
+fn a_table_that_was_half_created_is_finished_by_the_next_apply() {
+    let mut world = World::new();
+    let errors = world.refused("CREATE STREAM");
+    assert!(errors.contains("CREATE STREAM"), "{errors}");
+    assert_eq!(world.plan().actions[TABLE], Action::Replace);
+    world.apply();
+}
+
+#[test]
+fn a_chain_that_was_half_created_is_finished_by_the_next_apply() {
+    let mut world = World::new();
+    let errors = world.refused("CREATE TASK shop_merge");
+    assert!(errors.contains("Task shop_merge_ods_orders could not be made"), "{errors}");
+    assert_eq!(world.plan().actions[CHAIN], Action::Replace);
+    world.apply();
+}
+
+#[test]
+fn a_stage_whose_comment_failed_is_known() {
+    let mut world = World::new();
+    world.edit(STAGE, |stage| stage["comment"] = "changes".into(), stage());
+    world.refused("ALTER STAGE dms SET COMMENT");
+    world.apply();
+}
+
+#[test]
+fn a_change_that_failed_halfway_is_finished_by_the_next_apply() {
+    let mut world = World::applied();
+    let coupon = |table: &mut Json| {
+        let column = json!({ "name": "coupon", "type": "text" });
+        table["columns"].as_array_mut().unwrap().push(column);
+    };
+    world.edit(TABLE, coupon, table());
+    world.refused("ALTER TABLE \"ods\".\"orders\" ADD COLUMN");
+    world.apply();
+}
+
+#[test]
+fn lost_answers_are_settled_by_a_look() {
+    let created = [
+        "CREATE STAGE",
+        "CREATE DATABASE",
+        "CREATE TABLE \"raw\"",
+        "CREATE STREAM",
+        "CREATE TABLE \"ods\"",
+        "CREATE TASK",
+    ];
+    for statement in created {
+        let mut world = World::new();
+        world.scripted.lose_answer(move |sql| sql.starts_with(statement), When::After);
+        world.apply();
+    }
+}
+
+#[test]
+fn a_lost_request_that_was_not_done_is_an_error_and_the_next_apply_continues() {
+    let mut world = World::new();
+    world.scripted.lose_answer(|sql| sql.starts_with("CREATE TABLE \"ods\""), When::Before);
+    let errors = world.run().errors.join("\n");
+    assert!(errors.contains("A table could not be made"), "{errors}");
+    world.apply();
+}
+
+#[test]
+fn whatever_is_changed_by_hand_shows_in_the_plan_and_is_fixed() {
+    let by_hand = [
+        "ALTER TABLE ods.orders ADD COLUMN x INT NULL",
+        "DROP STREAM raw.stream_orders",
+        "ALTER TABLE ods.orders DROP COLUMN amount",
+        "ALTER TABLE ods.orders DROP COLUMN is_deleted",
+        "ALTER TABLE raw.orders SET OPTIONS (data_retention_period_in_hours = 24)",
+        "ALTER TABLE raw.orders SET OPTIONS (enable_schema_evolution = false)",
+        "ALTER TABLE ods.orders CLUSTER BY (amount)",
+        "ALTER TASK shop_load SET WAREHOUSE = 'large'",
+        "ALTER TASK shop_load SET SCHEDULE = 7 MINUTE",
+        "ALTER TASK shop_cleanup MODIFY AS SELECT 1",
+        "ALTER TASK shop_merge_ods_orders MODIFY WHEN TRUE",
+        "DROP TASK shop_cleanup",
+        "DROP TABLE ods.orders",
+        "DROP STAGE dms",
+        "ALTER STAGE dms SET COMMENT = 'by hand'",
+    ];
+    for (i, sql) in by_hand.into_iter().enumerate() {
+        let mut world = World::applied();
+        world.scripted.sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        // A further column is nobody's business.
+        let is_drift = i > 0;
+        assert_eq!(!world.plan().is_empty(), is_drift, "{sql}");
+        world.apply();
+    }
+}
