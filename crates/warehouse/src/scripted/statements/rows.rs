@@ -7,6 +7,7 @@ use databend_common_ast::ast::{DeleteStmt, InsertSource, InsertStmt, UpdateStmt}
 
 use super::super::evaluate::{Frame, evaluate};
 use super::super::names::{fold, table_name};
+use super::super::parse::expression;
 use super::super::query::{self, ColumnName, Context, Relation};
 use super::super::state::{State, Table};
 use super::super::value::Value;
@@ -39,6 +40,8 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
         _ => panic!("the scripted Databend does not know {statement}"),
     };
     let n = rows.len();
+    let defaults = state.table(&target)?.columns.iter().map(|column| default_value(context, &column.default));
+    let defaults = defaults.collect::<Result<Vec<_>, _>>()?;
     let table = state.table_mut(&target)?;
     let columns: Vec<usize> = if statement.columns.is_empty() {
         (0..table.columns.len()).collect()
@@ -53,7 +56,7 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
                 "Fields in select statement is not equal with expected",
             ));
         }
-        let mut row = vec![Value::Null; table.columns.len()];
+        let mut row = defaults.clone();
         for (at, value) in columns.iter().zip(values) {
             row[*at] = value;
         }
@@ -61,6 +64,15 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
         table.values.push(row);
     }
     Ok(Relation::affected("inserted", n))
+}
+
+/// The value of a column that an INSERT leaves out.
+fn default_value(context: Context<'_>, default: &str) -> Result<Value, Refusal> {
+    if default.is_empty() {
+        return Ok(Value::Null);
+    }
+    let frame = Frame { columns: &[], row: &[], group: None, context };
+    evaluate(&frame, &expression(default)?)
 }
 
 /// INSERT … SELECT of changes into ODS: the initial filling.
