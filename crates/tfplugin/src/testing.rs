@@ -1,6 +1,7 @@
 //! Resources called as the service calls them, without the wire: for a stand-in for Terraform in a provider's own tests.
 
 use crate::rpc::settle::{self, Settled};
+use crate::wire::msgpack;
 use crate::{
     Context, CreateRequest, DeleteRequest, Diagnostics, Private, Resource, Schema, SoFar, UpdateRequest,
     Value,
@@ -17,9 +18,13 @@ pub struct Applied {
     pub diagnostics: Diagnostics,
 }
 
-impl From<Settled> for Applied {
-    fn from(settled: Settled) -> Self {
-        Self { state: settled.state, private: settled.private, diagnostics: settled.diagnostics }
+impl Applied {
+    fn new(schema: &Schema, settled: Settled) -> Self {
+        Self {
+            state: stored(schema, settled.state),
+            private: settled.private,
+            diagnostics: settled.diagnostics,
+        }
     }
 }
 
@@ -33,15 +38,15 @@ pub async fn apply(
     private: Private,
 ) -> Applied {
     let (ctx, so_far) = (Context::default(), SoFar::default());
-    if planned.is_null() {
+    let settled = if planned.is_null() {
         let request =
             DeleteRequest { state: prior.clone(), private: private.clone(), so_far: so_far.clone() };
         let result = resource.delete(&ctx, request).await;
-        settle::deleted(prior, private, &so_far, result).into()
+        settle::deleted(prior, private, &so_far, result)
     } else if prior.is_null() {
         let request = CreateRequest { config, planned, private: private.clone(), so_far: so_far.clone() };
         let result = resource.create(&ctx, request).await;
-        settle::applied(schema, prior, private, &so_far, result).into()
+        settle::applied(schema, prior, private, &so_far, result)
     } else {
         let request = UpdateRequest {
             config,
@@ -51,13 +56,22 @@ pub async fn apply(
             so_far: so_far.clone(),
         };
         let result = resource.update(&ctx, request).await;
-        settle::applied(schema, prior, private, &so_far, result).into()
-    }
+        settle::applied(schema, prior, private, &so_far, result)
+    };
+    Applied::new(schema, settled)
 }
 
-/// A value as Terraform stores it: without write-only attributes.
-pub fn without_write_only(schema: &Schema, value: Value) -> Value {
-    schema.without_write_only(value)
+/// A plan or a state as Terraform has it once it was sent: without write-only attributes, and with every attribute of
+/// the schema, null where the resource gave none.
+///
+/// # Panics
+///
+/// If the value does not fit the schema.
+pub fn stored(schema: &Schema, value: Value) -> Value {
+    let ty = schema.ty();
+    msgpack::encode(&schema.without_write_only(value), &ty)
+        .and_then(|bytes| msgpack::decode(&bytes, &ty))
+        .unwrap_or_else(|error| panic!("{}", error.diagnostic("The value does not fit the schema")))
 }
 
 /// Reads JSON by a schema, as Terraform reads a configuration: attributes that it lacks are null.

@@ -65,7 +65,7 @@ impl Resource for StageResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request)
+        Ok(plan::plan(request))
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {

@@ -1,13 +1,13 @@
 //! What a change of a stage will do.
 
 use pipeline::Stage;
-use tfplugin::{Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse};
+use tfplugin::{Diagnostic, Plan, PlanRequest, PlanResponse};
 
 /// Plans a stage.
-pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
+pub(super) fn plan(request: PlanRequest) -> PlanResponse {
     let mut plan = Plan::new(request);
     if plan.request().is_destroy() {
-        return Ok(plan.finish());
+        return plan.finish();
     }
     plan.replace_if_changed(&["name"]);
     // A stage without credentials cannot be wanted, so a lost role or key is a difference.
@@ -15,7 +15,7 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
     if let Some(warning) = moved(&plan) {
         plan.say(warning);
     }
-    Ok(plan.finish())
+    plan.finish()
 }
 
 /// Warns that the load history does not tell the files of the new place from those of the old one.
@@ -58,7 +58,6 @@ mod tests {
             proposed,
             private: Private::default(),
         })
-        .unwrap()
     }
 
     #[test]

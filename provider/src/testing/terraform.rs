@@ -158,7 +158,7 @@ impl Walk {
                 Ok(response) => {
                     outcome.say(address, &response.diagnostics);
                     if let Some(value) = response.state {
-                        let value = testing::without_write_only(schema, value);
+                        let value = testing::stored(schema, value);
                         assert!(value.is_wholly_known(), "{address}: read gave an unknown value");
                         let private = response.private.unwrap_or_else(|| instance.private.clone());
                         let read = Instance { value, private, ..instance.clone() };
@@ -223,8 +223,7 @@ impl Walk {
         outcome: &mut Outcome,
     ) -> Option<(Value, Private, bool)> {
         let (resource, schema) = self.of(address);
-        let proposed =
-            testing::without_write_only(schema, proposed::proposed(&schema.attributes, config, prior));
+        let proposed = testing::stored(schema, proposed::proposed(&schema.attributes, config, prior));
         let request = PlanRequest {
             schema: schema.clone(),
             config: config.clone(),
@@ -235,7 +234,7 @@ impl Walk {
         match resource.plan(&Context::default(), request).await {
             Ok(response) => {
                 outcome.say(address, &response.diagnostics);
-                let planned = testing::without_write_only(schema, response.planned);
+                let planned = testing::stored(schema, response.planned);
                 contract::check_plan(address, &schema.attributes, config, prior, &planned);
                 let replaces = response
                     .requires_replace

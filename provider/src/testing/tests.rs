@@ -63,7 +63,7 @@ impl World {
         let outcome = self.run();
         assert_eq!(outcome.errors, Vec::<String>::new());
         let next = self.plan();
-        assert!(next.is_empty(), "{next:#?}");
+        assert!(next.is_empty(), "{next:?}");
         outcome
     }
 

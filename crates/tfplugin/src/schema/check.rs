@@ -104,8 +104,8 @@ mod tests {
         ]
     }
 
-    fn paths(config: Value) -> Vec<String> {
-        check(&attributes(), &config).iter().map(|found| found.path.to_string()).collect()
+    fn paths(config: &Value) -> Vec<String> {
+        check(&attributes(), config).iter().map(|found| found.path.to_string()).collect()
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
                 ("columns", Value::List(vec![Value::object([("length", Value::from(number))])])),
             ]);
             let expected = if wrong { vec!["version", "columns[0].length", "limits.rows"] } else { vec![] };
-            assert_eq!(paths(config), expected);
+            assert_eq!(paths(&config), expected);
         }
         let config = Value::object([("version", Value::from(1.5))]);
         let found = check(&attributes(), &config);
@@ -140,18 +140,18 @@ mod tests {
             ("limits", Value::Null),
             ("anything", Value::List(vec![Value::Null])),
         ]);
-        assert_eq!(paths(config), ["key[1]", "labels[\"a\"]", "tables[0]", "columns[1]", "users[\"ann\"]"]);
+        assert_eq!(paths(&config), ["key[1]", "labels[\"a\"]", "tables[0]", "columns[1]", "users[\"ann\"]"]);
     }
 
     #[test]
     fn unknown_values_are_not_checked() {
         for name in ["version", "key", "labels", "tables", "columns", "users", "limits", "anything"] {
-            assert_eq!(paths(Value::object([(name, Value::Unknown)])), Vec::<String>::new());
+            assert_eq!(paths(&Value::object([(name, Value::Unknown)])), Vec::<String>::new());
         }
         let config = Value::object([
             ("key", Value::List(vec![Value::Unknown])),
             ("columns", Value::List(vec![Value::Unknown, Value::object([("length", Value::Unknown)])])),
         ]);
-        assert_eq!(paths(config), Vec::<String>::new());
+        assert_eq!(paths(&config), Vec::<String>::new());
     }
 }
