@@ -20,9 +20,9 @@ mod connection;
 mod description;
 mod diagnostics;
 mod functions;
-mod own_database;
 #[cfg(test)]
 mod interrupted;
+mod own_database;
 mod provider;
 mod stage;
 mod table;

@@ -61,7 +61,7 @@ impl DatabendType {
             "DATE" => Self::Date,
             "TIMESTAMP" | "DATETIME" => Self::Timestamp,
             "VARIANT" | "JSON" => Self::Variant,
-            other => decimal(other).unwrap_or_else(|| Self::Other(words)),
+            other => decimal(other).unwrap_or(Self::Other(words)),
         }
     }
 

@@ -38,7 +38,10 @@ impl Function for ColumnType {
             .parse()
             .map_err(|e: pipeline::mysql_type::MysqlTypeError| FunctionError::argument(0, e.to_string()))?;
         let column = Column { name: String::new(), ty };
-        Ok(Value::object([("raw", Value::from(column.raw_type().to_string())), ("ods", column.ods_type().to_string().into())]))
+        Ok(Value::object([
+            ("raw", Value::from(column.raw_type().to_string())),
+            ("ods", column.ods_type().to_string().into()),
+        ]))
     }
 }
 

@@ -19,14 +19,12 @@ pub(super) fn update(model: &mut ChainModel, seen: &Snapshot, warnings: &mut Dia
     if model.tables.is_null() {
         return imported(model, seen);
     }
-    match known_before(model).chain() {
-        Ok(Some(chain)) => described(model, &chain, seen, warnings),
-        // Written by an earlier version: what the tasks should run is not known before the next apply.
-        _ => {
-            model.retain_tasks(|name| seen.task(name).is_some());
-            model.task_names().values().any(|names| seen.task(&names.merge).is_some())
-        }
+    if let Ok(Some(chain)) = known_before(model).chain() {
+        return described(model, &chain, seen, warnings);
     }
+    // Written by an earlier version: what the tasks should run is not known before the next apply.
+    model.retain_tasks(|name| seen.task(name).is_some());
+    model.task_names().values().any(|names| seen.task(&names.merge).is_some())
 }
 
 /// The model of the last time, with stand-ins for what was read then and no configuration can have: which tasks belong

@@ -83,7 +83,7 @@ impl Step for FirstRun {
                 Standing::Waiting(waiting) => waiting,
             };
             if began.elapsed() > timeout {
-                return Err(self.not_green(&waiting, timeout));
+                return Err(not_green(&waiting, timeout));
             }
             let (tasks, errors): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             let error =
@@ -152,25 +152,25 @@ impl FirstRun {
         }
         Ok(if waiting.is_empty() { Standing::Green } else { Standing::Waiting(waiting) })
     }
+}
 
-    fn not_green(&self, waiting: &BTreeMap<String, Option<String>>, timeout: Duration) -> StepError {
-        let tasks: Vec<_> = waiting
-            .iter()
-            .map(|(task, error)| match error {
-                Some(error) => format!("{task} failed: {error}"),
-                None => format!("{task} has not run"),
-            })
-            .collect();
-        StepError::finding(
-            format!("no successful run within {} s: {}", timeout.as_secs(), tasks.join("; ")),
-            format!(
-                "ODS is filled and the tasks are resumed; mend what the error says, resume tasks that Databend has suspended \
-                 after too many failures with `runbook resume`, and run this again. If {} simply has not been due, raise \
-                 first_run_timeout_seconds in runbook.toml",
-                tasks_named(waiting)
-            ),
-        )
-    }
+fn not_green(waiting: &BTreeMap<String, Option<String>>, timeout: Duration) -> StepError {
+    let tasks: Vec<_> = waiting
+        .iter()
+        .map(|(task, error)| match error {
+            Some(error) => format!("{task} failed: {error}"),
+            None => format!("{task} has not run"),
+        })
+        .collect();
+    StepError::finding(
+        format!("no successful run within {} s: {}", timeout.as_secs(), tasks.join("; ")),
+        format!(
+            "ODS is filled and the tasks are resumed; mend what the error says, resume tasks that Databend has suspended \
+             after too many failures with `runbook resume`, and run this again. If {} simply has not been due, raise \
+             first_run_timeout_seconds in runbook.toml",
+            tasks_named(waiting)
+        ),
+    )
 }
 
 fn tasks_named(waiting: &BTreeMap<String, Option<String>>) -> String {

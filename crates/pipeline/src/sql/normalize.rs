@@ -96,7 +96,7 @@ pub fn tables_written(body: &str) -> BTreeSet<TableName> {
             statements
         }
         Some((Statement::CreateTask(CreateTaskStmt { sql: TaskSql::SingleStatement(statement), .. }), _)) => {
-            vec![statement.to_string()]
+            vec![statement]
         }
         _ => Vec::new(),
     };
