@@ -10,6 +10,7 @@ use warehouse::catalog::{Snapshot, TableInfo};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::read::columns;
+use super::tasks;
 use crate::diagnostics::from_warehouse;
 use crate::own_database;
 
@@ -87,13 +88,14 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-/// Drops everything, ODS last: it is what readers see.
+/// Drops everything: first the tasks that write to the tables, ODS last, since it is what readers see.
 pub(super) async fn drop_all(
     ctx: &Context,
     warehouse: &Warehouse,
     table: [&TableName; 3],
 ) -> Result<(), Diagnostic> {
     let [raw, stream, ods] = table;
+    tasks::drop_writers(warehouse, &*look(warehouse).await?, raw, ods).await?;
     let step = Step { ctx, warehouse };
     step.repeatable("The stream could not be dropped", &sql::drop_stream(stream)).await?;
     step.repeatable("The raw table could not be dropped", &sql::drop_table(raw)).await?;

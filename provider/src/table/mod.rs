@@ -5,6 +5,7 @@ mod model;
 mod plan;
 mod read;
 mod schema;
+mod tasks;
 
 use std::sync::Arc;
 

@@ -6,3 +6,4 @@
 mod changes;
 mod decimals;
 mod merge;
+mod subqueries;

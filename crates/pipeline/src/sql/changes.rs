@@ -1,7 +1,7 @@
 //! The newest change per key: what the merges and the initial insert are made of.
 
 use crate::column::Column;
-use crate::sql::floor::floor;
+use crate::sql::floor::not_below_floor;
 use crate::sql::session::HINT;
 use crate::sql::{TableName, ident, idents};
 use crate::table::{OP_COLUMN, SEQ_COLUMN, Table};
@@ -48,10 +48,9 @@ pub(super) fn newest_per_key(table: &Table, from: &TableName) -> String {
     let keys = idents(&table.primary_key);
     let has_key: Vec<_> = table.primary_key.iter().map(|k| format!("{} IS NOT NULL", ident(k))).collect();
     format!(
-        "SELECT {HINT} * FROM ({changes}) AS c WHERE {} AND {} >= {} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {} DESC, {} DESC) = 1",
+        "SELECT {HINT} * FROM ({changes}) AS c WHERE {} AND {} QUALIFY ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {} DESC, {} DESC) = 1",
         has_key.join(" AND "),
-        ident(SEQ_COLUMN),
-        floor(table),
+        not_below_floor(table, "c"),
         ident(SEQ_COLUMN),
         ident(CHANGE_TS),
     )
