@@ -76,7 +76,7 @@ async fn of_copy_and_commit_and_resume_after_the_work_was_done() {
         lossy.statement("COPY INTO", "LOAD", Fault::CutAfter),
         lossy.statement("COMMIT", "", Fault::CutAfter),
         lossy.statement("ALTER TASK", "_merge_", Fault::CutAfter),
-        lossy.statement("ALTER TASK", "_load RESUME", Fault::CutAfter),
+        lossy.statement("ALTER TASK", "_load_", Fault::CutAfter),
         lossy.statement("EXECUTE TASK", "", Fault::CutAfter),
     ];
     lossy.succeeds(chosen).await;
@@ -88,7 +88,7 @@ async fn of_copy_and_resume_before_the_work_was_done() {
     let chosen = vec![
         lossy.statement("COPY INTO", "LOAD", Fault::CutBefore),
         lossy.statement("ALTER TASK", "_merge_", Fault::CutBefore),
-        lossy.statement("ALTER TASK", "_load RESUME", Fault::CutBefore),
+        lossy.statement("ALTER TASK", "_load_", Fault::CutBefore),
         lossy.statement("EXECUTE TASK", "", Fault::CutBefore),
     ];
     lossy.succeeds(chosen).await;
