@@ -4,15 +4,37 @@
 use pipeline::TableName;
 use pipeline::evolution::lack;
 use pipeline::sql;
-use pipeline::table::Table;
+use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use tfplugin::{Context, Diagnostic};
 use warehouse::catalog::{Snapshot, TableInfo};
-use warehouse::{Warehouse, WarehouseError};
+use warehouse::{Warehouse, WarehouseError, code};
 
 use super::read::columns;
 use super::tasks;
 use crate::diagnostics::from_warehouse;
 use crate::own_database;
+
+/// Why tables could not be created or changed.
+pub(super) enum Failure {
+    /// Another process created an object of this name meanwhile: it is not ours.
+    Exists(Diagnostic),
+    /// Anything else.
+    Other(Diagnostic),
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Other(diagnostic)
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Exists(diagnostic) | Failure::Other(diagnostic) => diagnostic,
+        }
+    }
+}
 
 /// What exists of a table so far, to be told to Terraform.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,7 +66,7 @@ pub(super) async fn ensure(
     warehouse: &Warehouse,
     table: &Table,
     mut told: impl FnMut(Made),
-) -> Result<(), Diagnostic> {
+) -> Result<(), Failure> {
     let seen = look(warehouse).await?;
     let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
     let stream = seen
@@ -52,6 +74,9 @@ pub(super) async fn ensure(
         .filter(|s| s.invalid_reason.as_deref().unwrap_or("").is_empty() && s.is_on(&table.raw));
     let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
     let step = Step { ctx, warehouse };
+    if let Some(raw) = &raw {
+        step.refuse_incomplete_rebuild(table, raw, ods.as_ref()).await?;
+    }
     for database in [&table.raw.database, &table.ods.database] {
         step.database(&seen, database).await?;
     }
@@ -59,7 +84,10 @@ pub(super) async fn ensure(
     match &raw {
         None => {
             step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
-            step.record_created(table).await?;
+            // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
+            if ods.is_none() {
+                step.record_created(table).await?;
+            }
         }
         Some(raw) => step.mend_raw(table, raw).await?,
     }
@@ -84,6 +112,23 @@ pub(super) async fn ensure(
     // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
     if raw.is_some() && (anew || added) {
         step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
+    }
+    Ok(())
+}
+
+/// Takes back a create that another process got in the way of: drops what this create made, and nothing else.
+pub(super) async fn take_back(
+    ctx: &Context,
+    warehouse: &Warehouse,
+    table: &Table,
+    made: Made,
+) -> Result<(), Diagnostic> {
+    let step = Step { ctx, warehouse };
+    if made.stream {
+        step.repeatable("The new stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
+    }
+    if made.raw {
+        step.repeatable("The new raw table could not be dropped", &sql::drop_table(&table.raw)).await?;
     }
     Ok(())
 }
@@ -134,7 +179,7 @@ impl Step<'_> {
         self.warehouse
             .ensure_database(name)
             .await
-            .map_err(|error| from_warehouse("A database could not be made", &error))
+            .map_err(|error| from_warehouse("A database could not be created", &error))
     }
 
     /// The record without which a raw table counts as incomplete.
@@ -142,8 +187,43 @@ impl Step<'_> {
         self.repeatable("The new raw table could not be recorded", &sql::record_created(&table.raw)).await
     }
 
+    /// Fails if ODS, or a column that the merge keeps there, would have to be rebuilt from a raw table that no longer has
+    /// every change: what clean-up removed would be missing silently, and deleted rows would come back to life.
+    async fn refuse_incomplete_rebuild(
+        &self,
+        table: &Table,
+        raw: &TableInfo,
+        ods: Option<&TableInfo>,
+    ) -> Result<(), Diagnostic> {
+        let missing = match ods {
+            None => table.ods.plain(),
+            Some(ods) => {
+                let own =
+                    [DELETED_COLUMN, SEQ_COLUMN].into_iter().find(|column| ods.column(column).is_none());
+                let Some(column) = own else { return Ok(()) };
+                format!("column \"{column}\" of {}", table.ods.plain())
+            }
+        };
+        let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
+        let complete = match self.warehouse.query_one(&sql::is_complete(&table.raw, raw.id)).await {
+            Ok(row) => row.get::<u64>("n").map_err(failed)? > 0,
+            Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => false,
+            Err(error) => return Err(failed(error)),
+        };
+        if complete {
+            return Ok(());
+        }
+        Err(Diagnostic::error("ODS cannot be rebuilt from raw").detail(format!(
+            "{missing} is missing, and {raw} is not known to have every change: clean-up removed old ones, or {raw} was not created together with ODS. A rebuild would leave rows out, or bring deleted rows back, silently. If the table was dropped, run UNDROP TABLE {ods} in Databend and apply again. Otherwise load the table again: run `runbook suspend --table {source}`, drop what is left of {raw} and {plain}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`.",
+            raw = table.raw.plain(),
+            ods = table.ods,
+            plain = table.ods.plain(),
+            source = table.source(),
+        )))
+    }
+
     /// A CREATE. When its answer is lost, a look says whether it was done.
-    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Diagnostic> {
+    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.stop_if_cancelled()?;
         let result = self.warehouse.execute(text).await;
         self.warehouse.catalog().invalidate();
@@ -153,14 +233,17 @@ impl Step<'_> {
                 if is_done(&*look(self.warehouse).await?) {
                     Ok(())
                 } else {
-                    Err(from_warehouse("A table could not be made", &error))
+                    Err(from_warehouse("A table could not be created", &error).into())
                 }
             }
-            Err(error) => Err(from_warehouse("A table could not be made", &error)),
+            Err(error) if error.is_already_there() => {
+                Err(Failure::Exists(from_warehouse("A table could not be created", &error)))
+            }
+            Err(error) => Err(from_warehouse("A table could not be created", &error).into()),
         }
     }
 
-    async fn mend_raw(&self, table: &Table, raw: &TableInfo) -> Result<(), Diagnostic> {
+    async fn mend_raw(&self, table: &Table, raw: &TableInfo) -> Result<(), Failure> {
         for column in lack(&columns(raw), &table.raw_columns()).add {
             self.once(&sql::add_column(&table.raw, &column), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
@@ -179,7 +262,7 @@ impl Step<'_> {
     }
 
     /// Returns whether columns were added.
-    async fn mend_ods(&self, table: &Table, ods: &TableInfo) -> Result<bool, Diagnostic> {
+    async fn mend_ods(&self, table: &Table, ods: &TableInfo) -> Result<bool, Failure> {
         let lack = lack(&columns(ods), &table.ods_columns());
         for column in &lack.add {
             self.once(&sql::add_column(&table.ods, column), |seen| {

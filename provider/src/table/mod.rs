@@ -19,7 +19,7 @@ use tfplugin::{
 
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
-use apply::Made;
+use apply::{Failure, Made};
 use model::TableModel;
 
 /// The resource.
@@ -80,19 +80,30 @@ impl Resource for TableResource {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
         apply::refuse_existing(&warehouse, &table).await?;
-        apply::ensure(ctx, &warehouse, &table, |made| {
-            if let Ok(state) = to_value(&so_far(&model, made)) {
+        let mut made = Made::default();
+        let result = apply::ensure(ctx, &warehouse, &table, |now| {
+            made = now;
+            if let Ok(state) = to_value(&so_far(&model, now)) {
                 request.so_far.set(state);
             }
         })
-        .await?;
-        Ok(ApplyResponse::new(to_value(&model)?))
+        .await;
+        match result {
+            Ok(()) => Ok(ApplyResponse::new(to_value(&model)?)),
+            Err(Failure::Exists(diagnostic)) => {
+                // A state would make the next apply drop what is not ours.
+                apply::take_back(ctx, &warehouse, &table, made).await?;
+                request.so_far.set(Value::Null);
+                Err(diagnostic.into())
+            }
+            Err(Failure::Other(diagnostic)) => Err(diagnostic.into()),
+        }
     }
 
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
-        apply::ensure(ctx, &warehouse, &table, |_| {}).await?;
+        apply::ensure(ctx, &warehouse, &table, |_| {}).await.map_err(Diagnostic::from)?;
         Ok(ApplyResponse::new(to_value(&model)?))
     }
 

@@ -148,7 +148,7 @@ fn a_table_that_was_half_created_is_finished_by_the_next_apply() {
 fn a_chain_that_was_half_created_is_finished_by_the_next_apply() {
     let mut world = World::new();
     let errors = world.refused("CREATE TASK shop_merge");
-    assert!(errors.contains("Task shop_merge_ods_orders could not be made"), "{errors}");
+    assert!(errors.contains("Task shop_merge_ods_orders could not be created"), "{errors}");
     assert_eq!(world.plan().actions[CHAIN], Action::Replace);
     world.apply();
 }
@@ -195,7 +195,7 @@ fn a_lost_request_that_was_not_done_is_an_error_and_the_next_apply_continues() {
     let mut world = World::new();
     world.scripted.lose_answer(|sql| sql.starts_with("CREATE TABLE \"ods\""), When::Before);
     let errors = world.run().errors.join("\n");
-    assert!(errors.contains("A table could not be made"), "{errors}");
+    assert!(errors.contains("A table could not be created"), "{errors}");
     world.apply();
 }
 
@@ -226,4 +226,32 @@ fn whatever_is_changed_by_hand_shows_in_the_plan_and_is_fixed() {
         assert_eq!(!world.plan().is_empty(), is_drift, "{sql}");
         world.apply();
     }
+}
+
+#[test]
+fn a_create_that_another_process_got_in_the_way_of_takes_back_only_its_own() {
+    let mut world = World::new();
+    world.scripted.refuse(|sql| sql.starts_with(r#"CREATE TABLE "ods"."orders""#), 2302, "already exists");
+    let errors = world.run().errors.join("\n");
+    assert!(errors.contains("A table could not be created"), "{errors}");
+    let left = world.scripted.objects();
+    assert!(!left.iter().any(|object| object.contains("raw.")), "{left:?}");
+    assert!(!format!("{:?}", world.terraform.state).contains(TABLE), "a state would drop what is not ours");
+    world.apply();
+}
+
+#[test]
+fn ods_is_rebuilt_from_raw_only_where_raw_has_everything() {
+    let mut world = World::applied();
+    let drop_ods = |world: &World| world.scripted.sql(r#"DROP TABLE "ods"."orders""#).unwrap();
+    drop_ods(&world);
+    world.apply();
+    let cleanup = r#"INSERT INTO "databend_cdc"."horizons" ("operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") VALUES ('cleanup', NOW(), 'raw', 'orders', 0, NOW())"#;
+    world.scripted.sql(cleanup).unwrap();
+    drop_ods(&world);
+    let errors = world.run().errors.join("\n");
+    for part in ["ODS cannot be rebuilt from raw", "UNDROP TABLE", "runbook cutover --table shop.orders"] {
+        assert!(errors.contains(part), "{errors}");
+    }
+    assert!(!world.scripted.objects().contains(&"table ods.orders".to_owned()), "nothing was invented");
 }

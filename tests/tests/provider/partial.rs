@@ -112,7 +112,7 @@ async fn a_lost_request_that_was_not_done_is_an_error_and_the_next_apply_goes_on
         })
         .collect();
     let said = w.terraform.apply_fails(&[]).await.must();
-    assert!(said.contains("A table could not be made"), "{said}");
+    assert!(said.contains("A table could not be created"), "{said}");
     w.proxy.clear();
     drop(chosen);
     w.apply().await;

@@ -14,6 +14,16 @@ pub fn record_created(raw: &TableName) -> String {
     )
 }
 
+/// Whether a raw table still has every change that was written to it: `n` is above 0 if its creation is recorded and no
+/// clean-up has removed anything since.
+pub fn is_complete(raw: &TableName, raw_table_id: u64) -> String {
+    let (database, table) = (literal(&raw.database), literal(&raw.table));
+    let horizons = HORIZONS.table_name();
+    format!(
+        r#"SELECT count(*) AS n FROM {horizons} AS c WHERE c."raw_database" = {database} AND c."raw_table" = {table} AND c."operation" = 'create' AND c."raw_table_id" = {raw_table_id} AND NOT EXISTS (SELECT 1 FROM {horizons} AS h WHERE h."raw_database" = {database} AND h."raw_table" = {table} AND h."operation" = 'cleanup' AND h."at" >= c."at")"#
+    )
+}
+
 /// Records, before a clean-up, the time up to which it removes changes, if there are any that `removable` finds.
 pub(super) fn record_cleanup(table: &Table, hint: &str, cutoff: &str, removable: &str) -> String {
     format!(

@@ -140,6 +140,7 @@ impl Names {
             sql::merge_all(&table),
             sql::lossy(&table),
             sql::record_created(&table.raw),
+            sql::is_complete(&table.raw, 7),
             sql::set_options(&table.ods, &sql::ods_options(&table)),
             checks::raw_counts(&table),
             checks::ods_counts(&table),
