@@ -29,7 +29,7 @@ const ORDERS: &str =
     "SELECT order_id, quantity, amount, note, is_deleted, _cdc_seq FROM NAME_ods.orders ORDER BY 1";
 const LINES: &str = "SELECT order_id, line, price, is_deleted, _cdc_seq FROM NAME_ods.items ORDER BY 1, 2";
 const IDS: &str = "SELECT database, name, table_id FROM system.tables WHERE database IN ('NAME_raw', 'NAME_ods') ORDER BY 1, 2";
-/// When a table's data was last written: DDL leaves its number of rows and its bytes alone.
+/// Changes that no merge has taken yet.
 const LEFT_IN_STREAMS: [&str; 2] = [
     r#"SELECT order_id, "Op" FROM NAME_raw.stream_orders ORDER BY 1"#,
     r#"SELECT order_id, line, "Op" FROM NAME_raw.stream_items ORDER BY 1, 2"#,
@@ -163,7 +163,7 @@ async fn an_upgrade_that_stops_half_way_is_finished_by_the_next_apply() {
     let w = left_by_version_0("upgraded").await;
     resume(&w, &OLD_TASKS).await;
     let before = data(&w).await;
-    w.fault("CREATE TASK NAME_merge_NAME_ods_items", "refuse").await;
+    w.refuse("CREATE TASK NAME_merge_NAME_ods_items", 4000, "not now").await;
     w.terraform.apply_fails(&[]).await.unwrap();
     let tasks: BTreeMap<_, _> = w
         .tasks()
@@ -217,4 +217,24 @@ async fn the_runbook_refuses_old_state_and_names_the_way() {
     w.apply_in_place().await;
     let said = runbook.run(&["status"]).await.unwrap();
     assert!(!said.stderr.contains("terraform apply"), "{said}");
+}
+
+#[tokio::test]
+async fn a_chain_whose_only_merge_is_being_created_again_is_not_forgotten() {
+    let mut w = left_by_version_0("upgraded").await;
+    w.edit(", databend_cdc_table.items.pipeline]", "]");
+    w.sql("DROP TASK NAME_merge_NAME_ods_items").await;
+    let mut old: Value = serde_json::from_str(&state(&w)).unwrap();
+    let resources = old["resources"].as_array_mut().unwrap();
+    let chain = resources.iter_mut().find(|resource| resource["name"] == "shop").unwrap();
+    let attributes = &mut chain["instances"][0]["attributes"];
+    attributes["tables"].as_array_mut().unwrap().retain(|table| table["source_table"] == "orders");
+    attributes["merge_tasks"].as_object_mut().unwrap().remove(&w.named("NAME_ods.items"));
+    w.terraform.write("terraform.tfstate", &old.to_string()).unwrap();
+    resume(&w, &["NAME_merge_NAME_ods_orders", "NAME_cleanup", "NAME_load"]).await;
+    w.refuse("CREATE TASK NAME_merge_NAME_ods_orders", 4000, "not now").await;
+    w.terraform.apply_fails(&[]).await.unwrap();
+    w.apply_in_place().await;
+    let orders = NEW_TASKS.iter().filter(|task| task.ends_with("_orders"));
+    assert_eq!(w.tasks().await, orders.map(|task| w.named(&format!("{task} Started"))).collect::<Vec<_>>());
 }
