@@ -1,4 +1,4 @@
-# The Databend half: the stage over the bucket, one table, and the tasks that keep it up to date.
+# The Databend half: the stage over the bucket, the tables, and the tasks that keep them up to date.
 
 # dsn comes from the environment: DATABEND_DSN.
 provider "databend" {}
@@ -20,21 +20,18 @@ resource "databend_cdc_stage" "dms" {
   depends_on = [aws_iam_role_policy_attachment.databend]
 }
 
-resource "databend_cdc_table" "orders" {
-  stage  = databend_cdc_stage.dms.name
-  source = local.source
-  columns = [
-    { name = "order_id", type = "bigint" },
-    { name = "customer_id", type = "bigint" },
-    { name = "status", type = "varchar(20)" },
-    { name = "amount", type = "decimal(12,2)" },
-    { name = "note", type = "text" },
-    { name = "created_at", type = "datetime(6)" },
-    { name = "updated_at", type = "timestamp(6)" },
-  ]
-  primary_key         = ["order_id"]
+# The tables are in tables.tf.
+module "table" {
+  source   = "../modules/cdc-table"
+  for_each = local.tables
+
+  stage               = databend_cdc_stage.dms.name
+  source_table        = { schema = local.schema, table = each.key }
+  columns             = each.value.columns
+  primary_key         = each.value.primary_key
   raw                 = { database = "raw" }
   ods                 = { database = "ods" }
+  timestamp_column    = local.s3.timestamp_column_name
   deletion_protection = var.deletion_protection
 }
 
@@ -42,6 +39,6 @@ resource "databend_cdc_task_chain" "shop" {
   name         = replace(var.name, "-", "_")
   warehouse    = var.databend_warehouse
   schedule     = var.schedule
-  tables       = [databend_cdc_table.orders.pipeline]
+  tables       = [for table in module.table : table.pipeline]
   dms_task_arn = aws_dms_replication_task.this.replication_task_arn
 }
