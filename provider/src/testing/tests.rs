@@ -84,7 +84,7 @@ impl World {
 #[test]
 fn what_is_applied_needs_no_change_and_keeps_no_secret() {
     let world = World::applied();
-    assert_eq!(world.scripted.objects().len(), 9, "{:?}", world.scripted.objects());
+    assert_eq!(world.scripted.objects().len(), 14, "{:?}", world.scripted.objects());
     assert!(!format!("{:?}", world.terraform.state).contains("secret\""));
 }
 
@@ -96,7 +96,16 @@ fn everything_that_was_created_is_destroyed_but_for_the_databases() {
     let process = Process::start(&world.scripted).unwrap();
     let outcome = world.terraform.destroy(&process).unwrap();
     assert_eq!(outcome.errors, Vec::<String>::new());
-    assert_eq!(world.scripted.objects(), ["database ods", "database raw"]);
+    let left = [
+        "database databend_cdc",
+        "database ods",
+        "database raw",
+        "table databend_cdc.floors",
+        "table databend_cdc.horizons",
+        "table databend_cdc.journal",
+        "table databend_cdc.lease",
+    ];
+    assert_eq!(world.scripted.objects(), left);
 }
 
 #[test]
@@ -132,7 +141,7 @@ fn a_removed_table_is_destroyed_before_the_chain_is_changed() {
     assert_eq!(outcome.actions[CHAIN], Action::Update);
     let heard: Vec<String> = world.scripted.heard().into_iter().map(|heard| heard.sql).collect();
     let place = |start: &str| heard.iter().position(|sql| sql.starts_with(start)).unwrap();
-    assert!(place("DROP TABLE") < place("ALTER TASK"), "{heard:#?}");
+    assert!(place("DROP TABLE") < place("DROP TASK"), "{heard:#?}");
 }
 
 #[test]
@@ -209,11 +218,11 @@ fn whatever_is_changed_by_hand_shows_in_the_plan_and_is_fixed() {
         "ALTER TABLE raw.orders SET OPTIONS (data_retention_period_in_hours = 24)",
         "ALTER TABLE raw.orders SET OPTIONS (enable_schema_evolution = false)",
         "ALTER TABLE ods.orders CLUSTER BY (amount)",
-        "ALTER TASK shop_load SET WAREHOUSE = 'large'",
-        "ALTER TASK shop_load SET SCHEDULE = 7 MINUTE",
-        "ALTER TASK shop_cleanup MODIFY AS SELECT 1",
+        "ALTER TASK shop_load_ods_orders SET WAREHOUSE = 'large'",
+        "ALTER TASK shop_load_ods_orders SET SCHEDULE = 7 MINUTE",
+        "ALTER TASK shop_cleanup_ods_orders MODIFY AS SELECT 1",
         "ALTER TASK shop_merge_ods_orders MODIFY WHEN TRUE",
-        "DROP TASK shop_cleanup",
+        "DROP TASK shop_cleanup_ods_orders",
         "DROP TABLE ods.orders",
         "DROP STAGE dms",
         "ALTER STAGE dms SET COMMENT = 'by hand'",

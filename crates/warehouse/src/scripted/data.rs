@@ -97,11 +97,19 @@ impl Changes {
     /// Removes the old changes whose effect `rows` show.
     pub(super) fn clean_up(&mut self, rows: &BTreeMap<String, OdsRow>) -> usize {
         let before = self.appended.len();
-        self.appended.retain(|(_, change)| {
-            !change.is_old || rows.get(&change.key).is_none_or(|row| row.newest < change.id)
-        });
+        self.appended.retain(|(_, change)| !is_removable(change, rows));
         before - self.appended.len()
     }
+
+    /// Whether [`clean_up`](Self::clean_up) would remove a change.
+    pub(super) fn has_removable(&self, rows: &BTreeMap<String, OdsRow>) -> bool {
+        self.appended.iter().any(|(_, change)| is_removable(change, rows))
+    }
+}
+
+/// Whether a change is older than the retention and `rows` show its effect.
+fn is_removable(change: &Change, rows: &BTreeMap<String, OdsRow>) -> bool {
+    change.is_old && rows.get(&change.key).is_some_and(|row| row.newest >= change.id)
 }
 
 /// What of `changes` a table with these columns does not show, in words; empty if it shows all.

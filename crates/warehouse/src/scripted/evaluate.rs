@@ -7,6 +7,7 @@ use databend_common_ast::ast::{BinaryOperator, Expr, FunctionCall, IntervalKind,
 use pipeline::sql::TableName;
 
 use super::query::{ColumnName, Context, query};
+use super::statements::clean_up;
 use super::value::Value;
 use super::{Refusal, code};
 
@@ -55,7 +56,11 @@ pub(super) fn evaluate(frame: &Frame<'_>, expression: &Expr) -> Result<Value, Re
             is_in(&value, &rows.into_iter().flatten().collect::<Vec<_>>(), *not)
         }
         Expr::Exists { subquery, not, .. } => {
-            Value::Bool(query(inner(frame), subquery)?.rows.is_empty() == *not)
+            let found = match clean_up::has_removable(frame.context, subquery)? {
+                Some(found) => found,
+                None => !query(inner(frame), subquery)?.rows.is_empty(),
+            };
+            Value::Bool(found != *not)
         }
         Expr::Subquery { subquery, modifier: None, .. } => {
             let rows = query(inner(frame), subquery)?.rows;
@@ -103,6 +108,10 @@ fn literal(value: &Literal) -> Value {
         Literal::String(text) => Value::text(text),
         Literal::Boolean(value) => Value::Bool(*value),
         Literal::Null => Value::Null,
+        // The parser makes a decimal of a negative number.
+        Literal::Decimal256 { value, scale: 0, .. } if i64::try_from(*value).is_ok() => {
+            Value::Int(value.as_i64())
+        }
         other => panic!("the scripted Databend does not know the literal {other}"),
     }
 }

@@ -1,6 +1,7 @@
 //! One file per kind of statement.
 
 mod alter_table;
+pub(super) mod clean_up;
 mod copy;
 mod database;
 mod merge;

@@ -1,7 +1,5 @@
 //! INSERT, UPDATE and DELETE: of plain rows in tables of the project's own database; of changes in raw and ODS.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use databend_common_ast::ast::{DeleteStmt, InsertSource, InsertStmt, UpdateStmt};
 
@@ -12,7 +10,7 @@ use super::super::query::{self, ColumnName, Context, Relation};
 use super::super::state::{State, Table};
 use super::super::value::Value;
 use super::super::{Answer, Refusal, code};
-use super::sources;
+use super::{clean_up, sources};
 
 /// The project's own database, whose tables hold plain rows.
 const OWN: &str = pipeline::sql::own::DATABASE;
@@ -132,7 +130,7 @@ pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteSt
     assert!(statement.with.is_none(), "the scripted Databend does not know {statement}");
     let target = table_name(statement.database.as_ref(), &statement.table);
     if target.database != OWN {
-        return clean_up(state, statement);
+        return clean_up::delete(state, now, statement);
     }
     let table = state.table(&target)?;
     let columns =
@@ -153,24 +151,6 @@ pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteSt
     if deleted > 0 {
         state.table_mut(&target)?.values = kept;
     }
-    Ok(Relation::affected("deleted", deleted))
-}
-
-/// DELETE of changes that are old and whose effect the ODS table shows that the condition names.
-fn clean_up(state: &mut State, statement: &DeleteStmt) -> Answer {
-    let target = table_name(statement.database.as_ref(), &statement.table);
-    let Some(condition) = &statement.selection else {
-        panic!("the scripted Databend does not know {statement}")
-    };
-    sources::require_all(state, condition)?;
-    state.table(&target)?;
-    let mut shown = BTreeMap::new();
-    for name in sources::tables(condition) {
-        if let Some(table) = state.tables.get(&name) {
-            shown.extend(table.changes.rows.clone());
-        }
-    }
-    let deleted = state.table_mut(&target)?.changes.clean_up(&shown);
     Ok(Relation::affected("deleted", deleted))
 }
 
