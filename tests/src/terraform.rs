@@ -45,14 +45,20 @@ impl TerraformDir {
         Ok(Self { dir, variables })
     }
 
-    /// A folder with a copy of the files of `example` (without folders in it).
+    /// A folder with a copy of `example` and its tests. The modules of the examples stay where they are: their relative
+    /// paths become absolute.
     pub fn from_example(sandbox: &Sandbox, example: &Path) -> Result<Self, Error> {
         let new = Self::new(sandbox)?;
-        let failed = |source| Error::File { path: example.into(), source };
-        for entry in fs::read_dir(example).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if let (true, Some(name)) = (path.is_file(), path.file_name()) {
-                fs::copy(&path, new.path().join(name)).map_err(|source| Error::File { path, source })?;
+        let example =
+            fs::canonicalize(example).map_err(|source| Error::File { path: example.into(), source })?;
+        copy_example(&example, new.path())?;
+        let Some(examples) = example.parent() else { return Ok(new) };
+        let modules = format!("\"{}/modules/", examples.display());
+        for entry in fs::read_dir(new.path()).map_err(failed_at(new.path()))? {
+            let path = entry.map_err(failed_at(new.path()))?.path();
+            if path.extension().is_some_and(|extension| extension == "tf") {
+                let text = fs::read_to_string(&path).map_err(failed_at(&path))?;
+                fs::write(&path, text.replace("\"../modules/", &modules)).map_err(failed_at(&path))?;
             }
         }
         Ok(new)
@@ -144,6 +150,11 @@ impl TerraformDir {
             }
         }
         Ok(files)
+    }
+
+    /// `terraform test`, which must pass: what it printed.
+    pub async fn test(&self) -> Result<String, Error> {
+        Ok(program::expect(&mut self.command(&["test", "-no-color"]), 0).await?.stdout)
     }
 
     /// `terraform validate`, valid or not: its JSON.
@@ -268,6 +279,29 @@ impl TerraformDir {
         }
         command
     }
+}
+
+/// Copies a configuration's files and its folder `tests`, not what Terraform keeps beside them.
+fn copy_example(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::create_dir_all(to).map_err(failed_at(to))?;
+    for entry in fs::read_dir(from).map_err(failed_at(from))? {
+        let path = entry.map_err(failed_at(from))?.path();
+        let Some(name) = path.file_name().filter(|name| !name.to_string_lossy().starts_with(".terraform"))
+        else {
+            continue;
+        };
+        if path.is_dir() {
+            copy_example(&path, &to.join(name))?;
+        } else if !name.to_string_lossy().contains(".tfstate") {
+            fs::copy(&path, to.join(name)).map_err(failed_at(&path))?;
+        }
+    }
+    Ok(())
+}
+
+fn failed_at(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { path: path.clone(), source }
 }
 
 /// The blocks `required_providers` of a configuration.

@@ -4,6 +4,9 @@ mock_provider "aws" {
   mock_data "aws_region" {
     defaults = { name = "us-east-1" }
   }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1a", "us-east-1b"] }
+  }
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }

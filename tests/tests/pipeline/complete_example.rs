@@ -9,7 +9,7 @@ use e2e::compare::{Comparison, Pair, compare};
 use e2e::{Aws, Databend, Must, Mysql, Plan, Runbook, Sandbox, TerraformDir, names, wait};
 use serde_json::json;
 
-const TABLE: &str = "databend_cdc_table.orders";
+const TABLE: &str = "module.table[\"orders\"].databend_cdc_table.this";
 const ENDPOINT: &str = "aws_dms_endpoint.mysql";
 
 #[tokio::test]
@@ -42,14 +42,17 @@ async fn the_complete_example_is_applied_cut_over_and_destroyed() {
     for statements in changes(&name) {
         mysql.transaction(&statements.iter().map(String::as_str).collect::<Vec<_>>()).await.must();
     }
-    let pair = Pair {
-        schema: name.clone(),
-        table: "orders".into(),
-        ods_database: format!("{name}_ods"),
-        ods_table: "orders".into(),
-    };
-    let look = async || compare(&mysql, &databend, &pair).await;
-    wait::until("ODS equals the source", Duration::from_secs(90), look, Comparison::is_equal).await.must();
+    for table in ["orders", "customers"] {
+        let pair = Pair {
+            schema: name.clone(),
+            table: table.into(),
+            ods_database: format!("{name}_ods"),
+            ods_table: table.into(),
+        };
+        let look = async || compare(&mysql, &databend, &pair).await;
+        let what = format!("ODS equals the source: {table}");
+        wait::until(&what, Duration::from_secs(90), look, Comparison::is_equal).await.must();
+    }
     assert_eq!(terraform.plan(&[]).await.must(), Plan::Empty, "the plan after the cutover");
     positions(&databend, &name).await;
     runbook.expect(0, &["status"]).await.must();
@@ -106,6 +109,8 @@ async fn source(mysql: &Mysql, name: &str) {
             "INSERT INTO {name}.orders SELECT seq, seq % 7, 'new', seq / 8, concat('n', seq), \
              '2026-01-01 00:00:00.123456', '2026-02-03 04:05:06.789' FROM {name}.seq_1_to_300"
         ),
+        format!("CREATE TABLE {name}.customers (customer_id bigint PRIMARY KEY, email varchar(100))"),
+        format!("INSERT INTO {name}.customers VALUES (1, 'a@example.com'), (2, NULL), (3, '')"),
     ];
     mysql.session(&statements).await.must();
 }
@@ -116,6 +121,10 @@ fn changes(name: &str) -> Vec<Vec<String>> {
         vec![
             "UPDATE NAME.orders SET status = 'paid', updated_at = now(6) WHERE order_id <= 20",
             "UPDATE NAME.orders SET status = 'shipped', amount = amount + 0.01 WHERE order_id <= 20",
+        ],
+        vec![
+            "UPDATE NAME.customers SET email = 'b@example.com' WHERE customer_id = 1",
+            "DELETE FROM NAME.customers WHERE customer_id = 2",
         ],
         vec!["DELETE FROM NAME.orders WHERE order_id BETWEEN 30 AND 39"],
         vec!["UPDATE NAME.orders SET order_id = 5000 WHERE order_id = 50"],
@@ -130,7 +139,7 @@ fn example(sandbox: &Sandbox, name: &str) -> TerraformDir {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/complete");
     let mut terraform = TerraformDir::from_example(sandbox, &path).unwrap();
     let own = [
-        ("mappings.tf", "schema = \"shop\"", format!("schema = \"{name}\"")),
+        ("tables.tf", "schema = \"shop\"", format!("schema = \"{name}\"")),
         ("databend.tf", "database = \"raw\"", format!("database = \"{name}_raw\"")),
         ("databend.tf", "database = \"ods\"", format!("database = \"{name}_ods\"")),
     ];

@@ -10,6 +10,7 @@ mod errors;
 mod functions;
 mod import;
 mod lifecycle;
+mod modules;
 mod partial;
 mod plan;
 mod refresh;

@@ -68,7 +68,7 @@ async fn demo(arguments: &Arguments) -> Result<bool, Error> {
     let mysql = Mysql::connect(&sandbox).await?;
     let databend = Databend::connect(&sandbox).await?;
 
-    let step = show::step(1, "the source: MariaDB with the table shop.orders");
+    let step = show::step(1, "the source: MariaDB with the tables shop.orders and shop.customers");
     orders::create(&mysql, arguments.orders).await?;
     step.done(format_args!("{} orders", arguments.orders));
 

@@ -1,11 +1,11 @@
-//! The source's table, as examples/complete/databend.tf declares it, and what is in it at the start.
+//! The source's tables, as examples/complete/tables.tf declares them, and what is in them at the start.
 
 use e2e::{Error, Mysql};
 
 /// How many rows one INSERT takes.
 const BATCH: u32 = 500;
 
-/// Makes `shop.orders` with orders 1 to `count`.
+/// Creates `shop.orders` with orders 1 to `count`, and `shop.customers`.
 pub(crate) async fn create(mysql: &Mysql, count: u32) -> Result<(), Error> {
     mysql
         .session(&[
@@ -19,6 +19,8 @@ pub(crate) async fn create(mysql: &Mysql, count: u32) -> Result<(), Error> {
                 created_at DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
                 updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6)
             )",
+            "CREATE TABLE shop.customers (customer_id BIGINT NOT NULL PRIMARY KEY, email VARCHAR(100))",
+            "INSERT INTO shop.customers VALUES (1, 'first@example.com'), (2, NULL), (3, '')",
         ])
         .await?;
     let ids: Vec<u32> = (1..=count).collect();
