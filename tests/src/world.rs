@@ -165,7 +165,7 @@ resource "databend_cdc_task_chain" "chain" {{
             .await
             .must()
             .into_iter()
-            .map(|(name, state)| format!("{name} {state}"))
+            .map(|(name, state)| format!("{} {state}", name.replace(&format!("{}_", self.name), "")))
             .collect()
     }
 

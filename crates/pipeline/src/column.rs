@@ -3,6 +3,7 @@
 use crate::data_type::DatabendType;
 use crate::mysql_type::{Integer, MysqlType};
 use crate::name::ident;
+use crate::sql::is_reserved;
 
 /// A column of the source table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +110,12 @@ impl Column {
             _ if self.raw_type() == self.ods_type() => raw.to_owned(),
             _ => format!("TRY_CAST({raw} AS {})", self.ods_type()),
         }
+    }
+
+    /// Whether Databend can cluster a table by this column: not by every type, and not by one whose name is a reserved
+    /// word, since the engine stores the cluster key without quotes and cannot read it again (docs/engine-defects.md).
+    pub fn can_cluster(&self) -> bool {
+        self.ods_type().clusters() && !is_reserved(&self.name)
     }
 
     /// A value of this column as it can be compared: Databend has no `=` and no `<>` for BINARY (error 1065, observed).

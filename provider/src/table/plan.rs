@@ -142,7 +142,7 @@ fn warnings(model: &TableModel) -> Diagnostics {
     if let Some(column) = unclustered_key(model) {
         out.push(
             Diagnostic::warning("The ODS table is not clustered by its whole key")
-                .detail(format!("Databend cannot cluster by \"{column}\", whose type is BINARY there, so a merge may rewrite more of the table. Set ods.cluster_by to choose other columns, or to [] for none."))
+                .detail(format!("Databend cannot cluster by \"{column}\" (its type is BINARY there, or its name is a reserved word), so a merge may rewrite more of the table. Set ods.cluster_by to choose other columns, or to [] for none."))
                 .at(AttributePath::parse("ods.cluster_by")),
         );
     }

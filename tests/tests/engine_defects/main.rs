@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod changes;
+mod cluster_keys;
 mod decimals;
 mod merge;
 mod subqueries;

@@ -139,7 +139,10 @@ async fn plan_cutover_and_status_say_what_is_to_do_and_what_is_done() {
     let findings = messages(&world.json(2, &["status"]).await);
     assert!(findings.contains(&"is not cut over".to_owned()), "{findings:?}");
     // Looking has changed nothing.
-    assert_eq!(world.tasks().await, ["cleanup Suspended", "load Suspended", "merge_ods_orders Suspended"]);
+    assert_eq!(
+        world.tasks().await,
+        ["cleanup_ods_orders Suspended", "load_ods_orders Suspended", "merge_ods_orders Suspended"]
+    );
     assert_eq!(world.dms.describe().await.must()["Status"], "ready");
     assert_eq!(world.count("SELECT count(*) FROM NAME_raw.orders").await, 0);
 
@@ -153,7 +156,10 @@ async fn plan_cutover_and_status_say_what_is_to_do_and_what_is_done() {
     assert_eq!((&table["ok"], &table["failed"], &table["error"]), (&true.into(), &Value::Null, &Value::Null));
     let already: Vec<_> = table["steps"].as_array().unwrap().iter().map(|step| &step["already"]).collect();
     assert_eq!(already, [false; 5]);
-    assert_eq!(world.tasks().await, ["cleanup Started", "load Started", "merge_ods_orders Started"]);
+    assert_eq!(
+        world.tasks().await,
+        ["cleanup_ods_orders Started", "load_ods_orders Started", "merge_ods_orders Started"]
+    );
 
     let plan = world.json(0, &["plan"]).await;
     assert_eq!((&plan["pending"], steps(&plan, "pending").len()), (&false.into(), 0), "{plan:#}");

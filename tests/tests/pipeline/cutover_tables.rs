@@ -94,8 +94,12 @@ async fn one_bad_table_does_not_hold_up_the_others() {
     assert_eq!(
         world.tasks().await,
         [
-            "cleanup Started",
-            "load Started",
+            "cleanup_ods_a Started",
+            "cleanup_ods_bad Suspended",
+            "cleanup_ods_c Started",
+            "load_ods_a Started",
+            "load_ods_bad Suspended",
+            "load_ods_c Started",
             "merge_ods_a Started",
             "merge_ods_bad Suspended",
             "merge_ods_c Started",

@@ -12,7 +12,7 @@ const ITEMS: &str = "databend_cdc_table.items";
 const CONFIG: &str = include_str!("fixtures/state_v0/main.tf");
 /// What the old provider sent to create everything, one statement per paragraph.
 const OBJECTS: &str = include_str!("fixtures/state_v0/objects.sql");
-const STATE: &str = include_str!("fixtures/state_v0/terraform.tfstate");
+const STATE: &str = include_str!("fixtures/state_v0/state.json");
 
 const OLD_TASKS: [&str; 4] =
     ["NAME_merge_NAME_ods_orders", "NAME_merge_NAME_ods_items", "NAME_cleanup", "NAME_load"];

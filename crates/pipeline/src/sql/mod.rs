@@ -30,8 +30,8 @@ pub use load::{load, load_full, location};
 pub use lossy::lossy;
 pub use merge::{merge, merge_all, merge_writes_all};
 pub use normalize::{
-    column_names, normalize, normalize_body, same_body, same_condition, same_sql, statement_lines,
-    tables_written,
+    column_names, is_reserved, normalize, normalize_body, same_body, same_condition, same_sql,
+    statement_lines, tables_written,
 };
 pub use stage::{create_stage, drop_stage, replace_stage, set_stage_comment};
 pub use table_ddl::{

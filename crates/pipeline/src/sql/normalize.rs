@@ -47,6 +47,17 @@ pub fn column_names(list: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a name is a word that the grammar takes for a keyword where it stands without quotes.
+pub fn is_reserved(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.chars().all(plain) {
+        return false;
+    }
+    let parsed =
+        tokenize_sql(name).and_then(|tokens| parse_comma_separated_exprs(&tokens, Dialect::PostgreSQL));
+    !matches!(parsed.as_deref(), Ok([Expr::ColumnRef { .. }]))
+}
+
 fn bare(condition: &str) -> &str {
     let trimmed = condition.trim();
     match trimmed.strip_prefix('(').and_then(|c| c.strip_suffix(')')) {
@@ -151,6 +162,16 @@ mod tests {
         assert!(lines[0].starts_with("MERGE INTO "), "{lines:#?}");
         assert!(lines.len() > 10, "{lines:#?}");
         assert_eq!(statement_lines("delete from a.b where x"), ["DELETE", "FROM a.b", "WHERE x"]);
+    }
+
+    #[test]
+    fn reserved_words_are_known() {
+        for name in ["order", "select", "group"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        for name in ["order_id", "Order", "key", "date", "count", "line no", "größe", ""] {
+            assert!(!is_reserved(name), "{name}");
+        }
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Table {
 
     /// The cluster key that a table has unless told otherwise: those of its key columns that Databend can cluster by.
     pub fn default_cluster_key(columns: &[Column], primary_key: &[String]) -> Vec<String> {
-        let clusters = |key: &&String| columns.iter().any(|c| c.name == **key && c.ods_type().clusters());
+        let clusters = |key: &&String| columns.iter().any(|c| c.name == **key && c.can_cluster());
         primary_key.iter().filter(clusters).cloned().collect()
     }
 

@@ -2,6 +2,7 @@
 
 use super::{DELETED_COLUMN, OP_COLUMN, RESERVED_PREFIX, SEQ_COLUMN, Table};
 use crate::name::is_quotable;
+use crate::sql::is_reserved;
 
 /// What is wrong with a table's description, with the attribute it is about.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +144,15 @@ impl Table {
         }
         for (i, name) in self.cluster_by.iter().enumerate() {
             let column = self.columns.iter().find(|c| c.name == *name);
-            if let Some(column) = column.filter(|c| !c.ods_type().clusters()) {
+            if let Some(column) = column.filter(|c| is_reserved(&c.name)) {
+                say(
+                    Attribute::Nested("ods", "cluster_by"),
+                    format!(
+                        "\"{}\" (element {i}) is a reserved word, by which Databend's engine cannot cluster a table; cluster by other columns",
+                        column.name
+                    ),
+                );
+            } else if let Some(column) = column.filter(|c| !c.ods_type().clusters()) {
                 say(
                     Attribute::Nested("ods", "cluster_by"),
                     format!(
@@ -321,6 +330,16 @@ mod tests {
             assert_eq!(attribute, Attribute::Nested("ods", "cluster_by"));
             assert!(message.contains("cannot cluster a table"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_reserved_word_cannot_cluster() {
+        let mut table = orders();
+        table.columns.push(column("order"));
+        table.cluster_by = vec!["order".into()];
+        let (attribute, message) = only_problem(&table);
+        assert_eq!(attribute, Attribute::Nested("ods", "cluster_by"));
+        assert!(message.contains("is a reserved word"), "{message}");
     }
 
     #[test]
