@@ -24,7 +24,12 @@ pub(super) fn update(model: &mut ChainModel, seen: &Snapshot, warnings: &mut Dia
     }
     // Written by an earlier version: what the tasks should run is not known before the next apply.
     model.retain_tasks(|name| seen.task(name).is_some());
-    model.task_names().values().any(|names| seen.task(&names.merge).is_some())
+    // One task is enough: an upgrade that stopped between dropping and creating another is still this chain.
+    let exists = |name: &String| seen.task(name).is_some();
+    model
+        .task_names()
+        .values()
+        .any(|names| [&names.load, &names.merge, &names.cleanup].into_iter().any(exists))
 }
 
 /// The model of the last time, with stand-ins for what was read then and no configuration can have: which tasks belong

@@ -77,7 +77,7 @@ pub enum ManifestError {
     /// terraform failed.
     #[error("`terraform show -json` failed in {}: {message}", dir.display())]
     #[diagnostic(help(
-        "make `terraform show` work there first; a new checkout needs `terraform init`, and a state that an older provider wrote needs `terraform apply -refresh-only`"
+        "make `terraform show` work there first; a new checkout needs `terraform init`, and a state that an earlier version of the provider wrote needs `terraform apply`"
     ))]
     TerraformFailed {
         /// The folder.

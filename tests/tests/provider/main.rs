@@ -15,4 +15,5 @@ mod plan;
 mod refresh;
 mod secrets;
 mod stage;
+mod upgrade;
 mod world;

@@ -73,11 +73,16 @@ impl Deref for World {
 impl World {
     /// The configuration above, not applied yet.
     pub(crate) async fn new(prefix: &str) -> Self {
+        Self::with(prefix, CONFIG).await
+    }
+
+    /// Another configuration, not applied yet.
+    pub(crate) async fn with(prefix: &str, config: &str) -> Self {
         let namespace = Namespace::new(Sandbox::from_env().must(), prefix).await.must();
         let world = Self {
             terraform: folder(&namespace).await,
             faults: Faults::of(&namespace.sandbox, Service::Databend),
-            config: CONFIG.to_owned(),
+            config: config.to_owned(),
             namespace,
         };
         world.write();
