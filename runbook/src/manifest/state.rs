@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pipeline::Pipeline;
 use pipeline::chain::TaskNames;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Chain, ChainTable, Manifest, ManifestError};
 
@@ -88,11 +89,11 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Manifest, ManifestError> 
         };
         match kind.as_str() {
             CHAIN => {
-                let values: ChainValues = serde_json::from_value(values).map_err(|e| wrong(e.to_string()))?;
+                let values: ChainValues = written(values, "tables").map_err(wrong)?;
                 chains.push(chain(address.clone(), values).map_err(wrong)?);
             }
             TABLE => {
-                let values: TableValues = serde_json::from_value(values).map_err(|e| wrong(e.to_string()))?;
+                let values: TableValues = written(values, "pipeline").map_err(wrong)?;
                 tables.push(values.pipeline);
             }
             _ => {}
@@ -102,6 +103,16 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Manifest, ManifestError> 
         |p: &Pipeline| chains.iter().flat_map(|c: &Chain| &c.tables).any(|t| t.pipeline.raw == p.raw);
     let unchained = tables.into_iter().filter(|table| !chained(table)).collect();
     Ok(Manifest { chains, unchained })
+}
+
+/// The attributes of a resource, of which an apply has written `attribute`.
+fn written<T: DeserializeOwned>(values: serde_json::Value, attribute: &str) -> Result<T, String> {
+    if values.get(attribute).is_some_and(serde_json::Value::is_null) {
+        return Err(format!(
+            "its {attribute} is null, as after an import or in a state of an earlier version of the provider, until `terraform apply` has run"
+        ));
+    }
+    serde_json::from_value(values).map_err(|error| error.to_string())
 }
 
 fn collect(module: Module, into: &mut Vec<Resource>) {
@@ -187,5 +198,22 @@ mod tests {
             error.to_string(),
             "databend_cdc_task_chain.a in x.json cannot be used: missing field `tables`"
         );
+    }
+
+    #[test]
+    fn a_resource_that_no_apply_has_completed_is_told_so() {
+        for (kind, attribute) in [(TABLE, "pipeline"), (CHAIN, "tables")] {
+            let text = format!(
+                r#"{{"format_version":"1.0","values":{{"root_module":{{"resources":[
+                {{"address":"{kind}.a","mode":"managed","type":"{kind}","values":{{"name":"a","{attribute}":null}}}}]}}}}}}"#
+            );
+            let error = read(&text, "x.json").unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "{kind}.a in x.json cannot be used: its {attribute} is null, as after an import or in a state of an earlier version of the provider, until `terraform apply` has run"
+                )
+            );
+        }
     }
 }
