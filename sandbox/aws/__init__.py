@@ -1,7 +1,7 @@
 """The AWS side of the sandbox.
 
 moto serves S3, IAM, STS and EC2; AWS DMS is our own, because moto's replication tasks
-replicate nothing (shared facts, "AWS DMS to S3 Parquet", section 6).
+replicate nothing (docs/facts/dms.md section 6).
 
 Layout
     server.py    one port: faults and admin first, then DMS, then moto

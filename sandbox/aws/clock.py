@@ -1,6 +1,6 @@
 """DMS's own clock: names of files, times of the full load, start and end dates. An admin call may set it wrong.
 
-The times of changes are not of this clock: they are the source's (facts/dms.md section 2 b). What only waits (a batch
+The times of changes are not of this clock: they are the source's (docs/facts/dms.md section 2 b). What only waits (a batch
 interval, a status that settles) goes by the machine's clock, which no one moves.
 """
 

@@ -48,7 +48,7 @@ def _serve(data: Path, port: int, parser_path: Path, warehouses: list[str]) -> i
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    # facts/databend.md: it cannot be switched off without a licence, and fails quietly offline.
+    # docs/facts/databend.md: it cannot be switched off without a licence, and fails quietly offline.
     logging.info("the embedded Databend engine reports anonymous telemetry by itself")
     try:
         service = Service(data, port, parser_path, warehouses)

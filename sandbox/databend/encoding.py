@@ -1,4 +1,4 @@
-"""Results as text: what the driver reads (facts/databend.md, HTTP protocol).
+"""Results as text: what the driver reads (docs/facts/databend.md, "HTTP protocol").
 
 The type names and texts are those of Databend's own HTTP handler; the driver's parser of them is the crate
 ``databend-driver-core``.

@@ -1,7 +1,7 @@
 """The embedded engine: PyPI ``databend``, the real query engine in this process.
 
 One engine per process; each session context on it is a session of its own with its own settings and transaction
-(facts/databend.md, The embedded engine itself).
+(docs/facts/databend.md, "The embedded engine itself").
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Executor:
             self._streams.settle(session)
 
     def condition(self, session: Session, expression: str) -> bool:
-        """The value of a task's WHEN; STREAM_STATUS stands there as a scalar (facts/databend.md, Tasks)."""
+        """The value of a task's WHEN; STREAM_STATUS stands there as a scalar (docs/facts/databend.md, "Tasks")."""
         sql = f"SELECT ({expression}) AS held"
         with session.lock:
             edits = []
@@ -230,7 +230,7 @@ class Executor:
         return stream_reading.splice(sql, edits), list(readings.values())
 
     def _consume(self, session: Session, statement: dict[str, Any], readings: list[Reading]) -> None:
-        """Any DML consumes what it reads; a query only where it says WITH CONSUME (facts/databend.md, Streams)."""
+        """Any DML consumes what it reads; a query only where it says WITH CONSUME (docs/facts/databend.md, "Streams")."""
         writes = statement["kind"] in ("write", "create_table_as")
         asked = {
             stream.id for site in statement["tables"] if site["consume"] and (stream := self._stream(session, site))
@@ -240,7 +240,7 @@ class Executor:
                 self._streams.move(session, reading.stream, reading.seen, reading.version)
 
     def _without_runtime_filter(self, session: Session, statement: dict[str, Any], sql: str) -> pa.Table:
-        """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (facts, MERGE and INSERT)."""
+        """CHANGES in the USING of a MERGE panics in this engine unless the filter is off (docs/facts/databend.md, "MERGE and INSERT")."""
         if not _filter_is_on(session, statement):
             return session.engine.run(sql)
         own = _OWN_SETTINGS.match(sql)

@@ -1,4 +1,4 @@
-"""Queries by id, and the answer documents of Databend's HTTP handler (facts/databend.md, HTTP protocol)."""
+"""Queries by id, and the answer documents of Databend's HTTP handler (docs/facts/databend.md, "HTTP protocol")."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from sandbox.databend.streams import Streams
 
 _HOURS = re.compile(r"DATA_RETENTION_PERIOD_IN_HOURS='(\d+)'")
 _DEFAULT_HOURS = 24
-"""data_retention_time_in_days is 1 (facts/databend.md, Streams)."""
+"""data_retention_time_in_days is 1 (docs/facts/databend.md, "Streams")."""
 
 
 def expire(engine: EngineSession, streams: Streams) -> None:

@@ -95,7 +95,7 @@ class Scheduler:
             try:
                 self._run_graph(task.name, due)
             finally:
-                # Runs are serial: what came due in the meantime is left out, not made up for (facts, Tasks).
+                # Runs are serial: what came due in the meantime is left out, not made up for (docs/facts/databend.md, "Tasks").
                 self._tasks.rescheduled(task.name, task.id, self._next_base(task, due))
                 with self._lock:
                     self._running.discard(task.name)
@@ -161,7 +161,7 @@ class Scheduler:
                 return False
             key = self._begin(task, run_id, scheduled_us)
             for sql in task.definition["statements"]:
-                # Not atomic: what ran before a failure stays (facts/databend.md, Tasks).
+                # Not atomic: what ran before a failure stays (docs/facts/databend.md, "Tasks").
                 self._history.executing(key, str(uuid.uuid4()))
                 with self._fault_around(sql):
                     self._executor.run(session, sql)

@@ -1,7 +1,7 @@
 """Streams as tables of their own, for a MERGE with the join runtime filter on.
 
-Built on CHANGES, a stream in a MERGE makes this engine panic unless the filter is off (facts/databend.md, MERGE and
-INSERT). To switch it off silently would hide what the filter does: keys that are inserted again. So the MERGE gets a copy
+Built on CHANGES, a stream in a MERGE makes this engine panic unless the filter is off (docs/facts/databend.md, "MERGE and
+INSERT"). To switch it off silently would hide what the filter does: keys that are inserted again. So the MERGE gets a copy
 of the stream's rows, which is read as any table is, with the filter that its session has.
 """
 

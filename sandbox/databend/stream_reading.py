@@ -18,7 +18,7 @@ class Reading:
     seen: Snapshot
     """The offset before."""
     version: Snapshot
-    """The base table's version when the statement was bound; where the offset moves to (facts, Streams)."""
+    """The base table's version when the statement was bound; where the offset moves to (docs/facts/databend.md, "Streams")."""
 
     def subquery(self) -> str:
         if self.seen.id:

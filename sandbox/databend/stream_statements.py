@@ -35,7 +35,7 @@ def create(session: Session, streams: Streams, statement: dict[str, Any]) -> Non
 
     base, table_id = _base(session, statement["table_database"] or database, statement["table"])
     if not base.is_tracked:
-        # Creating a stream switches tracking on (facts/databend.md, Streams).
+        # Creating a stream switches tracking on (docs/facts/databend.md, "Streams").
         engine.run(f"ALTER TABLE {base.quoted} SET OPTIONS(change_tracking = true)")
     offset = _offset(session, streams, base, statement["at"])
     if existing is not None:

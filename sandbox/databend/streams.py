@@ -1,7 +1,7 @@
 """Streams, which the embedded engine has no licence for, built on what it does have.
 
 A stream is a name, a base table and an offset: the table's snapshot up to which it has been consumed. Its rows are
-``base CHANGES (INFORMATION => APPEND_ONLY) AT (SNAPSHOT => offset)`` (facts/databend.md, Streams).
+``base CHANGES (INFORMATION => APPEND_ONLY) AT (SNAPSHOT => offset)`` (docs/facts/databend.md, "Streams").
 
 The offset is a row in an engine table of its own, so that it moves in the very commit of the DML that consumes it, and
 goes back with it. One table per stream, since two writers of one table would get into each other's way.
@@ -250,7 +250,7 @@ class Streams:
         return Snapshot(rows[0]["snapshot_id"], rows[0]["snapshot_location"]) if rows else Snapshot()
 
     def has_data(self, session: Session, stream: Stream) -> bool:
-        """"The table's version has changed": also true after ALTER or DELETE, with no row to read (facts, Streams)."""
+        """"The table's version has changed": also true after ALTER or DELETE, with no row to read (docs/facts/databend.md, "Streams")."""
         return self.version(session, self.base(session, stream)).id != self.offset(session, stream).id
 
     def rows(self, session: Session) -> list[dict[str, Any]]:
@@ -292,7 +292,7 @@ class Streams:
             return {**row, "invalid_reason": error.message}
         row["table_name"] = f"{base.database}.{base.table}"
         if offset.location and not (self._data / offset.location).exists():
-            # What a stream left unread for longer than the table's retention comes to (facts, Streams).
+            # What a stream left unread for longer than the table's retention comes to (docs/facts/databend.md, "Streams").
             return {**row, "invalid_reason": f"NotFound: snapshot {offset.location} of the stream's offset is gone"}
         return {**row, "has_data": self.version(session, base).id != offset.id}
 

@@ -2,7 +2,7 @@
 
 The embedded engine has none ("cannot show tasks without cloud control enabled"). Rules and texts follow Databend's
 binder (planner/binder/ddl/task.rs), its cloud client (interpreters/task/cloud.rs, cloud_control/task_utils.rs) and
-facts/databend.md, Tasks; what only Databend Cloud could tell is marked as a guess in sandbox/FIDELITY.md.
+docs/facts/databend.md, "Tasks"; what only Databend Cloud could tell is marked as a guess in sandbox/FIDELITY.md.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ class Tasks:
         return [each for each in found if each is not None and not each.after]
 
     def _require_suspended(self, task: Task) -> None:
-        # Whether the cloud insists on this is unknown: behave as if it did (facts/databend.md, Tasks).
+        # Whether the cloud insists on this is unknown: behave as if it did (docs/facts/databend.md, "Tasks").
         for name in (task.name, *sorted(self._ancestors(task.name))):
             other = self.find(name)
             if other is not None and other.is_started:

@@ -1,7 +1,7 @@
 """BEGIN, COMMIT, ROLLBACK, and what a server does after an error, which the embedded engine does not.
 
 Source: Databend's interpreter.rs (``auto_commit_if_not_allowed_in_transaction``) and interpreter_txn_commit.rs; that the
-engine keeps the transaction open was observed (facts/databend.md, ALTER TABLE, transactions).
+engine keeps the transaction open was observed (docs/facts/databend.md, "ALTER TABLE, transactions").
 """
 
 from __future__ import annotations

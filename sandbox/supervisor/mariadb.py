@@ -1,4 +1,4 @@
-"""The source: a real MariaDB server with the binlog as facts/dms.md section 8 wants it."""
+"""The source: a real MariaDB server with the binlog as docs/facts/dms.md section 8 wants it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::process;
 use crate::search;
 
-/// The engine's wheel needs 3.12 (facts/databend.md); later versions work too.
+/// The engine's wheel needs 3.12 (docs/facts/databend.md, "The embedded engine itself"); later versions work too.
 const OLDEST: (u32, u32) = (3, 12);
 const NEWEST_KNOWN: u32 = 20;
 

@@ -62,7 +62,7 @@ impl DatabendColumn {
 
 impl Column {
     /// The type in the raw table: so wide that no value of this family can make a COPY fail, and no later widening at
-    /// the source needs a change here, since a table with a stream takes none (error 1132, facts/databend.md).
+    /// the source needs a change here, since a table with a stream takes none (error 1132, docs/facts/databend.md, "ALTER TABLE, transactions").
     pub fn raw_type(&self) -> DatabendType {
         match &self.ty {
             MysqlType::Integer(Integer { bytes: 8, unsigned: true }) => {

@@ -28,11 +28,11 @@ pub enum MysqlType {
     Date,
     /// `datetime(fsp)` and `timestamp(fsp)`.
     DateTime,
-    /// `time(fsp)`: DMS writes it as a string (facts/dms.md, "Types").
+    /// `time(fsp)`: DMS writes it as a string (docs/facts/dms.md, "Types").
     Time,
     /// `char`, `varchar`, `tinytext`, `text`, `enum`, `set`.
     Text,
-    /// `mediumtext`, `longtext`: LOBs for DMS (facts/dms.md, "LOB").
+    /// `mediumtext`, `longtext`: LOBs for DMS (docs/facts/dms.md, "LOB").
     LongText,
     /// `json`.
     Json,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A name as a quoted identifier, so that Databend takes it letter by letter: unquoted ones fold to lower case
-/// (facts/databend.md, "Names and schema").
+/// (docs/facts/databend.md, "Names and schema").
 ///
 /// Databend's grammar reads a backslash inside double quotes as the beginning of an escape in some places and as itself
 /// in others, so names with a backslash go into backticks, which know no escapes at all.

@@ -25,7 +25,7 @@ const CRON_FIELDS: [(&str, &str); 6] = [
 pub enum Schedule {
     /// An interval in seconds.
     Every(u64),
-    /// A cron expression of six fields, seconds first (facts/databend.md, "Tasks"), and a time zone.
+    /// A cron expression of six fields, seconds first (docs/facts/databend.md, "Tasks"), and a time zone.
     Cron {
         /// The six fields, joined by single spaces.
         expression: String,
@@ -200,7 +200,7 @@ impl Schedule {
     }
 
     /// Reads the form of `system.tasks.schedule`: `INTERVAL 60 SECOND` or `CRON <expression> TIMEZONE <zone>`
-    /// (facts/databend.md, "Introspection").
+    /// (docs/facts/databend.md, "Introspection").
     pub fn from_catalog(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {

@@ -60,7 +60,7 @@ pub enum StageUrlError {
     /// No bucket.
     #[error("\"{0}\" names no bucket; write s3://<bucket>/<folder>/")]
     Bucket(String),
-    /// Databend takes only folders (facts/databend.md, "Stages").
+    /// Databend takes only folders (docs/facts/databend.md, "Stages").
     #[error("\"{0}\" has no trailing slash, which Databend requires; write \"{0}/\"")]
     TrailingSlash(String),
 }

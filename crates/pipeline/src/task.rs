@@ -46,7 +46,7 @@ pub enum Body {
     /// One statement.
     Single(String),
     /// `BEGIN …; END`: one after the other. Each statement is on its own unless the block itself begins a transaction
-    /// (facts/databend.md, "Tasks").
+    /// (docs/facts/databend.md, "Tasks").
     Block(Vec<String>),
 }
 
@@ -61,7 +61,7 @@ impl Body {
     pub fn sql(&self) -> String {
         match self {
             Self::Single(sql) => sql.clone(),
-            // Every statement of a block ends in a semicolon, the last one too (facts/databend.md, "Tasks").
+            // Every statement of a block ends in a semicolon, the last one too (docs/facts/databend.md, "Tasks").
             Self::Block(statements) => {
                 let mut out = String::from("BEGIN\n");
                 for statement in statements {

@@ -4,7 +4,7 @@ use databend_driver::Error as DriverError;
 
 use crate::redact;
 
-/// Databend error codes that the project knows by name (facts/databend.md).
+/// Databend error codes that the project knows by name (docs/facts/databend.md, "Error codes").
 pub mod code {
     /// A database that is not there.
     pub const UNKNOWN_DATABASE: u16 = 1003;

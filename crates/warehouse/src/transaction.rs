@@ -19,7 +19,7 @@ impl Transaction {
     }
 
     /// Runs a statement inside. Whatever error comes: nothing has become visible, and the transaction must be dropped
-    /// or rolled back (a server refuses everything else after an error; facts/databend.md, "ALTER TABLE, transactions").
+    /// or rolled back (a server refuses everything else after an error; docs/facts/databend.md, "ALTER TABLE, transactions").
     pub async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         self.lent.session.run(sql).await.map_err(|error| not_done(error, &self.warehouse))
     }

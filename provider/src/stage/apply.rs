@@ -7,7 +7,7 @@ use warehouse::Warehouse;
 use crate::diagnostics::from_warehouse;
 
 /// The attributes that only CREATE OR REPLACE STAGE changes. It is one statement, and ALTER STAGE … SET URL would remove
-/// the credentials (facts/databend.md, "Stages").
+/// the credentials (docs/facts/databend.md, "Stages").
 const REPLACED: [&str; 8] = [
     "url",
     "region",

@@ -1,6 +1,6 @@
 //! The stage as Databend shows it.
 //!
-//! What is not shown: the connection that the stage was copied from, and keys but for a few characters (facts/databend.md,
+//! What is not shown: the connection that the stage was copied from, and keys but for a few characters (docs/facts/databend.md,
 //! "Stages"). The stage's own file format is not compared, since no statement of a pipeline uses it: COPY names its
 //! format itself.
 
@@ -120,7 +120,7 @@ fn external_id(known: Option<String>, shown: Option<String>) -> Option<String> {
     Some(known.filter(|known| fits_mask(known, &shown)).unwrap_or(shown))
 }
 
-/// Databend shows `******abc`, and since 1.2.919 `se***bc` (facts/databend.md). A short text may be all stars or, in
+/// Databend shows `******abc`, and since 1.2.919 `se***bc` (docs/facts/databend.md). A short text may be all stars or, in
 /// the older form, not masked.
 fn fits_mask(known: &str, shown: &str) -> bool {
     let (Some(first), Some(last)) = (shown.find('*'), shown.rfind('*')) else { return known == shown };

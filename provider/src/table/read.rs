@@ -87,7 +87,7 @@ fn shown_type(column: &ColumnInfo) -> String {
 
 fn read_options(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
     if let (Attr::Known(RawModel { retention_days, .. }), Some(raw)) = (&mut model.raw, raw) {
-        // Without the option Databend keeps one day (facts/databend.md, "Streams").
+        // Without the option Databend keeps one day (docs/facts/databend.md, "Streams").
         let hours =
             raw.options.get(RETENTION_OPTION).and_then(|hours| hours.parse::<i64>().ok()).unwrap_or(HOURS);
         *retention_days = Attr::Known(hours / HOURS);

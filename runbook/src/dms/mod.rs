@@ -1,4 +1,4 @@
-//! AWS DMS, as far as the runbook uses it (facts/dms.md §4).
+//! AWS DMS, as far as the runbook uses it (docs/facts/dms.md §4).
 
 mod aws;
 #[cfg(test)]

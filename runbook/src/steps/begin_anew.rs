@@ -1,8 +1,8 @@
 //! What to do when DMS has loaded, or has to load, a table for a second time before it is cut over.
 //!
 //! DMS writes its second full load under the names of the first (`LOAD00000001.parquet`), and Databend passes over a file
-//! whose name it has loaded, whatever is in it (facts/databend.md, "COPY"). Where it does load both, nothing orders them:
-//! neither has a change sequence, and on a running task both carry the time of its start (facts/dms.md §2, hazard c). So
+//! whose name it has loaded, whatever is in it (docs/facts/databend.md, "COPY"). Where it does load both, nothing orders them:
+//! neither has a change sequence, and on a running task both carry the time of its start (docs/facts/dms.md §2, hazard c). So
 //! nothing of the first load may be left.
 
 use pipeline::Pipeline;

@@ -77,7 +77,7 @@ impl Step for Load {
             }
             attempt += 1;
             // Databend remembers the files that it loaded, so a COPY that is repeated loads none twice
-            // (facts/databend.md, "COPY").
+            // (docs/facts/databend.md, "COPY").
         }
     }
 }
@@ -132,7 +132,7 @@ fn is_second_load(reloaded: bool, counts: RawCounts, files: usize) -> bool {
     reloaded && files > 0 && counts.full_load > 0
 }
 
-/// The full-load files that wait under a table's path: `LOAD` and a hexadecimal counter (facts/dms.md, "Layout").
+/// The full-load files that wait under a table's path: `LOAD` and a hexadecimal counter (docs/facts/dms.md, "Layout").
 pub async fn full_load_files(
     warehouse: &Warehouse,
     pipeline: &Pipeline,

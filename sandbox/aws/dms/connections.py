@@ -115,7 +115,7 @@ class Actions:
 
 
 def _owner_problem(settings: Document) -> str | None:
-    """facts/dms.md section 1: without ExpectedBucketOwner, the account of the role is expected to own the bucket."""
+    """docs/facts/dms.md section 1: without ExpectedBucketOwner, the account of the role is expected to own the bucket."""
     expected = settings.get("ExpectedBucketOwner") or settings["ServiceAccessRoleArn"].split(":")[4]
     if expected == ACCOUNT:
         return None

@@ -8,7 +8,7 @@ from .context import Context, check_identifier, page, public, select
 from .errors import exists, invalid_state, invalid_value
 from .store import Document
 
-#: The default engine (facts/dms.md section 9, 21).
+#: The default engine (docs/facts/dms.md section 9, pitfall 21).
 ENGINE = "3.5.4"
 FILTERS = {
     "replication-instance-arn": lambda d: d["ReplicationInstanceArn"],

@@ -1,7 +1,7 @@
 """Table mappings: which tables a task takes and what it does to their names and columns.
 
 Source: AWS DMS user guide, "Using table mapping to specify task settings" (selection rules with
-wildcards, transformation rules); facts/dms.md sections 1-3.
+wildcards, transformation rules); docs/facts/dms.md sections 1-3.
 """
 
 import json
@@ -257,7 +257,7 @@ def _locator(rule_id: str, rule: dict[str, Any], *, table: bool, column: bool) -
     if column and not raw.get("column-name"):
         raise MappingError(f'Rule {rule_id}: "object-locator" needs a "column-name".')
     if raw.get("table-type", "table") != "table":
-        # User guide, selection rules: views by full-load tasks only; Serverless not at all (facts/dms.md section 4).
+        # User guide, selection rules: views by full-load tasks only; Serverless not at all (docs/facts/dms.md section 4).
         raise MappingError(f'Rule {rule_id}: the sandbox migrates no views; "table-type" must be "table".')
     return Locator(raw["schema-name"], raw.get("table-name"), raw.get("column-name"))
 

@@ -19,7 +19,7 @@ FILTERS = {
     "replication-config-arn": lambda d: d["ReplicationConfigArn"],
     "replication-config-id": lambda d: d["ReplicationConfigIdentifier"],
 }
-#: facts/dms.md section 4: "modify only CREATED/STOPPED/FAILED". Terraform deletes in the same three.
+#: docs/facts/dms.md section 4: "modify only CREATED/STOPPED/FAILED". Terraform deletes in the same three.
 RESTING = {"created", "stopped", "failed"}
 #: botocore's model of ComputeConfig.
 CAPACITIES = (1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384)

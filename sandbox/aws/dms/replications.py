@@ -1,6 +1,6 @@
 """Serverless replications: start, stop, describe, and the states in between.
 
-Source: facts/dms.md section 4; the names of the states are those that terraform-provider-aws 5.100 waits for.
+Source: docs/facts/dms.md section 4; the names of the states are those that terraform-provider-aws 5.100 waits for.
 """
 
 import logging

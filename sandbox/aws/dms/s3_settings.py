@@ -1,6 +1,6 @@
 """S3 settings of an endpoint: extra connection attributes, and what AWS refuses.
 
-Source: facts/dms.md section 1. Defaults are applied by the worker (worker/settings.py), because the API
+Source: docs/facts/dms.md section 1. Defaults are applied by the worker (worker/settings.py), because the API
 answers only what was set.
 """
 
@@ -71,7 +71,7 @@ def check(settings: dict[str, Any]) -> None:
 
 
 def check_change(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """facts/dms.md section 1: "can modify KMS->S3 but not S3->KMS"."""
+    """docs/facts/dms.md section 1: "can modify KMS->S3 but not S3->KMS"."""
     if _encryption(before) == "sse-s3" and _encryption(after) == "sse-kms":
         raise invalid_combination("EncryptionMode can't be changed from SSE_S3 to SSE_KMS.")
 

@@ -7,7 +7,7 @@ from .context import Context, page, public, select
 from .errors import DmsError, access_denied, exists, invalid_state, not_found
 from .store import Document
 
-#: DMS acts in the VPC through this role of the account (facts/dms.md section 7).
+#: DMS acts in the VPC through this role of the account (docs/facts/dms.md section 7).
 VPC_ROLE = "dms-vpc-role"
 FILTERS = {"replication-subnet-group-id": lambda d: d["ReplicationSubnetGroupIdentifier"]}
 

@@ -42,7 +42,7 @@ class Actions:
             tables = [t for t in tables if FILTERS[condition["Name"]](t) in condition["Values"]]
         tables.sort(key=lambda t: (t["SchemaName"], t["TableName"]))
         items, more = page(tables, request, largest=500)
-        # The statistics are of now: LastUpdateTime is their refresh, not the last change (facts section 4).
+        # The statistics are of now: LastUpdateTime is their refresh, not the last change (docs/facts/dms.md section 4).
         now = clock.now()
         return [public(t | {"LastUpdateTime": now}) for t in items], more
 

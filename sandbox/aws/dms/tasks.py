@@ -182,7 +182,7 @@ def _check_start(request: dict[str, Any]) -> None:
 
 
 def _check_start_type(kind: str, task: Document, request: dict[str, Any]) -> None:
-    """facts/dms.md section 4: start-replication only the first time, the others only later."""
+    """docs/facts/dms.md section 4: start-replication only the first time, the others only later."""
     label = kind.upper().replace("-", "_")
     first = not task["_started"]
     if kind == "start-replication":

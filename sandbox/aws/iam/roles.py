@@ -9,7 +9,7 @@ from moto.iam.models import iam_backends
 
 from . import policy
 
-#: What the docs list for an S3 target (facts/dms.md section 7), on the bucket's objects and on the bucket.
+#: What the docs list for an S3 target (docs/facts/dms.md section 7), on the bucket's objects and on the bucket.
 OBJECT_ACTIONS = ("s3:PutObject", "s3:DeleteObject", "s3:PutObjectTagging")
 BUCKET_ACTIONS = ("s3:ListBucket",)
 

@@ -1,7 +1,7 @@
 """iam:SimulatePrincipalPolicy and SimulateCustomPolicy, which moto does not have.
 
 Answers from the policies the role has now. As in AWS, resource policies, trust policies and the network are not
-part of a simulation (facts/dms.md section 7).
+part of a simulation (docs/facts/dms.md section 7).
 """
 
 import json

@@ -2,7 +2,7 @@
 
 A buffer is written when CdcMaxBatchInterval has passed since its first change, or when it has CdcMinFileSize,
 whichever comes first; every table has its own clock, so tables become visible at different times
-(facts/dms.md section 1 and 2 d).
+(docs/facts/dms.md sections 1 and 2 d).
 """
 
 import logging
@@ -165,7 +165,7 @@ class ChangeCapture:
             self._control.emit("flushed", id=number, files=files)
 
     def _reload(self, keys: list[Key]) -> None:
-        """ReloadTables: changes wait meanwhile; the timestamp stays that of the task's start (facts section 2 c)."""
+        """ReloadTables: changes wait meanwhile; the timestamp stays that of the task's start (docs/facts/dms.md section 2 c)."""
         self._flush([k for k in keys if k in self._buffers])
         # Before the first row is read, so that no change from here on is passed over.
         self._suspended -= set(keys)
@@ -227,7 +227,7 @@ class ChangeCapture:
                 continue
             self._count(key, change.op)
             if change.op not in captured_ops:
-                continue  # CdcInsertsOnly, CdcInsertsAndUpdates (facts section 1): deletes are lost here
+                continue  # CdcInsertsOnly, CdcInsertsAndUpdates (docs/facts/dms.md section 1): deletes are lost here
             meta = Meta(
                 change.op, timestamp, sequence, position, item.commit_time * 1_000_000, change.timestamp * 1_000_000
             )
@@ -244,7 +244,7 @@ class ChangeCapture:
         key = (item.schema, item.table)
         if key in self._suspended or not self._mappings.selects(*key):
             return
-        # A MySQL source does not capture DROP TABLE and RENAME TABLE (facts section 3).
+        # A MySQL source does not capture DROP TABLE and RENAME TABLE (docs/facts/dms.md section 3).
         if item.verb in ("truncate", "alter", "create"):
             self._count(key, "ddl")
         if item.verb != "truncate":

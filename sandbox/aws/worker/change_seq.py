@@ -1,6 +1,6 @@
 """AR_H_CHANGE_SEQ: 35 digits, YYYYMMDDHHmmSShh and a 19-digit record number.
 
-Source: facts/dms.md section 2 (user guide; real output: 35 characters, strictly increasing within a
+Source: docs/facts/dms.md section 2 (user guide; real output: 35 characters, strictly increasing within a
 transaction and across tables, step 4, the counter starts low in each new replication).
 """
 

@@ -2,7 +2,7 @@
 
 The recovery position is that of the last flush's first transaction, so a resume writes the changes of that
 flush again. AWS documents only that a task resumes from its last checkpoint; that changes are repeated is
-what users observe (facts/dms.md section 2, hazard e).
+what users observe (docs/facts/dms.md section 2, hazard e).
 """
 
 import json

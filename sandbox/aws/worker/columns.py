@@ -21,7 +21,7 @@ GEOMETRY = {
     "geometrycollection", "geomcollection",
 }  # fmt: skip
 
-#: facts/dms.md section 3: JSON -> CLOB, MEDIUM/LONGTEXT -> NCLOB, MEDIUM/LONGBLOB and GEOMETRY -> BLOB.
+#: docs/facts/dms.md section 3: JSON -> CLOB, MEDIUM/LONGTEXT -> NCLOB, MEDIUM/LONGBLOB and GEOMETRY -> BLOB.
 LOB_TYPES = {"json", "mediumtext", "longtext", "mediumblob", "longblob"} | GEOMETRY
 
 
@@ -38,7 +38,7 @@ class SourceColumn:
     #: CHARACTER_MAXIMUM_LENGTH (bytes for binary types), or the bits of a BIT.
     length: int | None
     primary_key: bool
-    #: Generated and invisible columns are in the row image, but DMS does not take them (facts section 3).
+    #: Generated and invisible columns are in the row image, but DMS does not take them (docs/facts/dms.md section 3).
     hidden: bool
 
     @property

@@ -112,7 +112,7 @@ class FullLoad:
         self._bad.pop(key, None)
         plan = TablePlan(table, self._mappings, self._job.s3, self._job.task)
         if self._job.task.prep_mode != "DO_NOTHING":
-            # DROP_AND_CREATE and TRUNCATE_BEFORE_LOAD delete what lies in the table's folder (facts section 4).
+            # DROP_AND_CREATE and TRUNCATE_BEFORE_LOAD delete what lies in the table's folder (docs/facts/dms.md section 4).
             self._target.clear_folder(self._layout.folder(plan.target))
         quoted = ", ".join(select_expression(o.column) for o in plan.outputs)
         names = ["`" + part.replace("`", "``") + "`" for part in key]
@@ -137,7 +137,7 @@ class FullLoad:
     def stamps(self, count: int, since: int) -> tuple[pa.Array, int]:
         """The timestamp column of a batch that was read since `since`, and its last value.
 
-        By default every row has the time at which it was transferred: its own, increasing (facts section 1).
+        By default every row has the time at which it was transferred: its own, increasing (docs/facts/dms.md section 1).
         """
         if self._job.s3.use_task_start_time:
             return pa.repeat(stamp_text(self._checkpoint.task_start), count), since

@@ -1,6 +1,6 @@
 """Object keys: [BucketFolder/]schema/table/{LOAD%08X | YYYYMMDD-HHMMSSmmm}.{parquet,csv}.
 
-Source: facts/dms.md section 1, "Layout" and "DatePartitionEnabled".
+Source: docs/facts/dms.md, "Layout" and "Date partitions".
 """
 
 from datetime import UTC, datetime, tzinfo

@@ -1,6 +1,6 @@
 """What an output row of a table looks like: the source's columns, the mappings and the S3 settings together.
 
-Column order (facts/dms.md section 1, real output): Op, timestamp, source columns, add-column columns,
+Column order (docs/facts/dms.md section 1, real output): Op, timestamp, source columns, add-column columns,
 before-image columns.
 """
 
@@ -106,7 +106,7 @@ class TablePlan:
 
     def _output(self, index: int, column: SourceColumn, mappings: TableMappings, task: TaskSettings) -> Output | None:
         if column.is_lob and (not task.support_lobs or not self.table.has_unique_key):
-            return None  # LOBs need a primary or unique key (facts/dms.md section 3)
+            return None  # LOBs need a primary or unique key (docs/facts/dms.md section 3)
         name = mappings.column_name(*self.table.key, column.name)
         if name is None:
             return None
@@ -206,7 +206,7 @@ class TablePlan:
         return pa.Table.from_arrays(arrays, schema=self.schema(full_load=False))
 
     def _before_image(self, row: Captured) -> tuple[Any, ...] | None:
-        """Filled only when the primary key changed (facts/dms.md section 2, real output)."""
+        """Filled only when the primary key changed (docs/facts/dms.md section 2, real output)."""
         if row.before is None:
             return None
         changed = any(row.before[i] != row.values[i] for i in self._primary_key)
@@ -214,7 +214,7 @@ class TablePlan:
 
 
 def cut_bytes(text: bytes | None, output: Output) -> bytes | None:
-    """Limited LOB mode truncates at LobMaxSize, with a warning in the log only (facts/dms.md section 3)."""
+    """Limited LOB mode truncates at LobMaxSize, with a warning in the log only (docs/facts/dms.md section 3)."""
     limit = output.lob_limit
     if text is None or limit is None or len(text) <= limit:
         return text
@@ -271,7 +271,7 @@ def _header(expression: str, meta: Meta) -> Any:
 
 
 def _full_load_value(expression: str, now: int) -> Any:
-    """facts/dms.md section 2: sequence and stream position are empty, the timestamps are the load's."""
+    """docs/facts/dms.md section 2: sequence and stream position are empty, the timestamps are the load's."""
     match expression:
         case "$AR_H_CHANGE_SEQ" | "$AR_H_STREAM_POSITION":
             return ""

@@ -1,7 +1,7 @@
 """Every shape a table is known to have had, so that old rows are read with the columns of their own time.
 
 A task that catches up reads rows that were written before an ALTER, RENAME COLUMN or DROP TABLE that the source has
-carried out since. DMS follows DDL in the log (facts/dms.md section 3); here the log's own column names say which of the
+carried out since. DMS follows DDL in the log (docs/facts/dms.md section 3); here the log's own column names say which of the
 columns ever seen a row has.
 """
 

@@ -1,6 +1,6 @@
 """The settings a task works by: S3 endpoint settings and task settings, with AWS's defaults.
 
-Source: facts/dms.md section 1 (API reference of S3Settings), user guide "Task settings".
+Source: docs/facts/dms.md section 1 (API reference of S3Settings), user guide "Task settings".
 """
 
 from dataclasses import dataclass, field
@@ -107,7 +107,7 @@ class S3Settings:
 
 
 def _object_arguments(raw: dict[str, Any]) -> dict[str, str]:
-    """CannedAclForObjects (default NONE) and EncryptionMode (default SSE_S3): facts/dms.md section 1."""
+    """CannedAclForObjects (default NONE) and EncryptionMode (default SSE_S3): docs/facts/dms.md section 1."""
     arguments = {"ServerSideEncryption": "AES256"}
     if _dashed(raw.get("EncryptionMode")) == "sse-kms":
         arguments = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": raw["ServerSideEncryptionKmsKeyId"]}

@@ -47,7 +47,7 @@ class SourceConfig:
             # Else the driver takes TLS wherever it finds it, and `none` would pass where AWS fails.
             ssl_disabled=not self.tls,
         )
-        # TIMESTAMP is migrated in UTC (facts/dms.md section 3).
+        # TIMESTAMP is migrated in UTC (docs/facts/dms.md section 3).
         connection.query("SET time_zone = '+00:00'")
         return connection
 
@@ -102,7 +102,7 @@ class Catalog:
             return [{k.lower(): v for k, v in row.items()} for row in cursor.fetchall()]
 
     def check_settings(self) -> None:
-        """Ongoing replication needs the row format with whole rows (facts/dms.md section 8)."""
+        """Ongoing replication needs the row format with whole rows (docs/facts/dms.md section 8)."""
         rows = self._rows("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format', 'binlog_row_image')")
         values = {r["variable_name"]: str(r["value"]).upper() for r in rows}
         if values.get("log_bin") != "ON":

@@ -1,6 +1,6 @@
 """PreserveTransactions: changes of all tables in commit order, always as CSV, whatever DataFormat says.
 
-Source: facts/dms.md section 1 ("row = op,table,schema,fields...", one CDC_TXN-... file for all tables).
+Source: docs/facts/dms.md section 1 ("row = op,table,schema,fields...", one CDC_TXN-... file for all tables).
 """
 
 import csv

@@ -1,6 +1,6 @@
 """MySQL type -> Parquet type, and the text of the MySQL protocol -> Arrow arrays.
 
-Source: facts/dms.md section 3, "Types (MySQL -> DMS -> Parquet logical)". TINYINT(1) stays INT8, YEAR is
+Source: docs/facts/dms.md, "Types". TINYINT(1) stays INT8, YEAR is
 INT16, TIME is a string, binary stays binary, zero dates become NULL. What that table leaves open is decided
 here and listed in FIDELITY.md: FLOAT is written as DOUBLE, BIT(2..63) as big-endian bytes, DECIMAL with more
 than 38 digits as a string.
@@ -113,7 +113,7 @@ def text_converter(column: SourceColumn, target: pa.DataType) -> TextConverter:
 
 
 def _without_zero_dates(texts: Sequence[bytes | None]) -> pa.Array:
-    """Zero dates, also those with only a zero month or day, become NULL (facts section 3)."""
+    """Zero dates, also those with only a zero month or day, become NULL (docs/facts/dms.md section 3)."""
     strings = pa.array(texts, pa.binary()).cast(pa.string())
     zero = pc.or_(pc.starts_with(strings, "0000"), pc.match_substring(strings, "-00"))
     return pc.if_else(pc.fill_null(zero, False), pa.scalar(None, pa.string()), strings)

@@ -1,7 +1,7 @@
 //! When a task with `SCHEDULE = USING CRON` is due.
 //!
 //! Databend checks the expression with the crate `cron` when the task is created, so six fields, seconds first, are
-//! required (facts/databend.md, Tasks); the same crate computes the times here.
+//! required (docs/facts/databend.md, "Tasks"); the same crate computes the times here.
 
 use std::str::FromStr;
 

@@ -84,7 +84,7 @@ pub(crate) fn of(statement: &Statement, tokens: &[Token]) -> Sites {
     sites
 }
 
-/// Unquoted names fold to lower case, quoted ones are taken as they are (facts/databend.md, Names and schema).
+/// Unquoted names fold to lower case, quoted ones are taken as they are (docs/facts/databend.md, "Names and schema").
 pub(crate) fn normalized(identifier: &Identifier) -> String {
     if identifier.is_quoted() { identifier.name.clone() } else { identifier.name.to_lowercase() }
 }

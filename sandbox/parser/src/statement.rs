@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(fields(merge)["verb"], "merge");
         let task = fields(&format!("CREATE TASK m WAREHOUSE = 'default' AFTER 'l' AS {merge};"));
         assert_eq!(task["definition"]["statements"].as_array().unwrap().len(), 1);
-        // Its way of asking for the history is a syntax error (facts/databend.md, Introspection).
+        // Its way of asking for the history is a syntax error (docs/facts/databend.md, "Introspection").
         assert!(
             describe("SELECT * FROM TABLE(TASK_HISTORY()) ORDER BY scheduled_time DESC LIMIT 20").is_err()
         );

@@ -1,7 +1,7 @@
 //! The fields of `CREATE TASK` and `ALTER TASK`.
 //!
 //! What a task will run is the SQL re-printed from the tree, with defaults spelled out and comments gone
-//! (facts/databend.md, Introspection), so the re-printed text is what is handed on.
+//! (docs/facts/databend.md, "Introspection"), so the re-printed text is what is handed on.
 
 use std::collections::BTreeMap;
 

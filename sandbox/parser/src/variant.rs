@@ -1,4 +1,4 @@
-//! VARIANT values leave the embedded engine as JSONB bytes; a server sends JSON text (facts/databend.md, HTTP protocol).
+//! VARIANT values leave the embedded engine as JSONB bytes; a server sends JSON text (docs/facts/databend.md, "HTTP protocol").
 
 /// JSON text of one JSONB value given in hexadecimal.
 pub(crate) fn to_json(hex: &str) -> Result<String, String> {

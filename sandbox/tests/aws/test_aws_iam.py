@@ -1,4 +1,4 @@
-"""SimulatePrincipalPolicy, which moto does not have: from the role's real policies (facts/dms.md section 7)."""
+"""SimulatePrincipalPolicy, which moto does not have: from the role's real policies (docs/facts/dms.md section 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API: validation, error codes, filters, paging, tags, connections (facts/dms.md sections 4 to 7)."""
+"""The API: validation, error codes, filters, paging, tags, connections (docs/facts/dms.md sections 4 to 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The article's own settings, and the article's own failures (facts/dms.md sections 1, 2, 3 and 9)."""
+"""The article's own settings, and the article's own failures (docs/facts/dms.md sections 1, 2, 3 and 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ongoing changes: rows, timestamps, sequence, files and when they appear (facts/dms.md sections 1 and 2)."""
+"""Ongoing changes: rows, timestamps, sequence, files and when they appear (docs/facts/dms.md sections 1 and 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The full load: names, columns, timestamps, file settings (facts/dms.md section 1)."""
+"""The full load: names, columns, timestamps, file settings (docs/facts/dms.md section 1)."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_full_load_only_stops_by_itself(lab: Lab) -> None:
 
 
 def test_changes_during_the_load_arrive_later_with_their_earlier_commit_time(lab: Lab) -> None:
-    """The hazard of facts section 2 a: the loaded row looks newer than the change."""
+    """The hazard of docs/facts/dms.md section 2 a: the loaded row looks newer than the change."""
     lab.orders(3)
     lab.orders(3, table="aaa")
     # One table after the other; the upload of the first is slow.

@@ -1,4 +1,4 @@
-"""Start, stop, resume, reload: statuses, stop reasons, checkpoints, repeats (facts/dms.md section 4)."""
+"""Start, stop, resume, reload: statuses, stop reasons, checkpoints, repeats (docs/facts/dms.md section 4)."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_reload_tables_of_a_running_task_keeps_the_task_start(lab: Lab) -> None:
     lab.dms.reload_tables(ReplicationTaskArn=task.arn, TablesToReload=one)
     wait_for("reloaded", lambda: task.table()["FullLoadReloaded"] and task.table()["TableState"] == "Table completed")
     assert [r["id"] for r in lab.loaded()] == [1, 2, 3]
-    assert {r["_ts"] for r in lab.loaded()} == {started}, "newer rows with the old time (facts section 2 c)"
+    assert {r["_ts"] for r in lab.loaded()} == {started}, "newer rows with the old time (docs/facts/dms.md section 2 c)"
     assert lab.cdc_files() == [], "DROP_AND_CREATE deleted the change files, in Databend or not"
     assert not task.table("lines")["FullLoadReloaded"]
     lab.sql("DELETE FROM {s}.orders WHERE id = 3")
@@ -275,7 +275,7 @@ def test_altered_columns_are_ignored_on_demand(lab: Lab) -> None:
 
 
 def test_truncate_deletes_the_tables_files(lab: Lab) -> None:
-    """AWS's default, and a danger: files that are not in Databend yet go too (facts section 3)."""
+    """AWS's default, and a danger: files that are not in Databend yet go too (docs/facts/dms.md section 3)."""
     lab.orders(2)
     lab.orders(2, table="orders2")
     task = lab.task().run("orders", "orders2")

@@ -1,4 +1,4 @@
-"""What an S3 endpoint's settings make of the objects themselves: ACL, encryption, owner, padding (facts/dms.md section 1)."""
+"""What an S3 endpoint's settings make of the objects themselves: ACL, encryption, owner, padding (docs/facts/dms.md section 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serverless replications: configurations, states, limits (facts/dms.md section 4; terraform-provider-aws 5.100)."""
+"""Serverless replications: configurations, states, limits (docs/facts/dms.md section 4; terraform-provider-aws 5.100)."""
 
 from __future__ import annotations
 

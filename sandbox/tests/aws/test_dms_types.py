@@ -1,4 +1,4 @@
-"""MySQL type -> Parquet type, the same by the full load and by the binlog (facts/dms.md section 3)."""
+"""MySQL type -> Parquet type, the same by the full load and by the binlog (docs/facts/dms.md section 3)."""
 
 from __future__ import annotations
 

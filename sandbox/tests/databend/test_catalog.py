@@ -1,4 +1,4 @@
-"""System tables (facts/databend.md, Introspection)."""
+"""System tables (docs/facts/databend.md, "Introspection")."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_a_task_loads_what_the_printed_copy_says(client: Client, stage: str, db:
 
 
 def test_the_merge_defect_of_the_engine_is_there(client: Client) -> None:
-    """facts/databend.md, MERGE and INSERT: a heavily deduplicated source inserts existing keys again."""
+    """docs/facts/databend.md, "MERGE and INSERT": a heavily deduplicated source inserts existing keys again."""
     client.run("CREATE TABLE target (id BIGINT NOT NULL, a VARCHAR)")
     client.run("INSERT INTO target SELECT number, 'a' FROM numbers(1000000)")
     client.run("CREATE TABLE source (id BIGINT NOT NULL, version BIGINT)")

@@ -1,4 +1,4 @@
-"""Settings that a statement brings for itself, as the product sends them (facts/databend.md, MERGE and INSERT)."""
+"""Settings that a statement brings for itself, as the product sends them (docs/facts/databend.md, "MERGE and INSERT")."""
 
 from __future__ import annotations
 

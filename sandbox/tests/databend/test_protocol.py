@@ -1,4 +1,4 @@
-"""The query protocol (facts/databend.md, HTTP protocol)."""
+"""The query protocol (docs/facts/databend.md, "HTTP protocol")."""
 
 from __future__ import annotations
 

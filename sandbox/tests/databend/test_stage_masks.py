@@ -1,4 +1,4 @@
-"""Both forms in which system.stages shows what is secret (facts/databend.md, Stages)."""
+"""Both forms in which system.stages shows what is secret (docs/facts/databend.md, "Stages")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams (facts/databend.md, Streams)."""
+"""Streams (docs/facts/databend.md, "Streams")."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def test_stream_status_means_that_the_table_has_changed(raw: Client) -> None:
 def test_creating_a_stream_switches_change_tracking_on(raw: Client, db: str) -> None:
     options = raw.value(f"SELECT table_option FROM system.tables WHERE database = '{db}' AND name = 'raw'")
     assert options is not None and "CHANGE_TRACKING='true'" in options
-    # Which is why a column's type cannot be changed any more (facts, ALTER TABLE).
+    # Which is why a column's type cannot be changed any more (docs/facts/databend.md, "ALTER TABLE, transactions").
     assert raw.code("ALTER TABLE raw MODIFY COLUMN id BIGINT") == 1132
 
 

@@ -1,4 +1,4 @@
-"""Tasks (facts/databend.md, Tasks)."""
+"""Tasks (docs/facts/databend.md, "Tasks")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions as a server keeps them (facts/databend.md, ALTER TABLE, transactions)."""
+"""Transactions as a server keeps them (docs/facts/databend.md, "ALTER TABLE, transactions")."""
 
 from __future__ import annotations
 

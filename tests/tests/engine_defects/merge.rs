@@ -1,5 +1,5 @@
 //! Why every session and task of the product sets `enable_join_runtime_filter = 0`: the real engine's MERGE inserts
-//! existing keys again when its source shrinks a lot on the way (facts/databend.md, "MERGE and INSERT").
+//! existing keys again when its source shrinks a lot on the way (docs/facts/databend.md, "MERGE and INSERT").
 
 use e2e::{Databend, Error, Sandbox, names};
 use pipeline::column::Column;
@@ -94,7 +94,10 @@ async fn without_the_setting_keys_stand_twice() {
     };
     let (rows, keys) = merged(without_hint).await.unwrap();
     assert_eq!(keys, ROWS, "every key that changed was there before");
-    assert!(rows > keys, "this Databend merges correctly without the hint: look at facts/databend.md again");
+    assert!(
+        rows > keys,
+        "this Databend merges correctly without the hint: look at docs/facts/databend.md again"
+    );
 }
 
 #[tokio::test]

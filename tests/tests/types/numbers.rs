@@ -36,7 +36,7 @@ pub(crate) const COLUMNS: &[Column] = &[
         "decimal(38,10)",
         &[same("9999999999999999999999999999.9999999999"), same("-9999999999999999999999999999.9999999999")],
     ),
-    // Beyond 38 digits DMS says nothing of its Parquet type (facts/dms.md §3).
+    // Beyond 38 digits DMS says nothing of its Parquet type (docs/facts/dms.md §3).
     Column::new(
         "decimal(39,0)",
         &[

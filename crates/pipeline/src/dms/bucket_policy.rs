@@ -59,7 +59,7 @@ impl BucketPolicy {
         Ok(Self { bucket_arn, folder: path.to_owned(), kms_key_arn: kms_key_arn.map(str::to_owned) })
     }
 
-    /// The policy of a role (facts/dms.md §7).
+    /// The policy of a role (docs/facts/dms.md §7).
     pub fn document(&self, role: BucketRole) -> Value {
         let objects = match self.folder.as_str() {
             "" => format!("{}/*", self.bucket_arn),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::table::DEFAULT_TIMESTAMP_COLUMN;
 
 /// What `aws_dms_s3_endpoint` should say, attribute by attribute. The fields that are always the same are here so that
-/// nobody has to know them; facts/dms.md §1 tells what each other value would lose.
+/// nobody has to know them; docs/facts/dms.md §1 tells what each other value would lose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "one field per attribute of aws_dms_s3_endpoint")]
 pub struct S3Settings {

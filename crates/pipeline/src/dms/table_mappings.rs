@@ -58,13 +58,13 @@ pub enum MappingError {
 /// - the key's before image: DMS writes a changed key as one U row with the new key alone, and the old row would stay
 ///   in ODS indefinitely.
 ///
-/// All three: facts/dms.md §2.
+/// All three: docs/facts/dms.md §2.
 pub fn table_mappings(tables: &[MappedTable], options: &MappingOptions) -> Result<Value, MappingError> {
     if tables.is_empty() {
         return Err(MappingError::Empty);
     }
     let (seq, position) = (&options.change_seq_column, &options.position_column);
-    // COPY fails on two columns whose names differ in case alone (facts/databend.md).
+    // COPY fails on two columns whose names differ in case alone (docs/facts/databend.md).
     if !seq.is_empty() && seq.eq_ignore_ascii_case(position) {
         return Err(MappingError::SameColumn(position.clone()));
     }

@@ -119,13 +119,13 @@ impl TaskSettings {
             // Another schema would move the files out of the folder that the table's stage path names.
             "TargetSchema": "",
             "SupportLobs": true,
-            // An S3 target takes no other LOB mode (facts/dms.md §3).
+            // An S3 target takes no other LOB mode (docs/facts/dms.md §3).
             "FullLobMode": false,
             "LobChunkSize": 0,
             "InlineLobMaxSize": 0,
             "LimitedSizeLobMode": true,
             "LobMaxSize": self.lob_max_size,
-            // Not supported for an S3 target; it can lose changes (facts/dms.md §1).
+            // Not supported for an S3 target; it can lose changes (docs/facts/dms.md §1).
             "BatchApplyEnabled": false,
             "TaskRecoveryTableEnabled": false,
             // For other targets.

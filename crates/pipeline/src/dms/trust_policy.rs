@@ -17,7 +17,7 @@ pub enum TrustPolicyError {
     Region(String),
 }
 
-/// Lets DMS assume the role, on behalf of resources of this account and region alone (facts/dms.md §7). DMS comes as
+/// Lets DMS assume the role, on behalf of resources of this account and region alone (docs/facts/dms.md §7). DMS comes as
 /// the global or as the regional service, which serverless replications use.
 pub fn trust_policy(account_id: &str, region: &str) -> Result<Value, TrustPolicyError> {
     if account_id.len() != 12 || !account_id.bytes().all(|byte| byte.is_ascii_digit()) {

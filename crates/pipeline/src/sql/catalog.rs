@@ -1,6 +1,6 @@
 //! Reading what is there: everything of a kind in one statement, never one statement per object.
 //!
-//! Where Databend has changed the columns of a system table between versions (facts/databend.md, "Stages"), all of
+//! Where Databend has changed the columns of a system table between versions (docs/facts/databend.md, "Stages"), all of
 //! them are selected and read by name. `system.tables` is the exception: some of its columns cost a walk over every
 //! table's files.
 

@@ -12,7 +12,7 @@ pub(super) const CHANGE_OP: &str = "_cdc_op";
 const CHANGE_TS: &str = "_cdc_ts";
 
 /// The order key of a raw row: the change sequence, or `''` for full-load rows, which come first whatever their
-/// timestamp says (facts/dms.md §2, hazards a and c). Without a sequence, the timestamp.
+/// timestamp says (docs/facts/dms.md §2, hazards a and c). Without a sequence, the timestamp.
 pub(super) fn order_key(table: &Table) -> String {
     let column = table.change_seq_column.as_ref().unwrap_or(&table.timestamp_column);
     format!("COALESCE({}, '')", raw(column))
@@ -26,7 +26,7 @@ pub(super) fn raw(column: &str) -> String {
 /// A SELECT with one row per key of `from` (the stream, or raw itself): every ODS column but the flags, then the change kind and the order key.
 ///
 /// A U whose key changed is two changes: a delete of the old key and an upsert of the new one. DMS writes one row with
-/// the old key only in its before-image columns (facts/dms.md §2). A D row is read for its key alone, since nothing
+/// the old key only in its before-image columns (docs/facts/dms.md §2). A D row is read for its key alone, since nothing
 /// else in it can be relied on (§3). A missing Op is a full-load row of an endpoint without `IncludeOpForFullLoad`.
 ///
 /// Changes below the table's floor are left out: the table's latest load contains them.

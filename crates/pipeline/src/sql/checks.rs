@@ -13,7 +13,7 @@ fn key_is(table: &Table, condition: &str, joined: &str) -> String {
 }
 
 /// Raw in one row: `total` rows, `full_load` of them from the full load (an empty change sequence,
-/// facts/dms.md §2; all of them where there is no sequence), `full_load_keys` different keys among those, and
+/// docs/facts/dms.md §2; all of them where there is no sequence), `full_load_keys` different keys among those, and
 /// `unmergeable` rows without a key; `newest` is the latest time that DMS wrote.
 pub fn raw_counts(table: &Table) -> String {
     let keys = keys(table);
@@ -75,7 +75,7 @@ pub fn doubled_keys(table: &Table, limit: u32) -> String {
 }
 
 /// What the stream has not given up yet: `total` rows, the `oldest` of them by DMS's time, and the server's clock.
-/// A plain SELECT does not consume a stream (facts/databend.md, "Streams").
+/// A plain SELECT does not consume a stream (docs/facts/databend.md, "Streams").
 pub fn backlog(table: &Table) -> String {
     format!(
         "SELECT count(*) AS total, min(TRY_CAST({} AS TIMESTAMP)) AS oldest, now() AS server_now FROM {}",

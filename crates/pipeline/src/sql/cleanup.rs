@@ -10,7 +10,7 @@ use crate::table::{SEQ_COLUMN, Table};
 /// One transaction that records the horizon and removes what lies before it: raw rows that are older than the retention
 /// **and** whose effect ODS shows, since its row for that key is at least as new. So a change that the stream has not
 /// given up yet stays, however old it is: a stream never shows a row that came and went between two reads
-/// (facts/databend.md, "Streams"). Rows that could not be merged stay for the same reason, where `runbook status`
+/// (docs/facts/databend.md, "Streams"). Rows that could not be merged stay for the same reason, where `runbook status`
 /// counts them. A row below the table's floor is contained in the latest load and needs no such proof.
 ///
 /// The DELETE takes its cutoff from the record, so nothing is ever removed that the record does not cover.

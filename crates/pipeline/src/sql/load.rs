@@ -3,7 +3,7 @@
 use crate::sql::literal;
 use crate::table::Table;
 
-/// Full-load files: `LOAD` and a hexadecimal counter (facts/dms.md, "Layout"). The pattern is searched for in the path
+/// Full-load files: `LOAD` and a hexadecimal counter (docs/facts/dms.md, "Layout"). The pattern is searched for in the path
 /// below the table's folder.
 const FULL_LOAD_FILES: &str = "(.*/)?LOAD[0-9A-F]+[.]parquet";
 /// Every Parquet file whose name does not begin with `LOAD`. The regular expressions of Databend have no lookahead.
@@ -25,7 +25,7 @@ pub fn load_full(table: &Table) -> String {
 /// - `PURGE`: a file goes when its rows are in, so that it is not loaded again after the load history of 24 h.
 /// - No `ON_ERROR`: it has no effect on Parquet.
 ///
-/// All observed: facts/databend.md, "Names and schema" and "COPY". The patterns avoid backslashes, since a task's text is
+/// All observed: docs/facts/databend.md, "Names and schema" and "COPY". The patterns avoid backslashes, since a task's text is
 /// stored without escaping them.
 fn copy(table: &Table, pattern: &str) -> String {
     format!(

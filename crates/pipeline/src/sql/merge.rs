@@ -12,7 +12,7 @@ use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 /// - A delete of a key that ODS has never seen is kept as a deleted row, else a late, older insert would bring it to
 ///   life again.
 /// - Its source carries a hint that switches the join runtime filter off, with which Databend may insert existing keys
-///   again (facts/databend.md, "MERGE can give silently wrong results").
+///   again (docs/facts/databend.md, "MERGE can give silently wrong results").
 pub fn merge(table: &Table) -> String {
     merge_from(table, &table.stream())
 }

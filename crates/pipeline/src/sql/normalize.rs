@@ -1,5 +1,5 @@
 //! SQL text compared regardless of spelling: Databend stores a task's statement printed again from its parsed tree
-//! (facts/databend.md, "Introspection"), so both sides go through the same parser first.
+//! (docs/facts/databend.md, "Introspection"), so both sides go through the same parser first.
 
 use std::collections::BTreeSet;
 

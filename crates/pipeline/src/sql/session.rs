@@ -4,12 +4,12 @@
 ///
 /// - `timezone`: string times are read in the session's zone.
 /// - `enable_join_runtime_filter`: with it, MERGE inserts existing keys again when its source is much smaller than the
-///   table it comes from (facts/databend.md, "MERGE can give silently wrong results").
+///   table it comes from (docs/facts/databend.md, "MERGE can give silently wrong results").
 pub const SETTINGS: [(&str, &str); 2] = [("enable_join_runtime_filter", "0"), ("timezone", "UTC")];
 
 /// The same settings as a hint. In a SELECT it also applies to the MERGE or INSERT around it, and it stays in the text
-/// that Databend stores of a task, so that a statement is right whoever runs it (facts/databend.md, "More, found
-/// since").
+/// that Databend stores of a task, so that a statement is right whoever runs it (docs/facts/databend.md, "MERGE can give
+/// silently wrong results").
 pub(super) const HINT: &str = "/*+ SET_VAR(enable_join_runtime_filter=0) SET_VAR(timezone='UTC') */";
 
 /// For an INSERT into a table of ours inside a transaction: that INSERT must not be the one that compacts the table, or a

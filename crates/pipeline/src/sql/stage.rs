@@ -12,7 +12,7 @@ pub fn create_stage(stage: &Stage) -> String {
 }
 
 /// `CREATE OR REPLACE STAGE`: the only way to change a stage's connection, since ALTER STAGE … SET URL wipes
-/// credentials and endpoint (facts/databend.md, "Stages").
+/// credentials and endpoint (docs/facts/databend.md, "Stages").
 pub fn replace_stage(stage: &Stage) -> String {
     format!("CREATE OR REPLACE STAGE {}", definition(stage))
 }
@@ -42,7 +42,7 @@ fn definition(stage: &Stage) -> String {
     format!("{} URL = {} CONNECTION = ({})", stage.name, literal(&stage.url), connection.join(", "))
 }
 
-/// `ALTER STAGE … SET COMMENT`: CREATE STAGE drops its COMMENT silently (facts/databend.md, "Stages").
+/// `ALTER STAGE … SET COMMENT`: CREATE STAGE drops its COMMENT silently (docs/facts/databend.md, "Stages").
 pub fn set_stage_comment(name: &str, comment: &str) -> String {
     format!("ALTER STAGE {} SET COMMENT = {}", name, literal(comment))
 }

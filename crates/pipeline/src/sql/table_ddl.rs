@@ -19,7 +19,7 @@ pub fn create_database(name: &str) -> String {
 /// - `enable_schema_evolution`: a new column at the source arrives by itself.
 /// - `change_tracking`: what a stream needs; set from the start so that the stream sees the first row.
 /// - `data_retention_period_in_hours`: a stream that is unread for longer goes stale; Databend's default is one day
-///   (facts/databend.md, "Streams").
+///   (docs/facts/databend.md, "Streams").
 pub fn raw_options(table: &Table) -> [(&'static str, String); 3] {
     [
         ("enable_schema_evolution", "true".to_owned()),

@@ -8,7 +8,7 @@ use crate::name::TableName;
 
 pub use rules::{Attribute, TableError};
 
-/// Op, the change kind, as DMS names it (facts/dms.md, "Column order").
+/// Op, the change kind, as DMS names it (docs/facts/dms.md, "Column order").
 pub const OP_COLUMN: &str = "Op";
 /// ODS: the order key of the change that wrote the row.
 pub const SEQ_COLUMN: &str = "_cdc_seq";
@@ -27,7 +27,7 @@ pub const DEFAULT_BEFORE_IMAGE_PREFIX: &str = "_dms_before_";
 /// Default of `raw.retention_days`, the article's number.
 pub const DEFAULT_RETENTION_DAYS: u32 = 15;
 /// Default of `ods.row_per_block`: a merge rewrites whole blocks, and Databend's own million rows make it rewrite ten
-/// times as many for the same change (facts/databend.md, "Cost of merging into ODS").
+/// times as many for the same change (docs/facts/databend.md, "Cost of merging into ODS").
 pub const DEFAULT_ROW_PER_BLOCK: u64 = 100_000;
 
 /// A replicated table, complete: defaults are filled in.
@@ -55,7 +55,7 @@ pub struct Table {
     pub cluster_by: Vec<String>,
     /// Rows per block of the ODS table, at most.
     pub row_per_block: u64,
-    /// Column of the DMS time, a string (facts/dms.md §1).
+    /// Column of the DMS time, a string (docs/facts/dms.md §1).
     pub timestamp_column: String,
     /// Column of the DMS change sequence, if the DMS task writes one.
     pub change_seq_column: Option<String>,
@@ -92,7 +92,7 @@ impl Table {
         self.before_image_prefix.as_ref().map(|prefix| format!("{prefix}{key}"))
     }
 
-    /// Columns of the raw table, in the order in which DMS writes them (facts/dms.md, "Column order").
+    /// Columns of the raw table, in the order in which DMS writes them (docs/facts/dms.md, "Column order").
     pub fn raw_columns(&self) -> Vec<DatabendColumn> {
         let mut out = vec![
             DatabendColumn::nullable(OP_COLUMN, DatabendType::Varchar),

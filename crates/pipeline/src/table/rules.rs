@@ -213,7 +213,7 @@ impl Table {
                 format!("raw and ODS are both {}; give them different databases or tables", self.raw.plain()),
             );
         }
-        // STREAM_STATUS takes 'database.stream' in one string (facts/databend.md, "Tasks"). The engine writes the query behind
+        // STREAM_STATUS takes 'database.stream' in one string (docs/facts/databend.md, "Tasks"). The engine writes the query behind
         // a stream as text and does not double a quote in it (docs/engine-defects.md).
         for (attribute, name) in [
             (Attribute::Nested("raw", "database"), &self.raw.database),

@@ -80,7 +80,7 @@ pub(super) fn schema(schema: &Schema) -> proto::Schema {
 }
 
 fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
-    // Either the type or the nested type, never both (facts/tfplugin6.md, "Values on the wire").
+    // Either the type or the nested type, never both (docs/facts/tfplugin6.md, "Values on the wire").
     let (ty, nested_type) = match &attribute.kind {
         Kind::Value(ty) => (type_bytes(ty), None),
         Kind::Nested { nesting, attributes } => (Vec::new(), Some(nested(*nesting, attributes))),

@@ -1,4 +1,4 @@
-//! The handshake of Terraform and its plugins (facts/tfplugin6.md, "The plugin handshake").
+//! The handshake of Terraform and its plugins (docs/facts/tfplugin6.md, "The plugin handshake").
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Log lines as Terraform takes them: hclog's JSON on stderr, each at its level (facts/tfplugin6.md, "The plugin
+//! Log lines as Terraform takes them: hclog's JSON on stderr, each at its level (docs/facts/tfplugin6.md, "The plugin
 //! handshake"). `TF_LOG_PROVIDER` or `TF_LOG` says from which level on.
 
 use std::fmt;

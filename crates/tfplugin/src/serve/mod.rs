@@ -24,7 +24,7 @@ use crate::proto::plugin::grpc_stdio_server::GrpcStdioServer;
 use crate::proto::tfplugin6::provider_server::ProviderServer;
 use crate::rpc::{Calls, Service, install_panic_hook};
 
-/// Terraform sends whole states. Its own SDK takes as much (facts/tfplugin6.md, point 2).
+/// Terraform sends whole states. Its own SDK takes as much (docs/facts/tfplugin6.md, "Observed with Terraform", point 2).
 const MAX_MESSAGE: usize = 256 << 20;
 
 /// HTTP/2's 64 KiB windows make large states slow.

@@ -1,7 +1,7 @@
 //! mTLS: the provider's own certificate, and the check that the other side is the Terraform that started it.
 //!
 //! Terraform's certificate is self-signed, marked as a CA, and used as an end entity: the usual chain check refuses it
-//! (facts/tfplugin6.md, point 3). So the check is that it is exactly the certificate of the handshake, and that the
+//! (docs/facts/tfplugin6.md, "Observed with Terraform", point 3). So the check is that it is exactly the certificate of the handshake, and that the
 //! other side has its key. That key is on P-521, which ring does not verify.
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ UPDATE_ROWS = {24: 1, 31: 2}
 DELETE_ROWS = {25: 1, 32: 2}
 MYSQL_GTID = {33, 34}
 XA_PREPARE = 38
-#: What AWS DMS does not capture either (facts/dms.md section 3: compressed or encrypted transactions).
+#: What AWS DMS does not capture either (docs/facts/dms.md section 3: compressed or encrypted transactions).
 UNREADABLE = {
     39: "partial JSON updates (binlog_row_value_options)",
     40: "compressed transactions (binlog_transaction_compression)",

@@ -31,7 +31,7 @@ class Transaction:
 
     start: Position
     end: Position
-    #: Seconds since 1970: a binlog event header has no more (facts/dms.md section 1).
+    #: Seconds since 1970: a binlog event header has no more (docs/facts/dms.md section 1).
     commit_time: int
     changes: list[Change]
 

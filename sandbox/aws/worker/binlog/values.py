@@ -142,7 +142,7 @@ def _bit(column: SourceColumn, meta: tuple[int, int]) -> Reader:
 
 
 def _days(year: int, month: int, day: int) -> int | None:
-    """Days since 1970, or None for a zero or impossible date (facts/dms.md section 3: NULL)."""
+    """Days since 1970, or None for a zero or impossible date (docs/facts/dms.md section 3: NULL)."""
     try:
         return date(year, month, day).toordinal() - EPOCH
     except ValueError:

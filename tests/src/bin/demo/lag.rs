@@ -112,7 +112,7 @@ async fn order_ids(databend: &Databend, sql: &str) -> Result<BTreeSet<u32>, Erro
     Ok(rows.iter().filter_map(|row| row.first()?.as_deref()?.parse().ok()).collect())
 }
 
-/// `…/20261123-060102345.parquet` was written at 06:01:02.345 UTC (facts/dms.md).
+/// `…/20261123-060102345.parquet` was written at 06:01:02.345 UTC (docs/facts/dms.md, "Layout").
 fn file_time(path: &str) -> Option<DateTime<Utc>> {
     let name = path.rsplit('/').next()?.strip_suffix(".parquet")?;
     NaiveDateTime::parse_from_str(name, "%Y%m%d-%H%M%S%3f").ok().map(|time| time.and_utc())

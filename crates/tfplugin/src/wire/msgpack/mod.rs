@@ -1,6 +1,6 @@
 //! msgpack: how values travel in calls.
 //!
-//! The shapes are those of facts/tfplugin6.md, "Values on the wire": null is nil, unknown any extension, a number an
+//! The shapes are those of docs/facts/tfplugin6.md, "Values on the wire": null is nil, unknown any extension, a number an
 //! integer, a float or decimal text, a dynamic value a pair of its type as JSON and the value.
 
 mod read;
