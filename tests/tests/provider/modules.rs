@@ -33,12 +33,12 @@ async fn the_module_passes_its_terraform_tests() {
 }
 
 #[tokio::test]
-async fn the_complete_example_passes_its_terraform_tests() {
+async fn examples_complete_passes_its_terraform_tests() {
     passes(&example("complete"), &["example"]).await;
 }
 
 #[tokio::test]
-async fn the_example_beside_the_dms_module_passes_its_terraform_tests() {
+async fn example_beside_the_dms_module_passes_its_terraform_tests() {
     let terraform = example("with-terraform-aws-dms");
     let file = terraform.path().join("dms.tf");
     let text = fs::read_to_string(&file).unwrap();
