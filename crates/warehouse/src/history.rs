@@ -61,7 +61,7 @@ impl RunState {
 impl Warehouse {
     /// The latest runs of each of the named tasks, newest first within a task, `limit` of each. Every task is asked for
     /// by itself: a question about several reads the latest 100 runs of everything that the role may see, and finds
-    /// nothing of a task that does not run often (docs/facts/databend.md, "More, found since").
+    /// nothing of a task that does not run often (docs/facts/databend.md, "Task history").
     pub async fn task_runs<S: AsRef<str>>(
         &self,
         tasks: &[S],

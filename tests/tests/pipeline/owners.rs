@@ -36,6 +36,9 @@ impl Shared {
                 root.exec(&statement.replace("raw.", &format!("{name}_{database}."))).await.must();
             }
         }
+        if granted {
+            give_journal_to_root(&ours).await;
+        }
         let terraform = TerraformDir::new(&sandbox).unwrap();
         let provider = "terraform {\n  required_providers {\n    databend = { source = \"databend-cdc/databend\" }\n  }\n}\n";
         let table = Table::orders().resource(0, &name).replace("databend_cdc_stage.dms.name", "\"dms\"");

@@ -83,7 +83,7 @@ async fn with_a_pipeline_and_something_wrong() {
         ),
         (
             "databend://root:hunter2-of-databend@127.0.0.1:9/?sslmode=maybe",
-            ["sslmode is \"maybe\"", "DATABEND_DSN"],
+            ["sslmode takes disable, require or enable", "DATABEND_DSN"],
         ),
     ] {
         runbook.set("DATABEND_DSN", dsn);
