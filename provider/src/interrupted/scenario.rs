@@ -188,7 +188,7 @@ pub(super) fn all() -> Vec<Scenario> {
             &["orders"],
         ),
         scenario("stage_changed", Some(both()), both().with(STAGE, changed_stage), &["orders", "items"]),
-        scenario("replaced_chain", Some(both()), both().with(CHAIN, renamed), &["orders", "items"]),
+        scenario("renamed_chain", Some(both()), both().with(CHAIN, renamed), &["orders", "items"]),
         scenario("destroy", Some(both()), Config::default(), &[]),
     ]
 }
