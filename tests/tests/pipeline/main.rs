@@ -15,3 +15,4 @@ mod late_files;
 mod least_privilege;
 mod owners;
 mod runbook_errors;
+mod sessions;
