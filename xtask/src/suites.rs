@@ -1,6 +1,6 @@
 //! The two test runners, cargo-nextest for Rust and pytest for the sandbox, and what they report.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Instant;
@@ -98,13 +98,12 @@ fn summed(printed: &str) -> Counts {
     })
 }
 
-/// Runs the Python tests of the sandbox. `rest` goes to pytest. The output goes to the file `log` if there is one.
+/// Runs the Python tests of the sandbox. `rest` goes to pytest.
 pub(crate) fn python(
     workspace: &Workspace,
     rest: &[String],
     variables: &Variables,
     report: &Path,
-    log: Option<&Path>,
 ) -> Result<Suite, Error> {
     let begin = Instant::now();
     let python =
@@ -119,11 +118,6 @@ pub(crate) fn python(
     // All of them, unless the arguments name files.
     if !rest.iter().any(|argument| argument.starts_with("sandbox/tests")) {
         command.arg("sandbox/tests");
-    }
-    if let Some(log) = log {
-        let file = File::create(log).map_err(Error::file("create", log))?;
-        let copy = file.try_clone().map_err(Error::file("create", log))?;
-        command.stdout(file).stderr(copy);
     }
     let status = process::status(&mut command)?;
     let counts = Counts::read(report).unwrap_or_default();

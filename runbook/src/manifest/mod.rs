@@ -212,6 +212,15 @@ impl Chain {
         ChainTasks::new(self.tables.iter().map(|table| table.tasks.clone()))
     }
 
+    /// The tasks of the tables that were asked for, in an order of [`ChainTasks`]. A load task that other tables share is not
+    /// among them: it is not theirs alone to stop or start.
+    pub fn selected_tasks(&self, order: fn(&ChainTasks) -> Vec<String>) -> Vec<String> {
+        let shared =
+            |task: &String| self.tables.iter().any(|table| !table.selected && table.tasks.load == *task);
+        let tasks = ChainTasks::new(self.selected().map(|table| table.tasks.clone()));
+        order(&tasks).into_iter().filter(|task| !shared(task)).collect()
+    }
+
     /// The tables that were asked for.
     pub fn selected(&self) -> impl Iterator<Item = &ChainTable> {
         self.tables.iter().filter(|table| table.selected)
@@ -233,6 +242,18 @@ mod tests {
         let selected: Vec<_> = manifest.chains[0].selected().map(|t| t.pipeline.source()).collect();
         assert_eq!(selected, ["shop.orders"]);
         assert_eq!(manifest.chains[0].tables.len(), 2, "the other table of the chain is still known");
+    }
+
+    #[test]
+    fn the_tasks_of_a_selected_table_are_its_own() {
+        let mut manifest = two_chains().select(&["shop.orders".to_owned()]).unwrap();
+        let tasks = |manifest: &Manifest| manifest.chains[0].selected_tasks(ChainTasks::root_first);
+        let own = ["shop_load_ods_orders", "shop_cleanup_ods_orders", "shop_merge_ods_orders"];
+        assert_eq!(tasks(&manifest), own);
+        for table in &mut manifest.chains[0].tables {
+            table.tasks.load = "shop_load".into();
+        }
+        assert_eq!(tasks(&manifest), own[1..], "the shared load task is not this table's alone");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use comfy_table::Table;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use warehouse::chain::{self, Change};
+use warehouse::chain::{self, ChainTasks, Change};
 
 use super::Setup;
 use super::setup::actor;
@@ -17,11 +17,11 @@ struct ChainChanges {
     tasks: Vec<Change>,
 }
 
-/// Suspends every task of the chains, parents first.
+/// Suspends the tasks of the chains, or of the selected tables, parents first.
 pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
     let mut all = Vec::new();
     for chain in &setup.manifest.chains {
-        let tasks = chain::suspend(&setup.warehouse, &chain.tasks().root_first()).await?;
+        let tasks = chain::suspend(&setup.warehouse, &chain.selected_tasks(ChainTasks::root_first)).await?;
         setup.talk.line(&format!(
             "{}: suspended, parents first; a run that is under way ends by itself",
             chain.name
@@ -32,7 +32,7 @@ pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepE
     Ok(Exit::Done)
 }
 
-/// Resumes every task of the chains, children first.
+/// Resumes the tasks of the chains, or of the selected tables, children first.
 pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
     let mut all = Vec::new();
     let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
@@ -52,7 +52,9 @@ pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
         if let Some(problem) = chain_problems(&snapshot, chain).into_iter().next() {
             return Err(problem);
         }
-        let tasks = chain::resume(&setup.warehouse, &chain.tasks().children_first(), cancel).await?;
+        let tasks =
+            chain::resume(&setup.warehouse, &chain.selected_tasks(ChainTasks::children_first), cancel)
+                .await?;
         if cancel.is_cancelled() {
             return Err(StepError::Interrupted);
         }

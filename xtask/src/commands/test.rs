@@ -1,7 +1,6 @@
 //! `cargo xtask test`: builds, starts one sandbox for all, runs the Rust and the Python tests in it at the same time,
 //! stops it.
 
-use std::fs;
 use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -75,26 +74,17 @@ fn suites(
     dir: &Path,
 ) -> Result<Vec<Suite>, Error> {
     let extra = &arguments.rest;
-    let python =
-        |log: Option<&Path>| suites::python(workspace, extra, variables, &dir.join("pytest.xml"), log);
-    if arguments.python {
-        say::step("Python tests");
-        return Ok(vec![python(None)?]);
-    }
-    if !extra.is_empty() {
+    let mut suites = Vec::new();
+    if !arguments.python {
         say::step("Rust tests");
-        return Ok(vec![suites::rust(workspace, &ALL, extra, variables)?]);
+        suites.push(suites::rust(workspace, &ALL, extra, variables)?);
     }
-    say::step("Rust tests, and beside them the Python tests, whose output follows");
-    let log = dir.join("pytest.log");
-    let (rust, python) = thread::scope(|scope| {
-        let python = scope.spawn(|| python(Some(&log)));
-        let rust = suites::rust(workspace, &ALL, extra, variables);
-        (rust, joined(python))
-    });
-    say::step("Python tests");
-    eprint!("{}", fs::read_to_string(&log).unwrap_or_default());
-    Ok(vec![rust?, python?])
+    // After the Rust tests: both are bound by the two cores of a small machine, and tests with clocks suffer side by side.
+    if arguments.python || extra.is_empty() {
+        say::step("Python tests");
+        suites.push(suites::python(workspace, extra, variables, &dir.join("pytest.xml"))?);
+    }
+    Ok(suites)
 }
 
 /// The result of a thread, which panics if the thread has.

@@ -8,6 +8,7 @@ use pipeline::schedule::Schedule;
 use pipeline::sql::journal::JournalRow;
 use pipeline::sql::{self, checks, task_control};
 use pipeline::stage::{Auth, Stage};
+use pipeline::stamp::{SQL_FORMAT, Stamp};
 use pipeline::task::Task;
 use pipeline::{Pipeline, Table, TableName};
 
@@ -184,14 +185,13 @@ impl Names {
             error_integration: Some(self.integration.clone()),
             tables: vec![Pipeline::new(table)],
         };
-        // The merge task's own name is made from that of the ODS table; what it runs is what matters here.
-        all.extend(
-            chain
-                .tasks()
-                .into_iter()
-                .enumerate()
-                .map(|(number, task)| sql::create_task(&Task { name: format!("shop_{number}"), ..task })),
-        );
+        // The names of tasks are made from that of the ODS table, and the stamp from everything; what a task runs is what
+        // matters here.
+        let stamp = Stamp { format: SQL_FORMAT, tables: "0".into(), text: "0".into() };
+        all.extend(chain.tasks().into_iter().enumerate().map(|(number, task)| {
+            let after = task.after.as_ref().map(|_| "shop_0".to_owned());
+            sql::create_task(&Task { name: format!("shop_{number}"), after, stamp: stamp.clone(), ..task })
+        }));
         all.push(sql::journal::insert(&[JournalRow {
             run_id: &self.detail,
             seq: 7,
