@@ -129,6 +129,16 @@ pub(super) fn problems(config: &Value) -> Diagnostics {
             );
         }
     }
+    // Databend answers 4000: "connection_name can not be used with other connection options".
+    for option in ["region", "endpoint_url"] {
+        if is_set(config, option) && is_set(config, "connection_name") {
+            found.push(
+                Diagnostic::error("A connection brings its own region and endpoint")
+                    .detail(format!("With connection_name, Databend takes no {option}: remove it here, and set it in CREATE CONNECTION."))
+                    .at(option),
+            );
+        }
+    }
     if half("external_id", "role_arn") {
         found.push(
             Diagnostic::error("External id without a role")
@@ -137,6 +147,11 @@ pub(super) fn problems(config: &Value) -> Diagnostics {
         );
     }
     found
+}
+
+fn is_set(config: &Value, name: &str) -> bool {
+    let value = config.get(name);
+    !value.is_null() && !value.is_unknown()
 }
 
 #[cfg(test)]
@@ -177,6 +192,8 @@ mod tests {
         assert_eq!(paths(&[("access_key_id_wo", "a")]), ["access_key_id_wo"]);
         assert_eq!(paths(&[("role_arn", "a"), ("secret_access_key_wo", "s")]), ["secret_access_key_wo"]);
         assert_eq!(paths(&[("connection_name", "c"), ("external_id", "x")]), ["external_id"]);
+        assert_eq!(paths(&[("connection_name", "c"), ("region", "eu-west-1")]), ["region"]);
+        assert_eq!(paths(&[("connection_name", "c"), ("endpoint_url", "https://s3.x")]), ["endpoint_url"]);
     }
 
     #[test]

@@ -42,7 +42,10 @@ pub(super) fn update(
     {
         model.region = Some(region);
     }
-    model.endpoint_url = endpoint(model.endpoint_url.as_deref(), &info.endpoint);
+    // The endpoint of a stage that copies a connection is the connection's.
+    if model.connection_name.is_none() {
+        model.endpoint_url = endpoint(model.endpoint_url.as_deref(), &info.endpoint);
+    }
     let had_credentials = model.has_credentials;
     model.has_credentials = has_credentials(info).or(had_credentials);
     if had_credentials == Some(true) && model.has_credentials == Some(false) {

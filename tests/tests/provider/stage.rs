@@ -21,7 +21,7 @@ async fn lost_credentials_show_and_apply_sets_them_again() {
         ]
     );
     w.apply().await;
-    assert_eq!(w.rows("SELECT has_credentials FROM system.stages WHERE name = 'NAME'").await, ["1"]);
+    assert_eq!(w.rows("SELECT has_credentials FROM system.stages WHERE name = 'NAME'").await, ["true"]);
 }
 
 #[tokio::test]
@@ -32,6 +32,7 @@ async fn another_role_than_the_connections_shows() {
     )
     .await;
     w.edit(CREDENTIALS, "  connection_name = \"NAME\"");
+    w.edit("  region               = \"us-east-1\"\n  endpoint_url         = \"ENDPOINT\"\n", "");
     w.apply().await;
     w.sql("CREATE OR REPLACE STAGE NAME URL = 's3://NAME/dms/' CONNECTION = (ROLE_ARN = 'arn:aws:iam::1:role/b')")
         .await;
