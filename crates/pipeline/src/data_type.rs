@@ -69,39 +69,6 @@ impl DatabendType {
     pub fn clusters(&self) -> bool {
         !matches!(self, Self::Binary | Self::Variant | Self::Other(_))
     }
-
-    /// Whether every value of this type is a value of `wider`, and reads the same there.
-    pub fn fits_into(&self, wider: &Self) -> bool {
-        match (self, wider) {
-            (a, b) if a == b => true,
-            (Self::Integer { bytes, unsigned }, Self::Integer { bytes: wide, unsigned: wide_unsigned }) => {
-                if unsigned == wide_unsigned {
-                    bytes <= wide
-                } else {
-                    *unsigned && bytes < wide
-                }
-            }
-            (Self::Integer { bytes, unsigned }, Self::Decimal { precision, scale }) => {
-                integer_digits(*bytes, *unsigned) <= precision - scale
-            }
-            (Self::Decimal { precision: p, scale: s }, Self::Decimal { precision: q, scale: t }) => {
-                s <= t && p - s <= q - t
-            }
-            (Self::Float, Self::Double) => true,
-            _ => false,
-        }
-    }
-}
-
-/// The most digits that an integer has.
-fn integer_digits(bytes: u8, unsigned: bool) -> u8 {
-    match (bytes, unsigned) {
-        (1, _) => 3,
-        (2, _) => 5,
-        (4, _) => 10,
-        (_, false) => 19,
-        (_, true) => 20,
-    }
 }
 
 fn decimal(upper: &str) -> Option<DatabendType> {
@@ -168,30 +135,6 @@ mod tests {
             "MAP(INT, INT)",
         ] {
             assert_eq!(DatabendType::parse(text).to_string(), text);
-        }
-    }
-
-    #[test]
-    fn a_type_fits_into_a_wider_one_only() {
-        let fits = |a: &str, b: &str| DatabendType::parse(a).fits_into(&DatabendType::parse(b));
-        for (narrow, wide) in [
-            ("INT", "BIGINT"),
-            ("INT UNSIGNED", "BIGINT"),
-            ("INT UNSIGNED", "BIGINT UNSIGNED"),
-            ("BIGINT UNSIGNED", "DECIMAL(20, 0)"),
-            ("DECIMAL(12, 2)", "DECIMAL(76, 30)"),
-            ("FLOAT", "DOUBLE"),
-        ] {
-            assert!(fits(narrow, wide), "{narrow} into {wide}");
-            assert!(!fits(wide, narrow), "{wide} into {narrow}");
-        }
-        for (a, b) in [
-            ("BIGINT", "BIGINT UNSIGNED"),
-            ("INT", "VARCHAR"),
-            ("DATE", "TIMESTAMP"),
-            ("DOUBLE", "DECIMAL(76, 30)"),
-        ] {
-            assert!(!fits(a, b), "{a} into {b}");
         }
     }
 }

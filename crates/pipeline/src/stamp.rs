@@ -1,5 +1,5 @@
 //! What a task's comment says of the text that we gave it, so that a later version of the program can tell its own earlier
-//! text, which it leaves alone, from a change that somebody made by hand.
+//! text, which it leaves alone, from a change made by hand.
 
 use std::fmt;
 

@@ -73,14 +73,6 @@ impl Body {
             }
         }
     }
-
-    /// The statements, each on its own.
-    pub fn statements(&self) -> &[String] {
-        match self {
-            Self::Single(statement) => std::slice::from_ref(statement),
-            Self::Block(statements) => statements,
-        }
-    }
 }
 
 /// Session parameters of every task.

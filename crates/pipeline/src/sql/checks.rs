@@ -47,7 +47,7 @@ pub fn missing_keys(table: &Table) -> String {
 }
 
 /// ODS in one row: `total` rows, `deleted` of them marked as deleted, `keys` different keys. More rows than keys
-/// means that a key stands twice.
+/// means duplicate keys.
 pub fn ods_counts(table: &Table) -> String {
     format!(
         "SELECT count(*) AS total, count_if({}) AS deleted, count(DISTINCT {}) AS keys FROM {}",

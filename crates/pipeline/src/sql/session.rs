@@ -13,7 +13,7 @@ pub const SETTINGS: [(&str, &str); 2] = [("enable_join_runtime_filter", "0"), ("
 pub(super) const HINT: &str = "/*+ SET_VAR(enable_join_runtime_filter=0) SET_VAR(timezone='UTC') */";
 
 /// For an INSERT into a table of ours inside a transaction: that INSERT must not be the one that compacts the table, or a
-/// commit of somebody else in between makes the COMMIT fail with 4001 (observed with 25 small blocks).
+/// commit of another session in between makes the COMMIT fail with 4001 (observed with 25 small blocks).
 pub(super) const WITHOUT_COMPACTION: &str = "/*+ SET_VAR(enable_compact_after_write=0) SET_VAR(enable_join_runtime_filter=0) SET_VAR(timezone='UTC') */";
 
 #[cfg(test)]
