@@ -21,6 +21,7 @@
 
 pub mod chain;
 pub mod column;
+pub mod conversion;
 pub mod data_type;
 pub mod dms;
 pub mod evolution;

@@ -5,12 +5,13 @@ use pipeline::TableName;
 use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
-use tfplugin::{Context, Diagnostic};
+use tfplugin::{Context, Diagnostic, Diagnostics};
 use warehouse::catalog::{Snapshot, TableInfo};
 use warehouse::{Warehouse, WarehouseError, code};
 
+use super::model::TableModel;
 use super::read::columns;
-use super::tasks;
+use super::{handover, takeover, tasks};
 use crate::diagnostics::from_warehouse;
 use crate::own_database;
 
@@ -105,7 +106,11 @@ pub(super) async fn ensure(
             step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
             true
         }
-        Some(ods) => step.mend_ods(table, ods).await?,
+        Some(ods) => {
+            takeover::ensure_seq(&step, table, ods).await?;
+            takeover::allow_null(&step, table, ods).await?;
+            step.mend_ods(table, ods).await?
+        }
     };
     made.ods = true;
     told(made);
@@ -147,6 +152,31 @@ pub(super) async fn drop_all(
     step.repeatable("The ODS table could not be dropped", &sql::drop_table(ods)).await
 }
 
+/// Fails, before anything is sent, if a change of an existing table would lose something that only Databend shows.
+pub(super) async fn refuse_update(
+    warehouse: &Warehouse,
+    prior: &TableModel,
+    next: &Table,
+) -> Result<(), Diagnostics> {
+    takeover::refuse_twins(&*look(warehouse).await?, next)?;
+    refuse_change(warehouse, prior, next).await
+}
+
+/// The part of [`refuse_update`] that plan says too.
+pub(super) async fn refuse_change(
+    warehouse: &Warehouse,
+    prior: &TableModel,
+    next: &Table,
+) -> Result<(), Diagnostics> {
+    let seen = look(warehouse).await?;
+    takeover::refuse_other_cases(&seen, next)?;
+    let known = prior.table().ok().flatten();
+    if known.is_none() || handover::changed_from(prior, next).is_some() {
+        handover::refuse(warehouse, &seen, known.as_ref(), next).await?;
+    }
+    Ok(())
+}
+
 /// The catalog as it is now.
 async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
     warehouse
@@ -156,14 +186,14 @@ async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnos
         .map_err(|error| from_warehouse("Databend's catalog could not be read", &error))
 }
 
-struct Step<'a> {
+pub(super) struct Step<'a> {
     ctx: &'a Context,
     warehouse: &'a Warehouse,
 }
 
 impl Step<'_> {
     /// A statement that does no harm when it is done twice.
-    async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
+    pub(super) async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
         self.stop_if_cancelled()?;
         let result = self.warehouse.execute_idempotent(text).await;
         self.warehouse.catalog().invalidate();
@@ -187,7 +217,7 @@ impl Step<'_> {
         self.repeatable("The new raw table could not be recorded", &sql::record_created(&table.raw)).await
     }
 
-    /// Fails if ODS, or a column that the merge keeps there, would have to be rebuilt from a raw table that no longer has
+    /// Fails if ODS, or `is_deleted`, would have to be rebuilt from a raw table that no longer has
     /// every change: what clean-up removed would be missing silently, and deleted rows would come back to life.
     async fn refuse_incomplete_rebuild(
         &self,
@@ -198,10 +228,10 @@ impl Step<'_> {
         let missing = match ods {
             None => table.ods.plain(),
             Some(ods) => {
-                let own =
-                    [DELETED_COLUMN, SEQ_COLUMN].into_iter().find(|column| ods.column(column).is_none());
-                let Some(column) = own else { return Ok(()) };
-                format!("column \"{column}\" of {}", table.ods.plain())
+                if ods.column(DELETED_COLUMN).is_some() {
+                    return Ok(());
+                }
+                format!("column \"{DELETED_COLUMN}\" of {}", table.ods.plain())
             }
         };
         let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
@@ -223,7 +253,7 @@ impl Step<'_> {
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
-    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
+    pub(super) async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.stop_if_cancelled()?;
         let result = self.warehouse.execute(text).await;
         self.warehouse.catalog().invalidate();
@@ -244,7 +274,14 @@ impl Step<'_> {
     }
 
     async fn mend_raw(&self, table: &Table, raw: &TableInfo) -> Result<(), Failure> {
-        for column in lack(&columns(raw), &table.raw_columns()).add {
+        let lack = lack(&columns(raw), &table.raw_columns());
+        for rename in &lack.rename {
+            self.once(&sql::rename_column(&table.raw, &rename.from, &rename.to), |seen| {
+                seen.table(&table.raw).is_some_and(|raw| raw.column(&rename.to).is_some())
+            })
+            .await?;
+        }
+        for column in lack.add {
             self.once(&sql::add_column(&table.raw, &column), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
             })
@@ -263,7 +300,9 @@ impl Step<'_> {
 
     /// Returns whether columns were added.
     async fn mend_ods(&self, table: &Table, ods: &TableInfo) -> Result<bool, Failure> {
-        let lack = lack(&columns(ods), &table.ods_columns());
+        let mut lack = lack(&columns(ods), &table.ods_columns());
+        // The order key has been filled from raw.
+        lack.add.retain(|column| column.name != SEQ_COLUMN);
         for column in &lack.add {
             self.once(&sql::add_column(&table.ods, column), |seen| {
                 seen.table(&table.ods).is_some_and(|ods| ods.column(&column.name).is_some())

@@ -1,10 +1,13 @@
 //! `databend_cdc_table`: the raw table, its stream and the ODS table of one replicated table.
 
 mod apply;
+mod handover;
+mod import;
 mod model;
 mod plan;
 mod read;
 mod schema;
+mod takeover;
 mod tasks;
 
 use std::sync::Arc;
@@ -58,7 +61,7 @@ impl Resource for TableResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request)
+        plan::plan(request, &self.connection).await
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
@@ -103,6 +106,7 @@ impl Resource for TableResource {
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
+        apply::refuse_update(&warehouse, &from_value(&request.prior)?, &table).await?;
         apply::ensure(ctx, &warehouse, &table, |_| {}).await.map_err(Diagnostic::from)?;
         Ok(ApplyResponse::new(to_value(&model)?))
     }

@@ -1,0 +1,64 @@
+//! Tables that someone created by hand, as the article does, or changed by hand: what apply makes of their columns, and
+//! what it refuses to touch.
+
+use pipeline::evolution::{other_cases, twins, unfilled};
+use pipeline::sql::{self, UNFILLED_SEQ_COLUMN};
+use pipeline::table::{SEQ_COLUMN, Table};
+use tfplugin::{Diagnostic, Diagnostics};
+use warehouse::catalog::{Snapshot, TableInfo};
+
+use super::apply::{Failure, Step};
+use super::read::columns;
+use crate::diagnostics::from_table;
+
+/// Fails if a column would get a second one beside it, in ODS, that differs only in case.
+pub(super) fn refuse_other_cases(seen: &Snapshot, table: &Table) -> Result<(), Diagnostics> {
+    let Some(ods) = seen.table(&table.ods) else { return Ok(()) };
+    let refused: Diagnostics = other_cases(&columns(ods), table).iter().map(from_table).collect();
+    refused.into_result().map(|_| ())
+}
+
+/// Fails if raw has two columns that differ only in case: what is in which of them, only a person can say.
+pub(super) fn refuse_twins(seen: &Snapshot, table: &Table) -> Result<(), Diagnostics> {
+    let Some(raw) = seen.table(&table.raw) else { return Ok(()) };
+    let refused: Diagnostics = twins(&columns(raw)).iter().map(|pair| twin(table, *pair)).collect();
+    refused.into_result().map(|_| ())
+}
+
+fn twin(table: &Table, (first, second): (&str, &str)) -> Diagnostic {
+    let raw = &table.raw;
+    let column = |name: &str| pipeline::name::ident(name);
+    Diagnostic::error(format!("{} has \"{first}\" and \"{second}\"", raw.plain())).detail(format!(
+        "The columns differ only in case, and COPY cannot load such a table. Find out which of them is empty (SELECT count({first_column}), count({second_column}) FROM {raw}), drop that one (ALTER TABLE {raw} DROP COLUMN …), and run terraform apply again.",
+        first_column = column(first),
+        second_column = column(second),
+    ))
+}
+
+/// Gives ODS its order key where it has none. The key is filled before it gets its name, so that an interrupted apply
+/// continues, and nothing else is written: ODS shows what it showed.
+pub(super) async fn ensure_seq(step: &Step<'_>, table: &Table, ods: &TableInfo) -> Result<(), Failure> {
+    if ods.column(SEQ_COLUMN).is_some() {
+        return Ok(());
+    }
+    let has = |name: &'static str| {
+        move |seen: &Snapshot| seen.table(&table.ods).is_some_and(|ods| ods.column(name).is_some())
+    };
+    if ods.column(UNFILLED_SEQ_COLUMN).is_none() {
+        step.once(&sql::add_unfilled_seq(table), has(UNFILLED_SEQ_COLUMN)).await?;
+    }
+    step.repeatable("The order key of ODS could not be filled", &sql::fill_seq(table)).await?;
+    step.once(&sql::name_filled_seq(table), has(SEQ_COLUMN)).await
+}
+
+/// Lets columns be NULL that no change fills: else the first new row would fail the merge.
+pub(super) async fn allow_null(step: &Step<'_>, table: &Table, ods: &TableInfo) -> Result<(), Failure> {
+    for column in unfilled(&columns(ods), table) {
+        step.repeatable(
+            "A column of the ODS table could not be changed",
+            &sql::modify_column(&table.ods, &column),
+        )
+        .await?;
+    }
+    Ok(())
+}
