@@ -35,6 +35,7 @@ pub(super) async fn refuse(
     let handover = Handover { warehouse, seen, raw, next };
     match prior {
         None => handover.refuse_unknown_order().await,
+        Some(_) if handover.is_empty().await? => Ok(()),
         Some(prior) => {
             handover.refuse_order(prior).await?;
             handover.refuse_before_images(prior).await
@@ -83,7 +84,7 @@ impl Handover<'_> {
 
     async fn refuse_order(&self, prior: &Table) -> Result<(), Diagnostic> {
         let (old, new) = (handover::order_column(prior), handover::order_column(self.next));
-        if old == new || !self.is_ordered().await? {
+        if old == new {
             return Ok(());
         }
         let how = match &self.next.change_seq_column {
@@ -182,6 +183,12 @@ impl Handover<'_> {
                 raw = self.next.raw.plain(),
             ))
             .at(attribute)
+    }
+
+    /// Whether nothing was ever loaded.
+    async fn is_empty(&self) -> Result<bool, Diagnostic> {
+        Ok(self.count(&handover::rows(&self.next.raw)).await? == 0
+            && self.count(&handover::rows(&self.next.ods)).await? == 0)
     }
 
     /// Whether ODS has rows that an older change cannot overwrite.

@@ -11,11 +11,14 @@
 
 mod config;
 mod contract;
+mod handover;
 mod process;
 mod proposed;
 mod state;
+mod takeover;
 mod terraform;
 mod tests;
+mod types;
 
 pub(crate) use config::Config;
 pub(crate) use process::{Killed, Process};

@@ -15,6 +15,11 @@ pub fn ordered_rows(table: &Table) -> String {
     format!("SELECT count(*) AS n FROM {} AS t WHERE t.{} <> ''", table.ods, ident(SEQ_COLUMN))
 }
 
+/// `n`: the rows of a table.
+pub fn rows(table: &TableName) -> String {
+    format!("SELECT count(*) AS n FROM {table}")
+}
+
 /// `n`: the rows of the stream or of raw that only have a value in the `old` column.
 pub fn rows_with_old_alone(from: &TableName, old: &str, new: &str) -> String {
     format!(
@@ -61,8 +66,12 @@ mod tests {
             r#"COALESCE((SELECT max(CAST(r."ts" AS VARCHAR)) FROM "raw"."orders" AS r WHERE r."ts" IS NOT NULL AND r."seq" IS NULL), '')"#,
         );
         assert_eq!(newest_rows_with_new(&table.raw, &old, &new), expected);
-        for sql in [expected.to_owned(), ordered_rows(&table), rows_with_old_alone(&table.stream(), "a", "b")]
-        {
+        for sql in [
+            expected.to_owned(),
+            rows(&table.raw),
+            ordered_rows(&table),
+            rows_with_old_alone(&table.stream(), "a", "b"),
+        ] {
             assert_parses(&sql);
         }
     }

@@ -1,7 +1,9 @@
 //! Tables as relations: the system tables, and the user's.
 
 use pipeline::sql::TableName;
+use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN};
 
+use super::data::OdsRow;
 use super::query::Relation;
 use super::state::{Column, State, Table};
 use super::value::Value;
@@ -21,7 +23,9 @@ pub(super) fn of(state: &State, name: &TableName) -> Answer {
     if !table.changes.appended.is_empty() {
         return Ok(changes(table, 0));
     }
-    assert!(table.changes.rows.is_empty(), "the scripted Databend does not show rows of {name}");
+    if !table.changes.rows.is_empty() {
+        return Ok(ods(table));
+    }
     Ok(Relation::new(table.columns.iter().map(|column| &column.name), table.values.clone()))
 }
 
@@ -32,6 +36,12 @@ fn changes(table: &Table, place: u64) -> Relation {
     let row = |change: super::Change| table.columns.iter().map(|column| cell(&change, column)).collect();
     let rows = table.changes.since(place).into_iter().map(row).collect();
     Relation::new(table.columns.iter().map(|column| &column.name), rows)
+}
+
+/// The rows of an ODS table: of their columns, those that the pipeline adds.
+fn ods(table: &Table) -> Relation {
+    let shown = |row: &OdsRow| vec![Value::Bool(row.is_deleted), Value::text(row.order_key())];
+    Relation::new([DELETED_COLUMN, SEQ_COLUMN], table.changes.rows.values().map(shown).collect())
 }
 
 fn system(state: &State, table: &str) -> Relation {
