@@ -96,7 +96,7 @@ fn other_case(i: usize, written: &str, found: &str) -> TableError {
     TableError {
         attribute: Attribute::ColumnName(i),
         message: format!(
-            "ODS has the column as \"{found}\", which differs from \"{written}\" only in case, and MySQL and COPY ignore case. Write name = \"{found}\""
+            "ODS has the column as \"{found}\", which differs from \"{written}\" only in case, and MySQL and COPY ignore case. Write name = \"{found}\", or rename the column in Databend"
         ),
     }
 }
