@@ -10,7 +10,7 @@ use warehouse::chain::ChainTasks;
 
 use super::Setup;
 use super::cutover::CutoverError;
-use super::setup::actor;
+use warehouse::actor;
 use crate::dms::DmsError;
 use crate::journal::{Journal, RunId, StepName};
 use crate::manifest::{Chain, ChainTable};

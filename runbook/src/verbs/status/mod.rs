@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Setup;
-use super::setup::actor;
+use warehouse::actor;
 use crate::dms::{AwsDms, Dms};
 use crate::journal::{Journal, RunId};
 use crate::output::Exit;
