@@ -7,6 +7,7 @@ use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, 
 
 use super::model::{TableModel, strings};
 use super::{apply, handover};
+use crate::claims::Thing;
 use crate::connection::Connection;
 use crate::diagnostics::from_table;
 
@@ -40,6 +41,7 @@ pub(super) async fn plan(request: PlanRequest, connection: &Connection) -> Resul
     }
     let table = model.table()?;
     if let Some(table) = &table {
+        connection.claims.plan(plan.request(), things(table)).into_result()?;
         model.fill_computed(table);
     } else {
         model.id = Attr::Unknown;
@@ -49,6 +51,7 @@ pub(super) async fn plan(request: PlanRequest, connection: &Connection) -> Resul
         model.pipeline = Attr::Unknown;
     }
     model.unmapped_columns = Attr::Known(unmapped(prior.as_ref(), table.as_ref()));
+    model.interrupted = Attr::Null;
     plan.set_model(&model)?;
     if let Some(prior) = &prior {
         refuse_loss(&mut plan, prior, table.as_ref())?;
@@ -59,6 +62,15 @@ pub(super) async fn plan(request: PlanRequest, connection: &Connection) -> Resul
     }
     plan.say(warnings(&model));
     Ok(plan.finish())
+}
+
+/// What no other resource may have.
+fn things(table: &Table) -> Vec<(Thing, &'static str)> {
+    vec![
+        (Thing::Table(table.raw.plain()), "raw.table"),
+        (Thing::Table(table.ods.plain()), "ods.table"),
+        (Thing::Folder(format!("{}/{}", table.stage, table.path)), "path"),
+    ]
 }
 
 fn plan_destroy(request: &PlanRequest) -> Result<PlanResponse, Diagnostics> {

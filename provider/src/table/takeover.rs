@@ -37,7 +37,8 @@ fn twin(table: &Table, (first, second): (&str, &str)) -> Diagnostic {
 
 /// Gives ODS its order key where it has none. The key is filled before it gets its name, so that an interrupted apply
 /// continues, and nothing else is written: ODS shows what it showed.
-pub(super) async fn ensure_seq(step: &Step<'_>, table: &Table, ods: &TableInfo) -> Result<(), Failure> {
+pub(super) async fn ensure_seq(step: &Step<'_>, ods: &TableInfo) -> Result<(), Failure> {
+    let table = step.table;
     if ods.column(SEQ_COLUMN).is_some() {
         return Ok(());
     }
@@ -52,7 +53,8 @@ pub(super) async fn ensure_seq(step: &Step<'_>, table: &Table, ods: &TableInfo) 
 }
 
 /// Lets columns be NULL that no change fills: else the first new row would fail the merge.
-pub(super) async fn allow_null(step: &Step<'_>, table: &Table, ods: &TableInfo) -> Result<(), Failure> {
+pub(super) async fn allow_null(step: &Step<'_>, ods: &TableInfo) -> Result<(), Failure> {
+    let table = step.table;
     for column in unfilled(&columns(ods), table) {
         step.repeatable(
             "A column of the ODS table could not be changed",

@@ -200,6 +200,8 @@ fn a_takeover_that_is_killed_is_finished_by_the_next_apply() {
             world.scripted.stop_at(n, when);
             let killed =
                 Process::start(&world.scripted).and_then(|process| world.terraform.apply(&process)).is_err();
+            // The killed process shows no more signs of life.
+            world.scripted.advance(warehouse::catalog::WRITER_TIME_TO_LIVE);
             world.apply();
             let point = format!("{when:?} {n}");
             assert_eq!(

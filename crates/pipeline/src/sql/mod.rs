@@ -9,6 +9,7 @@ mod floor;
 pub mod handover;
 mod horizon;
 mod initial_insert;
+pub mod intents;
 pub mod journal;
 mod load;
 mod lossy;
