@@ -204,22 +204,22 @@ pub(super) async fn refuse_update(
     next: &Table,
 ) -> Result<(), Diagnostics> {
     takeover::refuse_twins(&*look(warehouse).await?, next)?;
-    refuse_change(warehouse, prior, next).await
+    check_change(warehouse, prior, next).await.map(|_| ())
 }
 
-/// The part of [`refuse_update`] that plan says too.
-pub(super) async fn refuse_change(
+/// The part of [`refuse_update`] that plan says too. Returns warnings.
+pub(super) async fn check_change(
     warehouse: &Warehouse,
     prior: &TableModel,
     next: &Table,
-) -> Result<(), Diagnostics> {
+) -> Result<Diagnostics, Diagnostics> {
     let seen = look(warehouse).await?;
     takeover::refuse_other_cases(&seen, next)?;
     let known = prior.table().ok().flatten();
     if known.is_none() || handover::changed_from(prior, next).is_some() {
         handover::refuse(warehouse, &seen, known.as_ref(), next).await?;
     }
-    Ok(())
+    Ok(if known.is_none() { handover::import_warnings(&seen, next) } else { Diagnostics::new() })
 }
 
 pub(super) struct Step<'a> {

@@ -43,6 +43,22 @@ pub(super) async fn refuse(
     }
 }
 
+/// What the user should know of a table that is imported: whether DMS writes the change sequence yet.
+pub(super) fn import_warnings(seen: &Snapshot, next: &Table) -> Diagnostics {
+    let mut out = Diagnostics::new();
+    let (Some(raw), Some(sequence)) = (seen.table(&next.raw), &next.change_seq_column) else { return out };
+    if !raw.columns.iter().any(|column| same_column(&column.name, sequence)) {
+        out.push(
+            Diagnostic::warning(format!("{} has no change sequence yet", next.raw.plain()))
+                .detail(format!(
+                    "DMS has not written \"{sequence}\" so far. Until it does, merges take changes in the order in which they arrive, and those of one merge by time. Let the DMS task add the sequence (provider::databend::dms_table_mappings does). Until then, write change_seq_column = \"\" to order changes by time."
+                ))
+                .at("change_seq_column"),
+        );
+    }
+    out
+}
+
 /// What the user should know of a change that is not refused.
 pub(super) fn warnings(prior: &Table, next: &Table) -> Diagnostics {
     let mut out = Diagnostics::new();

@@ -56,7 +56,7 @@ pub(super) async fn plan(request: PlanRequest, connection: &Connection) -> Resul
     if let Some(prior) = &prior {
         refuse_loss(&mut plan, prior, table.as_ref())?;
         if let Some(table) = &table {
-            refuse_in_databend(connection, prior, table).await?;
+            plan.say(check_in_databend(connection, prior, table).await?);
             plan.say(change_warnings(prior, &model, table));
         }
     }
@@ -129,21 +129,21 @@ fn changes_old_rows(from: &Attr<String>, to: &Attr<String>) -> Option<&'static s
     conversion::changes_old_rows(from.known()?, to.known()?)
 }
 
-/// Refuses what only Databend shows to lose something.
-async fn refuse_in_databend(
+/// Refuses what only Databend shows to lose something. Returns warnings.
+async fn check_in_databend(
     connection: &Connection,
     prior: &TableModel,
     table: &Table,
-) -> Result<(), Diagnostics> {
+) -> Result<Diagnostics, Diagnostics> {
     let known = prior.table().ok().flatten();
     let is_known = |name: &String| {
         known.as_ref().is_some_and(|known| known.columns.iter().any(|column| column.name == *name))
     };
     let has_new_columns = table.columns.iter().any(|column| !is_known(&column.name));
     if !has_new_columns && handover::changed_from(prior, table).is_none() {
-        return Ok(());
+        return Ok(Diagnostics::new());
     }
-    apply::refuse_change(&connection.warehouse().await?, prior, table).await
+    apply::check_change(&connection.warehouse().await?, prior, table).await
 }
 
 /// What a change that is done in place leaves to do.

@@ -16,6 +16,7 @@ use crate::diagnostics::sentence;
 
 use super::import::import;
 use super::model::{OdsModel, RawModel, TableModel, strings};
+use super::takeover;
 
 /// Hours per day, for the retention option.
 const HOURS: i64 = 24;
@@ -136,10 +137,13 @@ fn raw_table(
     lacks.extend(
         missing.rename.iter().map(|r| format!("the column \"{}\", which is \"{}\" there", r.to, r.from)),
     );
-    lacks.extend(twins(&found).iter().map(|(a, b)| format!("one column in place of \"{a}\" and \"{b}\"")));
     let ours = own::TABLES.iter().map(own::OwnTable::table_name);
     lacks.extend(ours.filter(|t| seen.table(t).is_none()).map(|t| format!("the table {}", t.plain())));
-    tell(&lacks, &name, "raw_table", warnings).then_some(name)
+    let twins = twins(&found);
+    warnings.extend(
+        twins.iter().map(|pair| takeover::twin(Diagnostic::warning, table, *pair)).collect::<Diagnostics>(),
+    );
+    (tell(&lacks, &name, "raw_table", warnings) && twins.is_empty()).then_some(name)
 }
 
 /// The ODS table's name if it has the columns that the merge needs beside those of the source.

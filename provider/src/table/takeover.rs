@@ -2,7 +2,7 @@
 //! what it refuses to touch.
 
 use pipeline::evolution::{other_cases, twins, unfilled};
-use pipeline::sql::{self, UNFILLED_SEQ_COLUMN};
+use pipeline::sql::{self, UNFILLED_SEQ_COLUMN, ident};
 use pipeline::table::{SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
 use warehouse::catalog::{Snapshot, TableInfo};
@@ -21,17 +21,22 @@ pub(super) fn refuse_other_cases(seen: &Snapshot, table: &Table) -> Result<(), D
 /// Fails if raw has two columns that differ only in case: what is in which of them, only a person can say.
 pub(super) fn refuse_twins(seen: &Snapshot, table: &Table) -> Result<(), Diagnostics> {
     let Some(raw) = seen.table(&table.raw) else { return Ok(()) };
-    let refused: Diagnostics = twins(&columns(raw)).iter().map(|pair| twin(table, *pair)).collect();
+    let refused: Diagnostics =
+        twins(&columns(raw)).iter().map(|pair| twin(Diagnostic::error, table, *pair)).collect();
     refused.into_result().map(|_| ())
 }
 
-fn twin(table: &Table, (first, second): (&str, &str)) -> Diagnostic {
+/// Says of two columns of raw that they differ only in case, as the error or the warning that `severity` makes.
+pub(super) fn twin(
+    severity: impl FnOnce(String) -> Diagnostic,
+    table: &Table,
+    (first, second): (&str, &str),
+) -> Diagnostic {
     let raw = &table.raw;
-    let column = |name: &str| pipeline::name::ident(name);
-    Diagnostic::error(format!("{} has \"{first}\" and \"{second}\"", raw.plain())).detail(format!(
-        "The columns differ only in case, and COPY cannot load such a table. Find out which of them is empty (SELECT count({first_column}), count({second_column}) FROM {raw}), drop that one (ALTER TABLE {raw} DROP COLUMN …), and run terraform apply again.",
-        first_column = column(first),
-        second_column = column(second),
+    severity(format!("{} has \"{first}\" and \"{second}\"", raw.plain())).detail(format!(
+        "The columns differ only in case, and COPY cannot load such a table. Find out which of them is empty (SELECT count({first_column}), count({second_column}) FROM {raw}), drop that one (ALTER TABLE {raw} DROP COLUMN …), and run terraform apply.",
+        first_column = ident(first),
+        second_column = ident(second),
     ))
 }
 

@@ -144,7 +144,9 @@ impl World {
 #[test]
 fn the_tables_of_the_article_are_taken_over_and_ods_stays() {
     let mut world = World::imported(&[]);
-    assert_eq!(world.plan().actions[TABLE], Action::Update);
+    let plan = world.plan();
+    assert_eq!(plan.actions[TABLE], Action::Update);
+    assert!(plan.warnings.iter().any(|w| w.contains("raw.orders has no change sequence yet")), "{plan:?}");
     let missing = world.scripted.missing(&raw(), &ods());
     assert_eq!(missing.len(), 1 + 3, "one change is not merged: {missing:?}");
     let outcome = world.run();
@@ -289,6 +291,10 @@ fn two_columns_that_differ_only_in_case_are_named() {
     }
     world.scripted.sql(r#"ALTER TABLE raw.orders DROP COLUMN "Op""#).unwrap();
     world.apply();
+    world.scripted.sql("ALTER TABLE raw.orders ADD COLUMN op VARCHAR NULL").unwrap();
+    let plan = world.plan();
+    assert!(plan.warnings.iter().any(|w| w.contains(r#"raw.orders has "Op" and "op""#)), "{plan:?}");
+    assert_eq!(plan.actions[TABLE], Action::Update);
 }
 
 #[test]
