@@ -41,10 +41,7 @@ struct Stored {
 impl StageKept {
     pub(super) fn read(private: &Private) -> Result<Self, Diagnostic> {
         let Some(stored) = private.to_json::<Stored>()? else { return Ok(Self::default()) };
-        let copied = stored
-            .rest
-            .get(ROLE)
-            .map(|role| Copied { role_arn: role.as_str().map(str::to_owned) });
+        let copied = stored.rest.get(ROLE).map(|role| Copied { role_arn: role.as_str().map(str::to_owned) });
         Ok(Self { kept: Kept { token: stored.token }, copied })
     }
 

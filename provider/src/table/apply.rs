@@ -76,8 +76,7 @@ pub(super) async fn ensure(
 ) -> Result<(), Failure> {
     let seen = look(change.warehouse).await?;
     let now = Now::of(table, &seen);
-    let mut made =
-        Made { raw: now.raw.is_some(), stream: now.stream.is_some(), ods: now.ods.is_some() };
+    let mut made = Made { raw: now.raw.is_some(), stream: now.stream.is_some(), ods: now.ods.is_some() };
     let before = change.unfinished();
     let step = Step { change, table, seen: &seen, unfinished: now.unfinished(table, before.clone()) };
     if let Some(raw) = now.raw {

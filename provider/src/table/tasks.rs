@@ -57,7 +57,8 @@ pub(super) async fn resume(
         change.effect(|| before.clone(), |_| false).await?;
         let resumed = change.warehouse.execute_idempotent(&sql::task_control::resume(&task.name)).await;
         change.warehouse.catalog().invalidate();
-        resumed.map_err(|error| from_warehouse(&format!("Task {} could not be resumed", task.name), &error))?;
+        resumed
+            .map_err(|error| from_warehouse(&format!("Task {} could not be resumed", task.name), &error))?;
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ pub struct Intent {
     pub at: DateTime<Utc>,
     /// The writer's latest row.
     pub last_seen: DateTime<Utc>,
-    /// Whether the writer may still be at work: it has not said that it stopped, and its latest row is younger than
+    /// Whether the writer may still be at work: it has not said that it ended, and its latest row is younger than
     /// [`WRITER_TIME_TO_LIVE`].
     pub is_held: bool,
 }
@@ -77,6 +77,13 @@ pub struct Held {
     pub holder: String,
     /// Since when, by Databend's clock.
     pub since: DateTime<Utc>,
+}
+
+impl Intent {
+    /// The writer without what makes its name unique.
+    pub fn who(&self) -> &str {
+        self.writer.rsplit_once(' ').map_or(self.writer.as_str(), |(who, _)| who)
+    }
 }
 
 impl Own {
@@ -160,12 +167,16 @@ impl Own {
     fn from_rows(rows: Vec<OwnRow>) -> Self {
         let mut own = Self::default();
         let mut seen: HashMap<String, DateTime<Utc>> = HashMap::new();
-        let mut stopped = BTreeSet::new();
+        let mut ended = BTreeSet::new();
         let mut begun = Vec::new();
         let mut horizons = Vec::new();
         for row in rows {
             if row.format > u64::from(sql::FORMAT) {
-                tracing::warn!(kind = row.kind, format = row.format, "a row of databend_cdc was written by a later version and is not understood");
+                tracing::warn!(
+                    kind = row.kind,
+                    format = row.format,
+                    "a row of databend_cdc was written by a later version and is not understood"
+                );
                 continue;
             }
             match row.kind.as_str() {
@@ -176,7 +187,7 @@ impl Own {
                         own.tokens.insert(row.token.clone());
                     }
                     match row.event.as_str() {
-                        intents::STOPPED => drop(stopped.insert(row.token)),
+                        intents::ENDED => drop(ended.insert(row.writer)),
                         intents::BEGIN => begun.push(row),
                         _ => {}
                     }
@@ -189,7 +200,7 @@ impl Own {
             let last_seen = seen.get(&row.writer).copied().unwrap_or(row.at);
             let silent = (row.now - last_seen).to_std().unwrap_or_default();
             let intent = Intent {
-                is_held: !stopped.contains(&row.token) && silent < WRITER_TIME_TO_LIVE,
+                is_held: !ended.contains(&row.writer) && silent < WRITER_TIME_TO_LIVE,
                 unfinished: serde_json::from_str(&row.detail).unwrap_or_else(|error| {
                     tracing::warn!(%error, subject = row.name, "the detail of an intent cannot be read");
                     Unfinished::default()
@@ -275,13 +286,13 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_held_while_its_writer_shows_life_and_has_not_stopped() {
+    fn a_change_is_held_while_its_writer_shows_life_and_has_not_ended() {
         let held = |rows| Own::from_rows(rows).open("chain a", None).unwrap().is_held;
         let begin = |second| row("intent", "chain a", "t", "begin", second);
         assert!(held(vec![begin(80)]));
         assert!(!held(vec![begin(60)]));
         assert!(held(vec![begin(10), row("intent", "", "", "alive", 95)]));
-        assert!(!held(vec![begin(95), row("intent", "chain a", "t", "stopped", 96)]));
+        assert!(!held(vec![begin(95), row("intent", "", "", "ended", 96)]));
     }
 
     #[test]
@@ -298,7 +309,8 @@ mod tests {
             description: id.into(),
             ..row("horizon", "raw", "orders", "", second)
         };
-        let raw = |id| TableInfo { database: "raw".into(), name: "orders".into(), id, ..TableInfo::default() };
+        let raw =
+            |id| TableInfo { database: "raw".into(), name: "orders".into(), id, ..TableInfo::default() };
         let created = Own::from_rows(vec![horizon("create", "7", 10)]);
         assert!(created.is_complete(&raw(7)));
         assert!(!created.is_complete(&raw(8)), "another table of this name");
