@@ -41,8 +41,10 @@ pub(crate) fn interruption<'a>(
     subject: &str,
     kept: &Kept,
 ) -> Option<&'a Intent> {
-    if let Some(token) = kept.token.as_deref().filter(|token| seen.own().has(token)) {
-        connection.intents.finished(token);
+    if let Some(token) = &kept.token {
+        for token in seen.own().told_by(subject, token) {
+            connection.intents.finished(token);
+        }
     }
     seen.own().open(subject, kept.token.as_deref())
 }

@@ -12,7 +12,13 @@ use scenario::{Scenario, all};
 
 fn check(scenario: &Scenario) {
     let report = run(scenario);
-    println!("{}: {} points, {} failures", scenario.name, report.points, report.failures());
+    println!(
+        "{}: {} points, {} pairs of points, {} failures",
+        scenario.name,
+        report.points,
+        report.twice,
+        report.failures()
+    );
     assert_eq!(report.failures(), 0, "{}: {:?}\n{}", scenario.name, report.counts(), report.details());
 }
 

@@ -21,8 +21,8 @@ type RawId = (String, String, String);
 pub struct Own {
     /// By subject, the change that began last.
     intents: HashMap<String, Intent>,
-    /// Every token that has a row.
-    tokens: BTreeSet<String>,
+    /// By subject, the tokens of all changes, the earliest first.
+    tokens: HashMap<String, Vec<String>>,
     /// Raw tables whose creation is recorded and which no clean-up has touched since: by database, name and id.
     complete: BTreeSet<RawId>,
     /// Raw tables whose creation is recorded.
@@ -97,9 +97,10 @@ impl Own {
         self.intents.values()
     }
 
-    /// Whether a change with this token has a row.
-    pub fn has(&self, token: &str) -> bool {
-        self.tokens.contains(token)
+    /// The tokens of a subject's changes up to the one with this token: a state that carries it tells of all of them.
+    pub fn told_by(&self, subject: &str, token: &str) -> &[String] {
+        let tokens = self.tokens.get(subject).map_or(&[][..], Vec::as_slice);
+        tokens.iter().position(|known| known == token).map_or(&[], |last| &tokens[..=last])
     }
 
     /// Whether a raw table is known to have every change that was ever written to it.
@@ -183,9 +184,6 @@ impl Own {
                 "intent" => {
                     let last = seen.entry(row.writer.clone()).or_insert(row.at);
                     *last = (*last).max(row.at);
-                    if !row.token.is_empty() {
-                        own.tokens.insert(row.token.clone());
-                    }
                     match row.event.as_str() {
                         intents::ENDED => drop(ended.insert(row.writer)),
                         intents::BEGIN => begun.push(row),
@@ -196,7 +194,9 @@ impl Own {
                 _ => own.leases.push(Held { pipeline: row.name, holder: row.writer, since: row.at }),
             }
         }
+        begun.sort_by_key(|row| row.at);
         for row in begun {
+            own.tokens.entry(row.name.clone()).or_default().push(row.token.clone());
             let last_seen = seen.get(&row.writer).copied().unwrap_or(row.at);
             let silent = (row.now - last_seen).to_std().unwrap_or_default();
             let intent = Intent {
@@ -213,10 +213,7 @@ impl Own {
                 at: row.at,
                 last_seen,
             };
-            let is_latest = own.intents.get(&intent.subject).is_none_or(|known| known.at <= intent.at);
-            if is_latest {
-                own.intents.insert(intent.subject.clone(), intent);
-            }
+            own.intents.insert(intent.subject.clone(), intent);
         }
         own.complete = complete(&horizons);
         own.recorded = created(&horizons).map(created_id).collect();
@@ -281,7 +278,9 @@ mod tests {
         assert_eq!(own.open("chain a", Some("t1")).unwrap().token, "t2");
         assert_eq!(own.open("chain a", Some("t2")), None);
         assert_eq!(own.open("chain b", None), None);
-        assert!(own.has("t1") && !own.has("t3"));
+        assert_eq!(own.told_by("chain a", "t2"), ["t1", "t2"]);
+        assert_eq!(own.told_by("chain a", "t1"), ["t1"]);
+        assert!(own.told_by("chain a", "t3").is_empty());
         assert!(own.open("chain a", None).unwrap().unfinished.tasks["a"]);
     }
 

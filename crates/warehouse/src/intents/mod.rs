@@ -17,7 +17,7 @@
 mod batch;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +58,8 @@ struct Inner {
     rows: Batch<IntentRow>,
     /// Changes under way.
     under_way: AtomicUsize,
+    /// Whether the task that shows life runs.
+    shows_life: AtomicBool,
     /// When a row of this writer last arrived.
     last_arrived: Mutex<Option<Instant>>,
     /// Tokens that a state tells of.
@@ -109,6 +111,7 @@ impl Intents {
                 writer: format!("{writer} {}", uuid::Uuid::new_v4()),
                 rows: Batch::default(),
                 under_way: AtomicUsize::new(0),
+                shows_life: AtomicBool::new(false),
                 last_arrived: Mutex::new(None),
                 finished: Mutex::new(BTreeSet::new()),
             }),
@@ -201,17 +204,18 @@ impl Inner {
         Ok(())
     }
 
-    /// Adds a sign of life every few seconds until no change is under way.
+    /// Adds a sign of life every few seconds while changes are under way.
     fn show_life(self: &Arc<Self>, warehouse: Warehouse) {
-        if self.under_way.load(Ordering::SeqCst) > 1 {
+        if self.shows_life.swap(true, Ordering::SeqCst) {
             return;
         }
         let inner = self.clone();
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SIGN_OF_LIFE).await;
+                // Between two changes there is nothing to hold; the task stays for the next one.
                 if inner.under_way.load(Ordering::SeqCst) == 0 {
-                    return;
+                    continue;
                 }
                 let row =
                     IntentRow { event: sql::ALIVE, writer: inner.writer.clone(), ..IntentRow::default() };
