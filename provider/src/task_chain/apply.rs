@@ -64,7 +64,8 @@ pub(super) async fn update(
         }
         None => adopted(chain, &seen),
     };
-    let interrupted = interrupted(change, &seen);
+    let own = chain.tables.iter().map(|table| chain.task_names(table)).chain(before.values().cloned());
+    let interrupted = interrupted(change, &seen, &ChainTasks::new(own));
     let works: Vec<Work> = units(chain, &before)
         .iter()
         .map(|unit| Work::new(chain, unit, &seen, &interrupted))
@@ -87,10 +88,11 @@ pub(super) async fn update(
 }
 
 /// What interrupted applies left unfinished: this chain's own, and those that were to destroy one of its tables.
-fn interrupted(change: &Change<'_>, seen: &Snapshot) -> Unfinished {
+fn interrupted(change: &Change<'_>, seen: &Snapshot, own: &ChainTasks) -> Unfinished {
     let mut unfinished = change.unfinished();
+    let own = own.root_first();
     for intent in seen.own().intents().filter(|intent| intent.operation == "destroy" && !intent.is_held) {
-        for (task, ran) in &intent.unfinished.tasks {
+        for (task, ran) in intent.unfinished.tasks.iter().filter(|(task, _)| own.contains(task)) {
             *unfinished.tasks.entry(task.clone()).or_default() |= ran;
         }
     }

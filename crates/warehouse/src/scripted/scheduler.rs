@@ -61,7 +61,7 @@ fn is_wanted(server: &Server, name: &str) -> Result<bool, Refusal> {
     let Some(when) = server.state.tasks.get(name).and_then(|task| task.when.clone()) else { return Ok(true) };
     let context = Context { state: &server.state, now: server.now, outer: None };
     let frame = Frame { columns: &[], row: &[], group: None, context };
-    Ok(evaluate(&frame, &parse::expression(&when)?)?.is_true())
+    Ok(evaluate(&frame, parse::expression(&when)?.as_ref())?.is_true())
 }
 
 /// The statements one after the other, in a session of their own. They are not one transaction unless they say so.

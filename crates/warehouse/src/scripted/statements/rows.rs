@@ -70,7 +70,7 @@ fn default_value(context: Context<'_>, default: &str) -> Result<Value, Refusal> 
         return Ok(Value::Null);
     }
     let frame = Frame { columns: &[], row: &[], group: None, context };
-    evaluate(&frame, &expression(default)?)
+    evaluate(&frame, expression(default)?.as_ref())
 }
 
 /// INSERT … SELECT of changes into ODS: the initial filling.
