@@ -11,6 +11,7 @@
 //! - [`Warehouse::ensure_database`]: makes a database, and takes none from its owner.
 //! - [`chain`]: task chains: suspend, resume, and a guard that puts a chain back as it was.
 //! - [`history`]: what the tasks did.
+//! - [`Warehouse::is_complete`]: whether a raw table still has every change.
 //! - `scripted`: a Databend in memory, for tests alone (feature `scripted`).
 //! - [`WarehouseError`]: what went wrong. "The server said no" and "no answer came" are different things: the second
 //!   is neither success nor failure, and whoever gets it has to look.
@@ -23,6 +24,7 @@ mod database;
 mod dsn;
 mod error;
 pub mod history;
+mod horizon;
 mod redact;
 mod row;
 #[cfg(feature = "scripted")]

@@ -4,11 +4,12 @@
 use pipeline::TableName;
 use pipeline::evolution::lack;
 use pipeline::sql;
-use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
+use pipeline::table::Table;
 use tfplugin::{Context, Diagnostic};
 use warehouse::catalog::{Snapshot, TableInfo};
-use warehouse::{Warehouse, WarehouseError, code};
+use warehouse::{Warehouse, WarehouseError};
 
+use super::loss::{self, Loss, Prior, WhenLost};
 use super::read::columns;
 use super::tasks;
 use crate::diagnostics::from_warehouse;
@@ -60,11 +61,19 @@ pub(super) async fn refuse_existing(warehouse: &Warehouse, table: &Table) -> Res
     Ok(())
 }
 
+/// What else an update is told beside the table's description.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms {
+    pub(super) prior: Prior,
+    pub(super) when_lost: WhenLost,
+}
+
 /// Makes what is missing and mends what differs. `told` hears after each step what exists.
 pub(super) async fn ensure(
     ctx: &Context,
     warehouse: &Warehouse,
     table: &Table,
+    terms: &Terms,
     mut told: impl FnMut(Made),
 ) -> Result<(), Failure> {
     let seen = look(warehouse).await?;
@@ -74,13 +83,16 @@ pub(super) async fn ensure(
         .filter(|s| s.invalid_reason.as_deref().unwrap_or("").is_empty() && s.is_on(&table.raw));
     let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
     let step = Step { ctx, warehouse };
-    if let Some(raw) = &raw {
-        step.refuse_incomplete_rebuild(table, raw, ods.as_ref()).await?;
-    }
+    let is_emptied = step.settle_loss(table, terms, raw.as_ref(), ods.as_ref()).await?;
     for database in [&table.raw.database, &table.ods.database] {
         step.database(&seen, database).await?;
     }
     own_database::ensure(warehouse, &seen).await?;
+    if let Some(raw) = raw.as_ref().filter(|_| is_emptied) {
+        step.repeatable("The lost ODS table could not be recorded", &sql::record_emptied(&table.raw, raw.id))
+            .await?;
+        tasks::suspend_merges(ctx, warehouse, &table.ods).await?;
+    }
     match &raw {
         None => {
             step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
@@ -110,7 +122,10 @@ pub(super) async fn ensure(
     made.ods = true;
     told(made);
     // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
-    if raw.is_some() && (anew || added) {
+    if let Some(raw) = &raw
+        && (anew || added)
+        && !step.awaits_load(table, raw).await?
+    {
         step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
     }
     Ok(())
@@ -187,39 +202,30 @@ impl Step<'_> {
         self.repeatable("The new raw table could not be recorded", &sql::record_created(&table.raw)).await
     }
 
-    /// Fails if ODS, or a column that the merge keeps there, would have to be rebuilt from a raw table that no longer has
-    /// every change: what clean-up removed would be missing silently, and deleted rows would come back to life.
-    async fn refuse_incomplete_rebuild(
+    /// Fails if ODS, or a column of it, would have to be rebuilt from a raw table that no longer has every change. Returns
+    /// whether ODS is to be created empty instead.
+    async fn settle_loss(
         &self,
         table: &Table,
-        raw: &TableInfo,
+        terms: &Terms,
+        raw: Option<&TableInfo>,
         ods: Option<&TableInfo>,
-    ) -> Result<(), Diagnostic> {
-        let missing = match ods {
-            None => table.ods.plain(),
-            Some(ods) => {
-                let own =
-                    [DELETED_COLUMN, SEQ_COLUMN].into_iter().find(|column| ods.column(column).is_none());
-                let Some(column) = own else { return Ok(()) };
-                format!("column \"{column}\" of {}", table.ods.plain())
-            }
-        };
+    ) -> Result<bool, Diagnostic> {
+        let Some(lost) = loss::loss(table, &terms.prior, raw, ods) else { return Ok(false) };
         let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
-        let complete = match self.warehouse.query_one(&sql::is_complete(&table.raw, raw.id)).await {
-            Ok(row) => row.get::<u64>("n").map_err(failed)? > 0,
-            Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => false,
-            Err(error) => return Err(failed(error)),
-        };
-        if complete {
-            return Ok(());
+        if loss::is_complete(self.warehouse, table, raw).await.map_err(failed)? {
+            return Ok(false);
         }
-        Err(Diagnostic::error("ODS cannot be rebuilt from raw").detail(format!(
-            "{missing} is missing, and {raw} is not known to have every change: clean-up removed old ones, or {raw} was not created together with ODS. A rebuild would leave rows out, or bring deleted rows back, silently. If the table was dropped, run UNDROP TABLE {ods} in Databend and apply again. Otherwise load the table again: run `runbook suspend --table {source}`, drop what is left of {raw} and {plain}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`.",
-            raw = table.raw.plain(),
-            ods = table.ods,
-            plain = table.ods.plain(),
-            source = table.source(),
-        )))
+        if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
+            return Ok(true);
+        }
+        Err(loss::refusal(table, &lost))
+    }
+
+    /// Whether ODS was created empty and waits for the table to be loaded again: what raw keeps is not merged into it.
+    async fn awaits_load(&self, table: &Table, raw: &TableInfo) -> Result<bool, Diagnostic> {
+        let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
+        self.warehouse.awaits_load(&table.raw, raw.id).await.map_err(failed)
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.

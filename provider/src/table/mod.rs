@@ -1,6 +1,8 @@
 //! `databend_cdc_table`: the raw table, its stream and the ODS table of one replicated table.
 
 mod apply;
+mod forecast;
+mod loss;
 mod model;
 mod plan;
 mod read;
@@ -19,7 +21,8 @@ use tfplugin::{
 
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
-use apply::{Failure, Made};
+use apply::{Failure, Made, Terms};
+use loss::Prior;
 use model::TableModel;
 
 /// The resource.
@@ -58,7 +61,14 @@ impl Resource for TableResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request)
+        let (is_update, prior) = (request.is_update(), request.prior.clone());
+        let mut response = plan::plan(request)?;
+        // A plan without a change looks at nothing.
+        if is_update && response.planned != prior {
+            let warehouse = self.connection.warehouse().await?;
+            response.diagnostics.extend(forecast::warnings(&warehouse, &prior, &response.planned).await?);
+        }
+        Ok(response)
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
@@ -81,7 +91,7 @@ impl Resource for TableResource {
         let (model, table) = planned(&request.planned)?;
         apply::refuse_existing(&warehouse, &table).await?;
         let mut made = Made::default();
-        let result = apply::ensure(ctx, &warehouse, &table, |now| {
+        let result = apply::ensure(ctx, &warehouse, &table, &Terms::default(), |now| {
             made = now;
             if let Ok(state) = to_value(&so_far(&model, now)) {
                 request.so_far.set(state);
@@ -103,7 +113,9 @@ impl Resource for TableResource {
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
-        apply::ensure(ctx, &warehouse, &table, |_| {}).await.map_err(Diagnostic::from)?;
+        let prior: TableModel = from_value(&request.prior)?;
+        let terms = Terms { prior: Prior::of(&prior), when_lost: model.when_lost() };
+        apply::ensure(ctx, &warehouse, &table, &terms, |_| {}).await.map_err(Diagnostic::from)?;
         Ok(ApplyResponse::new(to_value(&model)?))
     }
 

@@ -11,6 +11,7 @@ use pipeline::{Pipeline, TableName};
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics};
 
+use super::loss::WhenLost;
 use crate::diagnostics::{from_table, sentence};
 
 /// The attributes. Any of them may be unknown in a plan, and null after an import.
@@ -62,6 +63,7 @@ pub(super) struct OdsModel {
     pub(super) table: Attr<String>,
     pub(super) cluster_by: Attr<Vec<Attr<String>>>,
     pub(super) row_per_block: Attr<i64>,
+    pub(super) when_lost: Attr<String>,
 }
 
 impl TableModel {
@@ -123,6 +125,15 @@ impl TableModel {
         let mut wrong = Diagnostics::new();
         let columns = self.parse_columns(&mut wrong);
         let table = self.assemble(columns, &mut wrong);
+        if let Some(text) = self.ods.known().and_then(|ods| ods.when_lost.known())
+            && WhenLost::parse(text).is_none()
+        {
+            wrong.push(
+                Diagnostic::error("Invalid table")
+                    .detail(format!("Must be \"refuse\" or \"create_empty\", is \"{text}\"."))
+                    .at(AttributePath::parse("ods.when_lost")),
+            );
+        }
         if let Some(table) = &table {
             wrong.extend(table.problems().iter().map(from_table).collect::<Diagnostics>());
         }
@@ -204,6 +215,18 @@ impl TableModel {
             position_column: or_none(&self.position_column),
             before_image_prefix: or_none(&self.before_image_prefix),
         })
+    }
+
+    /// What to do where ODS is lost and raw cannot give it back.
+    pub(super) fn when_lost(&self) -> WhenLost {
+        let text = self.ods.known().and_then(|ods| ods.when_lost.known());
+        text.and_then(|text| WhenLost::parse(text)).unwrap_or_default()
+    }
+
+    /// The names of the columns, as far as they are known.
+    pub(super) fn column_names(&self) -> Vec<String> {
+        let columns = self.columns.known().map(Vec::as_slice).unwrap_or_default();
+        columns.iter().filter_map(|column| column.known()?.name.known().cloned()).collect()
     }
 
     /// The raw table's name, if it is known.

@@ -5,6 +5,7 @@ use pipeline::column::{DatabendColumn, mysql_type_of};
 use pipeline::data_type::DatabendType;
 use pipeline::evolution::lack;
 use pipeline::mysql_type::MysqlType;
+use pipeline::pipeline::Description;
 use pipeline::sql::{self, own};
 use pipeline::table::{DELETED_COLUMN, OP_COLUMN, SEQ_COLUMN, Table};
 use pipeline::{Pipeline, TableName};
@@ -49,11 +50,19 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
             raw.columns.iter().map(|c| c.name.clone()).filter(|name| !known.contains(name)).collect();
         model.unmapped_columns = Attr::Known(unmapped);
     }
-    if let Some(table) = &described {
+    // The description is that of the last apply: it tells what ODS had from what the configuration adds.
+    if let Some(table) = &described
+        && !is_readable(&model.pipeline)
+    {
         model.pipeline = Attr::Known(Pipeline::new(table.clone()).into());
     }
     model.id = Attr::Known(format!("{},{}", raw_name.plain(), ods_name.plain()));
     true
+}
+
+/// Whether this version reads a stored description.
+fn is_readable(description: &Attr<Description>) -> bool {
+    description.known().is_some_and(|description| Pipeline::try_from(description.clone()).is_ok())
 }
 
 /// Columns that are in both tables, with the type that ODS has. One that is missing somewhere is left out, so that the

@@ -51,6 +51,7 @@ pub(super) fn schema() -> Schema {
                     Attribute::string("table").optional_computed().describe("Table. Default: `source.table`."),
                     Attribute::list("cluster_by", Type::String).optional_computed().describe("Columns of the cluster key; `[]`: none. Default: the key columns, without those of BINARY types, by which Databend cannot cluster. A merge then rewrites the blocks of the changed keys alone."),
                     Attribute::number("row_per_block").optional_computed().describe("Rows per block, at most, 1000 to 1000000: a merge rewrites whole blocks. Default: 100000."),
+                    Attribute::string("when_lost").optional().describe("What apply does where the ODS table was dropped and raw no longer has every change. `\"refuse\"`, the default: it stops at this table and says what can be done. `\"create_empty\"`: it creates the table empty and suspends the task that merges into it; `runbook status` reports the table until it is loaded again."),
                 ],
             )
             .required()

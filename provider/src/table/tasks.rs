@@ -1,15 +1,26 @@
-//! The tasks of a table that is destroyed. Terraform destroys a table that is removed from its chain before it changes the
+//! The tasks that write to a table, found in the catalog: the table's apply knows no chain.
+//!
+//! Terraform destroys a table that is removed from its chain before it changes the
 //! chain (docs/facts/tfplugin6.md, "Order of operations"), so the table's own destroy has to stop what writes to it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use pipeline::TableName;
 use pipeline::sql::{self, own, tables_written};
-use tfplugin::Diagnostic;
+use tfplugin::{Context, Diagnostic};
 use warehouse::Warehouse;
 use warehouse::catalog::{Snapshot, TaskInfo};
+use warehouse::chain;
+use warehouse::history::RunState;
 
 use crate::diagnostics::from_warehouse;
+
+/// How often, and how many times, a suspended task is asked whether a run is in progress.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+const LOOKS: u32 = 300;
+/// Runs of each task that are looked at: runs of one task are serial.
+const RUNS: u32 = 2;
 
 /// Suspends the tasks that write to one of these tables, roots first, and drops them, children first. Fails before it
 /// changes anything if one of them writes to another table too.
@@ -33,6 +44,48 @@ pub(super) async fn drop_writers(
     Ok(())
 }
 
+/// Suspends the tasks that merge into an ODS table, and waits for their runs to end.
+pub(super) async fn suspend_merges(
+    ctx: &Context,
+    warehouse: &Warehouse,
+    ods: &TableName,
+) -> Result<(), Diagnostic> {
+    let failed = |error| from_warehouse("The merge task could not be suspended", &error);
+    let seen = warehouse.catalog().snapshot(warehouse).await.map_err(failed)?;
+    let merges: Vec<String> =
+        seen.tasks().filter(|task| writes_to(task, &[ods])).map(|task| task.name.clone()).collect();
+    chain::suspend(warehouse, &merges).await.map_err(failed)?;
+    wait_for_runs(ctx, warehouse, &merges).await
+}
+
+/// Waits until no run of these tasks, which are suspended, is in progress.
+async fn wait_for_runs(ctx: &Context, warehouse: &Warehouse, tasks: &[String]) -> Result<(), Diagnostic> {
+    let failed = |error| from_warehouse("The runs of the tasks could not be read", &error);
+    for _ in 0..LOOKS {
+        let runs = warehouse.task_runs(tasks, RUNS).await.map_err(failed)?;
+        let Some(run) = runs.into_iter().find(|run| run.state == RunState::Executing) else { return Ok(()) };
+        if ctx.is_cancelled() {
+            return Err(Diagnostic::error("Stopped").detail(format!(
+                "A run of task {} was still in progress. Run terraform apply to continue.",
+                run.name
+            )));
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Err(Diagnostic::error("A task is still running").detail(format!(
+        "A run of one of the tasks {} has been in progress for {} minutes. They are suspended, so no other run starts. Run terraform apply again once it has ended.",
+        tasks.join(", "),
+        (BETWEEN_LOOKS * LOOKS).as_secs() / 60
+    )))
+}
+
+/// Whether a task writes to one of these tables.
+fn writes_to(task: &TaskInfo, tables: &[&TableName]) -> bool {
+    // Parsing every task of the account would be slow.
+    tables.iter().any(|name| task.definition.contains(name.table.as_str()))
+        && tables_written(&task.definition).iter().any(|written| tables.contains(&written))
+}
+
 fn writers<'a>(
     seen: &'a Snapshot,
     raw: &TableName,
@@ -40,15 +93,10 @@ fn writers<'a>(
 ) -> Result<Vec<&'a TaskInfo>, Diagnostic> {
     let mut writers = Vec::new();
     for task in seen.tasks() {
-        // Parsing every task of the account would be slow.
-        if ![&raw.table, &ods.table].iter().any(|name| task.definition.contains(name.as_str())) {
+        if !writes_to(task, &[raw, ods]) {
             continue;
         }
-        let written = tables_written(&task.definition);
-        if !written.contains(raw) && !written.contains(ods) {
-            continue;
-        }
-        let others: BTreeSet<String> = written
+        let others: BTreeSet<String> = tables_written(&task.definition)
             .iter()
             .filter(|name| *name != raw && *name != ods && name.database != own::DATABASE)
             .map(TableName::plain)

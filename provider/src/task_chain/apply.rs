@@ -6,7 +6,7 @@ use pipeline::chain::TaskNames;
 use pipeline::schedule::Schedule;
 use pipeline::stamp::Stamp;
 use pipeline::task::Task;
-use pipeline::{Chain, sql};
+use pipeline::{Chain, Pipeline, sql};
 use tfplugin::{Context, Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
 use warehouse::catalog::{Snapshot, TaskInfo};
@@ -62,10 +62,11 @@ pub(super) async fn update(
     own_database::ensure(warehouse, &seen).await?;
     let mut diagnostics = Diagnostics::new();
     for unit in units(chain, &before) {
-        let work = Work::new(chain, &unit, &seen);
+        let mut work = Work::new(chain, &unit, &seen);
         if work.steps.is_empty() {
             continue;
         }
+        work.leave_empty_tables(warehouse, &unit, &seen).await?;
         if ctx.is_cancelled() {
             diagnostics.collect_error(check_cancelled(true).map_err(Diagnostics::from));
             break;
@@ -103,6 +104,8 @@ struct Work {
 enum Step {
     Create(Box<Task>),
     Run(String),
+    /// The merge of everything that raw keeps.
+    MergeAll(Box<Pipeline>),
 }
 
 impl Work {
@@ -140,9 +143,31 @@ impl Work {
             let stored = member.before.as_ref().and_then(|before| seen.task(&before.merge));
             stored.is_some_and(|stored| !sql::merge_writes_all(&stored.definition, member.table))
         });
-        steps.extend(merges.map(|member| Step::Run(sql::merge_all(member.table))));
+        steps.extend(merges.map(|member| Step::MergeAll(Box::new(member.table.clone()))));
         let names = unit.tables.iter().map(|member| member.names.clone());
         Self { tasks: ChainTasks::new(names.chain(before)), awake: awake(unit, seen), steps }
+    }
+
+    /// Merges nothing into an ODS table that was created empty and waits for its table to be loaded again, and does not
+    /// start its merge task.
+    async fn leave_empty_tables(
+        &mut self,
+        warehouse: &Warehouse,
+        unit: &Unit<'_>,
+        seen: &Snapshot,
+    ) -> Result<(), Diagnostic> {
+        for member in &unit.tables {
+            let merges =
+                |step: &Step| matches!(step, Step::MergeAll(table) if table.as_ref() == member.table);
+            let is_concerned = self.awake.also.contains(&member.names.merge) || self.steps.iter().any(merges);
+            let Some(raw) = seen.table(&member.table.raw).filter(|_| is_concerned) else { continue };
+            let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
+            if warehouse.awaits_load(&member.table.raw, raw.id).await.map_err(failed)? {
+                self.awake.also.remove(&member.names.merge);
+                self.steps.retain(|step| !merges(step));
+            }
+        }
+        Ok(())
     }
 
     async fn run(self, ctx: &Context, warehouse: &Warehouse) -> Result<(), Diagnostics> {
@@ -190,14 +215,17 @@ fn awake(unit: &Unit<'_>, seen: &Snapshot) -> Awake {
 async fn run(warehouse: &Warehouse, steps: Vec<Step>, cancel: &CancellationToken) -> Result<(), Diagnostic> {
     for step in steps {
         check_cancelled(cancel.is_cancelled())?;
-        match step {
-            Step::Create(task) => create_task(warehouse, &task).await?,
-            Step::Run(text) => {
-                let done = warehouse.execute_idempotent(&text).await;
-                warehouse.catalog().invalidate();
-                done.map_err(|error| from_warehouse("A task could not be changed", &error))?;
+        let text = match step {
+            Step::Create(task) => {
+                create_task(warehouse, &task).await?;
+                continue;
             }
-        }
+            Step::Run(text) => text,
+            Step::MergeAll(table) => sql::merge_all(&table),
+        };
+        let done = warehouse.execute_idempotent(&text).await;
+        warehouse.catalog().invalidate();
+        done.map_err(|error| from_warehouse("A task could not be changed", &error))?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod config;
 mod contract;
 mod process;
 mod proposed;
+mod repair_tests;
 mod state;
 mod terraform;
 mod tests;

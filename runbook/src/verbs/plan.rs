@@ -108,7 +108,9 @@ impl Planner<'_> {
 
     async fn table(&mut self, site: &Arc<Site>) -> Result<(), StepError> {
         let source = site.pipeline().source();
-        let problems = steps::table_problems(self.snapshot, site.pipeline());
+        let mut problems = steps::table_problems(self.snapshot, site.pipeline());
+        let warehouse = &self.context.warehouse;
+        problems.extend(steps::awaits_load(warehouse, self.snapshot, site.pipeline()).await?);
         if !problems.is_empty() {
             for problem in &problems {
                 self.blocked(source.clone(), StepName::FullLoad, problem);

@@ -24,6 +24,26 @@ pub fn is_complete(raw: &TableName, raw_table_id: u64) -> String {
     )
 }
 
+/// Records that an ODS table was lost, that its raw table no longer has every change, and that ODS is created empty. It is
+/// not merged until the table is loaded again, into a new raw table, whose id is another one.
+pub fn record_emptied(raw: &TableName, raw_table_id: u64) -> String {
+    let (database, table) = (literal(&raw.database), literal(&raw.table));
+    format!(
+        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'empty', NOW(), {database}, {table}, {raw_table_id}, TO_TIMESTAMP(0)"#,
+        HORIZONS.table_name(),
+    )
+}
+
+/// Whether the ODS table beside a raw table was created empty and waits for the table to be loaded again: `n` is above 0.
+pub fn awaits_load(raw: &TableName, raw_table_id: u64) -> String {
+    format!(
+        r#"SELECT count(*) AS n FROM {} WHERE "raw_database" = {} AND "raw_table" = {} AND "operation" = 'empty' AND "raw_table_id" = {raw_table_id}"#,
+        HORIZONS.table_name(),
+        literal(&raw.database),
+        literal(&raw.table),
+    )
+}
+
 /// Records, before a clean-up, the time up to which it removes changes, if there are any that `removable` finds.
 pub(super) fn record_cleanup(table: &Table, hint: &str, cutoff: &str, removable: &str) -> String {
     format!(
@@ -43,4 +63,19 @@ pub(super) fn horizon(table: &Table) -> String {
         literal(&table.raw.database),
         literal(&table.raw.table),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::testing::assert_parses;
+
+    #[test]
+    fn every_statement_parses() {
+        let raw = TableName::new("raw", "it's");
+        for sql in [record_created(&raw), is_complete(&raw, 7), record_emptied(&raw, 7), awaits_load(&raw, 7)]
+        {
+            assert_parses(&sql);
+        }
+    }
 }

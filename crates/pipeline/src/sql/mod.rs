@@ -24,7 +24,7 @@ pub mod transaction;
 
 pub use crate::name::{TableName, ident, idents, is_quotable, literal};
 pub use cleanup::cleanup;
-pub use horizon::{is_complete, record_created};
+pub use horizon::{awaits_load, is_complete, record_created, record_emptied};
 pub use initial_insert::initial_insert;
 pub use load::{load, load_full, location};
 pub use lossy::lossy;

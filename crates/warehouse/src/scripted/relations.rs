@@ -1,5 +1,6 @@
 //! Tables as relations: the system tables, and the user's.
 
+use chrono::{DateTime, TimeDelta};
 use pipeline::sql::TableName;
 
 use super::query::Relation;
@@ -45,6 +46,7 @@ fn system(state: &State, table: &str) -> Relation {
         "streams" => streams(state),
         "stages" => stages(state),
         "tasks" => tasks(state),
+        "task_history" => task_history(state),
         other => panic!("the scripted Databend does not know system.{other}"),
     }
 }
@@ -177,6 +179,37 @@ fn tasks(state: &State) -> Relation {
         ]
     });
     Relation::new(names, rows.collect())
+}
+
+fn task_history(state: &State) -> Relation {
+    let names =
+        ["name", "state", "scheduled_time", "completed_time", "exception_code", "exception_text", "run_id"];
+    let ended = state.history.iter().enumerate().map(|(i, run)| {
+        vec![
+            Value::text(&run.task),
+            Value::text(if run.error.is_some() { "FAILED" } else { "SUCCEEDED" }),
+            Value::Time(run.at),
+            Value::Time(run.at),
+            run.error.as_ref().map_or(Value::Null, |_| Value::Int(500)),
+            run.error.as_ref().map_or(Value::Null, Value::text),
+            Value::Text(i.to_string()),
+        ]
+    });
+    // A run in progress is the newest one of its task.
+    let executing = state.executing.iter().map(|task| {
+        vec![
+            Value::text(task),
+            Value::text("EXECUTING"),
+            Value::Time(
+                state.history.last().map_or(DateTime::UNIX_EPOCH, |run| run.at) + TimeDelta::seconds(1),
+            ),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::text("now"),
+        ]
+    });
+    Relation::new(names, ended.chain(executing).collect())
 }
 
 /// That every named table or stream exists and can be read.

@@ -58,6 +58,10 @@ impl TableWork {
         {
             return Err(problem);
         }
+        let warehouse = &self.context.warehouse;
+        if let Some(problem) = steps::awaits_load(warehouse, &self.snapshot, self.site.pipeline()).await? {
+            return Err(problem);
+        }
         if let Some(report) = self.finished().await? {
             self.bar.keep(&format!("already cut over: {}", report.summary));
             reports.push(report);
