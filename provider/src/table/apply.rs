@@ -6,13 +6,16 @@ use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::Table;
 use tfplugin::{Context, Diagnostic};
-use warehouse::catalog::{Snapshot, TableInfo};
+use tokio_util::sync::CancellationToken;
+use warehouse::catalog::{Snapshot, StreamInfo, TableInfo};
+use warehouse::chain::{Awake, with_chain_suspended};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::loss::{self, Loss, Prior, WhenLost};
 use super::read::columns;
+use super::rework::Rework;
 use super::tasks;
-use crate::diagnostics::from_warehouse;
+use crate::diagnostics::{from_warehouse, sentence};
 use crate::own_database;
 
 /// Why tables could not be created or changed.
@@ -74,61 +77,48 @@ pub(super) async fn ensure(
     warehouse: &Warehouse,
     table: &Table,
     terms: &Terms,
-    mut told: impl FnMut(Made),
+    told: impl FnMut(Made),
 ) -> Result<(), Failure> {
     let seen = look(warehouse).await?;
-    let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
-    let stream = seen
-        .stream(&table.stream())
-        .filter(|s| s.invalid_reason.as_deref().unwrap_or("").is_empty() && s.is_on(&table.raw));
-    let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
-    let step = Step { ctx, warehouse };
-    let is_emptied = step.settle_loss(table, terms, raw.as_ref(), ods.as_ref()).await?;
-    for database in [&table.raw.database, &table.ods.database] {
-        step.database(&seen, database).await?;
+    let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
+    let step = Step { cancel: ctx.token().clone(), warehouse: warehouse.clone() };
+    let is_emptied = step.settle_loss(table, terms, raw, ods).await?;
+    match Rework::needed(table, raw, ods) {
+        None => step.complete(table, is_emptied, false, told).await,
+        Some(rework) => suspended(ctx, warehouse, table, is_emptied, rework).await,
     }
-    own_database::ensure(warehouse, &seen).await?;
-    if let Some(raw) = raw.as_ref().filter(|_| is_emptied) {
-        step.repeatable("The lost ODS table could not be recorded", &sql::record_emptied(&table.raw, raw.id))
-            .await?;
-        tasks::suspend_merges(ctx, warehouse, &table.ods).await?;
+}
+
+/// Changes columns around the stream, and then everything else, with the table's tasks suspended.
+async fn suspended(
+    ctx: &Context,
+    warehouse: &Warehouse,
+    table: &Table,
+    is_emptied: bool,
+    rework: Rework,
+) -> Result<(), Failure> {
+    let seen = look(warehouse).await?;
+    let names = tasks::of_table(&seen, &table.raw, &table.ods);
+    let (owned, inner) = (table.clone(), warehouse.clone());
+    let in_order = names.root_first();
+    let guarded =
+        with_chain_suspended(warehouse, &names, Awake::default(), ctx.token(), move |cancel| async move {
+            let step = Step { cancel: cancel.clone(), warehouse: inner };
+            tasks::wait_for_runs(&cancel, &step.warehouse, &in_order).await?;
+            let seen = look(&step.warehouse).await?;
+            step.rework(&owned, &rework, &seen).await?;
+            step.complete(&owned, is_emptied, true, |_| {}).await
+        })
+        .await
+        .map_err(|error| {
+            Diagnostic::error("The table's tasks could not be suspended").detail(error.to_string())
+        })?;
+    let Err(not_restored) = guarded.restored else { return guarded.body };
+    let mut detail = format!("{}.", sentence(&not_restored.to_string()).trim_end_matches('.'));
+    if let Err(failure) = guarded.body {
+        detail = format!("{} {detail}", Diagnostic::from(failure));
     }
-    match &raw {
-        None => {
-            step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
-            // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
-            if ods.is_none() {
-                step.record_created(table).await?;
-            }
-        }
-        Some(raw) => step.mend_raw(table, raw).await?,
-    }
-    made.raw = true;
-    told(made);
-    let anew = stream.is_none();
-    if anew {
-        step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
-        step.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
-    }
-    made.stream = true;
-    told(made);
-    let added = match &ods {
-        None => {
-            step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
-            true
-        }
-        Some(ods) => step.mend_ods(table, ods).await?,
-    };
-    made.ods = true;
-    told(made);
-    // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
-    if let Some(raw) = &raw
-        && (anew || added)
-        && !step.awaits_load(table, raw).await?
-    {
-        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
-    }
-    Ok(())
+    Err(Diagnostic::error("Tasks do not run again").detail(detail).into())
 }
 
 /// Takes back a create that another process got in the way of: drops what this create made, and nothing else.
@@ -138,7 +128,7 @@ pub(super) async fn take_back(
     table: &Table,
     made: Made,
 ) -> Result<(), Diagnostic> {
-    let step = Step { ctx, warehouse };
+    let step = Step { cancel: ctx.token().clone(), warehouse: warehouse.clone() };
     if made.stream {
         step.repeatable("The new stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
     }
@@ -156,7 +146,7 @@ pub(super) async fn drop_all(
 ) -> Result<(), Diagnostic> {
     let [raw, stream, ods] = table;
     tasks::drop_writers(warehouse, &*look(warehouse).await?, raw, ods).await?;
-    let step = Step { ctx, warehouse };
+    let step = Step { cancel: ctx.token().clone(), warehouse: warehouse.clone() };
     step.repeatable("The stream could not be dropped", &sql::drop_stream(stream)).await?;
     step.repeatable("The raw table could not be dropped", &sql::drop_table(raw)).await?;
     step.repeatable("The ODS table could not be dropped", &sql::drop_table(ods)).await
@@ -171,14 +161,86 @@ async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnos
         .map_err(|error| from_warehouse("Databend's catalog could not be read", &error))
 }
 
-struct Step<'a> {
-    ctx: &'a Context,
-    warehouse: &'a Warehouse,
+/// Whether the merge can read a stream.
+pub(super) fn is_usable(stream: &StreamInfo, table: &Table) -> bool {
+    stream.invalid_reason.as_deref().unwrap_or("").is_empty()
+        && stream.is_on(&table.raw)
+        && stream.is_append_only()
 }
 
-impl Step<'_> {
+/// Statements of one apply.
+pub(super) struct Step {
+    pub(super) cancel: CancellationToken,
+    pub(super) warehouse: Warehouse,
+}
+
+impl Step {
+    /// Makes what is missing and mends what a statement alone can mend. `is_stream_new`: the stream was created just now,
+    /// so it does not show what raw kept before.
+    async fn complete(
+        &self,
+        table: &Table,
+        is_emptied: bool,
+        is_stream_new: bool,
+        mut told: impl FnMut(Made),
+    ) -> Result<(), Failure> {
+        let seen = look(&self.warehouse).await?;
+        let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
+        let stream = seen.stream(&table.stream()).filter(|stream| is_usable(stream, table));
+        let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
+        for database in [&table.raw.database, &table.ods.database] {
+            self.database(&seen, database).await?;
+        }
+        own_database::ensure(&self.warehouse, &seen).await?;
+        if let Some(raw) = raw.as_ref().filter(|_| is_emptied) {
+            self.repeatable(
+                "The lost ODS table could not be recorded",
+                &sql::record_emptied(&table.raw, raw.id),
+            )
+            .await?;
+            tasks::suspend_merges(&self.cancel, &self.warehouse, &table.ods).await?;
+        }
+        match &raw {
+            None => {
+                self.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
+                // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
+                if ods.is_none() {
+                    self.record_created(table).await?;
+                }
+            }
+            Some(raw) => self.mend_raw(table, raw).await?,
+        }
+        made.raw = true;
+        told(made);
+        let anew = stream.is_none();
+        if anew {
+            self.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream()))
+                .await?;
+            self.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
+        }
+        made.stream = true;
+        told(made);
+        let added = match &ods {
+            None => {
+                self.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
+                true
+            }
+            Some(ods) => self.mend_ods(table, ods).await?,
+        };
+        made.ods = true;
+        told(made);
+        // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
+        if let Some(raw) = &raw
+            && (is_stream_new || anew || added)
+            && !self.awaits_load(table, raw).await?
+        {
+            self.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
+        }
+        Ok(())
+    }
+
     /// A statement that does no harm when it is done twice.
-    async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
+    pub(super) async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
         self.stop_if_cancelled()?;
         let result = self.warehouse.execute_idempotent(text).await;
         self.warehouse.catalog().invalidate();
@@ -213,7 +275,7 @@ impl Step<'_> {
     ) -> Result<bool, Diagnostic> {
         let Some(lost) = loss::loss(table, &terms.prior, raw, ods) else { return Ok(false) };
         let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
-        if loss::is_complete(self.warehouse, table, raw).await.map_err(failed)? {
+        if loss::is_complete(&self.warehouse, table, raw).await.map_err(failed)? {
             return Ok(false);
         }
         if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
@@ -229,14 +291,14 @@ impl Step<'_> {
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
-    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
+    pub(super) async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.stop_if_cancelled()?;
         let result = self.warehouse.execute(text).await;
         self.warehouse.catalog().invalidate();
         match result {
             Ok(_) => Ok(()),
             Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-                if is_done(&*look(self.warehouse).await?) {
+                if is_done(&*look(&self.warehouse).await?) {
                     Ok(())
                 } else {
                     Err(from_warehouse("A table could not be created", &error).into())
@@ -276,10 +338,10 @@ impl Step<'_> {
             })
             .await?;
         }
-        for column in &lack.modify {
+        if !lack.modify.is_empty() {
             self.repeatable(
                 "A column of the ODS table could not be changed",
-                &sql::modify_column(&table.ods, column),
+                &sql::modify_columns(&table.ods, &lack.modify),
             )
             .await?;
         }
@@ -302,7 +364,7 @@ impl Step<'_> {
     }
 
     fn stop_if_cancelled(&self) -> Result<(), Diagnostic> {
-        if self.ctx.is_cancelled() {
+        if self.cancel.is_cancelled() {
             return Err(Diagnostic::error("Stopped")
                 .detail("Apply again to go on: what is done so far is in the state."));
         }

@@ -6,6 +6,7 @@ use warehouse::Warehouse;
 
 use super::loss::{self, Loss, Prior, WhenLost};
 use super::model::TableModel;
+use super::rework::Rework;
 use crate::diagnostics::from_warehouse;
 
 /// Warnings about a planned update. Reads nothing unless something is missing in Databend.
@@ -32,6 +33,9 @@ async fn of(
     let mut out = Diagnostics::new();
     if raw.is_none() {
         out.push(loss::raw_warning(table));
+    }
+    if let Some(rework) = Rework::needed(table, raw, ods) {
+        out.extend(rework.warnings(table));
     }
     let lost = loss::loss(table, prior, raw, ods);
     let new = ods.map(|ods| loss::new_columns(table, prior, ods)).unwrap_or_default();

@@ -1,11 +1,13 @@
 //! `databend_cdc_table`: the raw table, its stream and the ODS table of one replicated table.
 
 mod apply;
+mod drift;
 mod forecast;
 mod loss;
 mod model;
 mod plan;
 mod read;
+mod rework;
 mod schema;
 mod tasks;
 

@@ -1,5 +1,7 @@
 //! The attributes of `databend_cdc_table`, and the table that they describe.
 
+use std::collections::BTreeMap;
+
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
 use pipeline::pipeline::Description;
@@ -48,6 +50,7 @@ pub(super) struct ColumnModel {
     pub(super) name: Attr<String>,
     #[serde(rename = "type")]
     pub(super) ty: Attr<String>,
+    pub(super) default: Attr<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -172,6 +175,21 @@ impl TableModel {
         columns
     }
 
+    /// The defaults of the columns; `None` while one is unknown.
+    fn defaults(&self) -> Option<BTreeMap<String, String>> {
+        let mut defaults = BTreeMap::new();
+        for column in self.columns.known()?.iter().filter_map(Attr::known) {
+            match (&column.name, &column.default) {
+                (_, Attr::Unknown) => return None,
+                (Attr::Known(name), Attr::Known(default)) => {
+                    defaults.insert(name.clone(), default.clone());
+                }
+                _ => {}
+            }
+        }
+        Some(defaults)
+    }
+
     fn assemble(&self, columns: Option<Vec<Column>>, wrong: &mut Diagnostics) -> Option<Table> {
         let (source, raw, ods) = (self.source.known()?, self.raw.known()?, self.ods.known()?);
         let days = *raw.retention_days.known()?;
@@ -204,6 +222,7 @@ impl TableModel {
             source_schema: named(&source.schema)?,
             source_table: named(&source.table)?,
             columns: columns?,
+            defaults: self.defaults()?,
             primary_key: self.key()?,
             raw: TableName::new(named(&raw.database)?, named(&raw.table)?),
             retention_days,

@@ -3,6 +3,7 @@
 
 use pipeline::column::{DatabendColumn, mysql_type_of};
 use pipeline::data_type::DatabendType;
+use pipeline::default_value;
 use pipeline::evolution::lack;
 use pipeline::mysql_type::MysqlType;
 use pipeline::pipeline::Description;
@@ -14,6 +15,7 @@ use warehouse::catalog::{ColumnInfo, Snapshot, StreamInfo, TableInfo};
 
 use crate::diagnostics::sentence;
 
+use super::drift;
 use super::model::{ColumnModel, OdsModel, RawModel, TableModel, strings};
 
 /// Hours per day, for the retention option.
@@ -39,6 +41,10 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
         import(model, raw, ods);
     }
     read_columns(model, raw, ods);
+    if let (Some(raw), Some(ods), Some(table)) = (raw, ods, &described) {
+        read_defaults(model, table, raw, ods);
+        warnings.extend(drift::unusable_types(table, raw));
+    }
     read_options(model, raw, ods);
     model.raw_table = raw_table(raw, described.as_ref(), seen, warnings).into();
     model.ods_table = ods_table(ods, described.as_ref(), warnings).into();
@@ -94,6 +100,24 @@ fn shown_type(column: &ColumnInfo) -> String {
         .map_or_else(|| column.data_type.clone(), |ty| ty.to_string())
 }
 
+/// The default that raw and ODS have, where the state has one: what one of them lacks is shown as missing.
+fn read_defaults(model: &mut TableModel, table: &Table, raw: &TableInfo, ods: &TableInfo) {
+    let Attr::Known(models) = &mut model.columns else { return };
+    let wanted = [(table.raw_columns(), columns(raw)), (table.ods_columns(), columns(ods))];
+    for column in models {
+        let Attr::Known(column) = column else { continue };
+        let Some(name) = column.name.known().filter(|_| column.default.is_known()).cloned() else { continue };
+        for (wanted, found) in &wanted {
+            let by_name = |columns: &[DatabendColumn]| columns.iter().find(|c| c.name == name).cloned();
+            if let (Some(wanted), Some(found)) = (by_name(wanted), by_name(found))
+                && !found.has_default_of(&wanted)
+            {
+                column.default = found.default.map(|sql| default_value::unquoted(&sql)).into();
+            }
+        }
+    }
+}
+
 fn read_options(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
     if let (Attr::Known(RawModel { retention_days, .. }), Some(raw)) = (&mut model.raw, raw) {
         // Without the option Databend keeps one day (docs/facts/databend.md, "Streams").
@@ -134,6 +158,7 @@ fn raw_table(
         .filter(|option| raw.options.get(*option).map(String::as_str) != Some("true"))
         .map(|option| format!("the option {option}"))
         .collect();
+    lacks.extend(drift::narrow_columns(table, raw));
     let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
     let missing = lack(&columns(raw), &table.raw_columns()).add;
     lacks.extend(missing.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
@@ -150,11 +175,10 @@ fn ods_table(
 ) -> Option<String> {
     let ods = ods?;
     let name = ods.table_name().plain();
-    if described.is_none() {
-        return Some(name);
-    }
+    let Some(table) = described else { return Some(name) };
     let lacks = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());
-    let lacks: Vec<_> = lacks.map(|column| format!("the column \"{column}\"")).collect();
+    let mut lacks: Vec<_> = lacks.map(|column| format!("the column \"{column}\"")).collect();
+    lacks.extend(drift::ods_columns(table, ods));
     tell(&lacks, &name, "ods_table", warnings).then_some(name)
 }
 
@@ -174,6 +198,7 @@ fn tell(lacks: &[String], table: &str, attribute: &'static str, warnings: &mut D
 fn is_usable(stream: &StreamInfo, raw: &TableName, warnings: &mut Diagnostics) -> bool {
     let reason = match &stream.invalid_reason {
         Some(reason) if !reason.is_empty() => Some(reason.clone()),
+        _ if !stream.is_append_only() => Some(format!("its mode is {}, not append_only", stream.mode)),
         _ if !stream.is_on(raw) => Some(format!("it is on {} instead of {}", stream.table_name, raw.plain())),
         _ => None,
     };
@@ -213,7 +238,11 @@ fn import(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInf
     model.columns = Attr::Known(
         own.iter()
             .map(|c| {
-                Attr::Known(ColumnModel { name: Attr::Known(c.name.clone()), ty: Attr::Known(shown_type(c)) })
+                Attr::Known(ColumnModel {
+                    name: Attr::Known(c.name.clone()),
+                    ty: Attr::Known(shown_type(c)),
+                    default: Attr::Null,
+                })
             })
             .collect(),
     );

@@ -29,6 +29,7 @@ pub(super) fn schema() -> Schema {
                 vec![
                     Attribute::string("name").required().describe("Name at the source, case-sensitive."),
                     Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`."),
+                    Attribute::string("default").optional().describe("For a column that was added with `ADD COLUMN … DEFAULT`: the value that MySQL gave the rows that existed then, as `information_schema.columns.column_default` prints it. DMS writes no changes for those rows. Best applied before the DDL. Afterwards, rows without a value get it whose last change is older than the first change with a value in the column. Not for JSON and binary types."),
                 ],
             )
             .required()

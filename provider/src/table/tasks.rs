@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pipeline::TableName;
+use pipeline::chain::TaskNames;
 use pipeline::sql::{self, own, tables_written};
-use tfplugin::{Context, Diagnostic};
+use tfplugin::Diagnostic;
+use tokio_util::sync::CancellationToken;
 use warehouse::Warehouse;
 use warehouse::catalog::{Snapshot, TaskInfo};
-use warehouse::chain;
+use warehouse::chain::{self, ChainTasks};
 use warehouse::history::RunState;
 
 use crate::diagnostics::from_warehouse;
@@ -44,9 +46,26 @@ pub(super) async fn drop_writers(
     Ok(())
 }
 
+/// The tasks that write to the tables, and those that these run after.
+pub(super) fn of_table(seen: &Snapshot, raw: &TableName, ods: &TableName) -> ChainTasks {
+    let none = || TaskNames { load: String::new(), merge: String::new(), cleanup: String::new() };
+    let names = seen.tasks().filter(|task| writes_to(task, &[raw, ods])).flat_map(|task| {
+        let name = task.name.clone();
+        if task.after.is_empty() {
+            vec![TaskNames { load: name, ..none() }]
+        } else {
+            let parents = task.after.iter().cloned();
+            parents.map(|load| TaskNames { load, merge: name.clone(), ..none() }).collect()
+        }
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(|names| (names.load.clone(), names.merge.clone()));
+    ChainTasks::new(names)
+}
+
 /// Suspends the tasks that merge into an ODS table, and waits for their runs to end.
 pub(super) async fn suspend_merges(
-    ctx: &Context,
+    cancel: &CancellationToken,
     warehouse: &Warehouse,
     ods: &TableName,
 ) -> Result<(), Diagnostic> {
@@ -55,16 +74,21 @@ pub(super) async fn suspend_merges(
     let merges: Vec<String> =
         seen.tasks().filter(|task| writes_to(task, &[ods])).map(|task| task.name.clone()).collect();
     chain::suspend(warehouse, &merges).await.map_err(failed)?;
-    wait_for_runs(ctx, warehouse, &merges).await
+    wait_for_runs(cancel, warehouse, &merges).await
 }
 
 /// Waits until no run of these tasks, which are suspended, is in progress.
-async fn wait_for_runs(ctx: &Context, warehouse: &Warehouse, tasks: &[String]) -> Result<(), Diagnostic> {
+pub(super) async fn wait_for_runs(
+    cancel: &CancellationToken,
+    warehouse: &Warehouse,
+    tasks: &[String],
+) -> Result<(), Diagnostic> {
     let failed = |error| from_warehouse("The runs of the tasks could not be read", &error);
+    let tasks: Vec<String> = tasks.iter().filter(|name| !name.is_empty()).cloned().collect();
     for _ in 0..LOOKS {
-        let runs = warehouse.task_runs(tasks, RUNS).await.map_err(failed)?;
+        let runs = warehouse.task_runs(&tasks, RUNS).await.map_err(failed)?;
         let Some(run) = runs.into_iter().find(|run| run.state == RunState::Executing) else { return Ok(()) };
-        if ctx.is_cancelled() {
+        if cancel.is_cancelled() {
             return Err(Diagnostic::error("Stopped").detail(format!(
                 "A run of task {} was still in progress. Run terraform apply to continue.",
                 run.name

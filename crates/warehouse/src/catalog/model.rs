@@ -144,6 +144,11 @@ impl TableInfo {
 }
 
 impl StreamInfo {
+    /// Whether it shows added rows alone, each once: what the merge reads.
+    pub fn is_append_only(&self) -> bool {
+        self.mode.is_empty() || self.mode == "append_only"
+    }
+
     /// Whether it is a stream on this table.
     pub fn is_on(&self, table: &TableName) -> bool {
         self.table_name == table.plain()

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta};
 use pipeline::sql::TableName;
+use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN};
 
+use super::data::{DEFAULT, OdsRow};
 use super::query::Relation;
 use super::state::{Column, State, Table};
 use super::value::Value;
@@ -22,7 +24,9 @@ pub(super) fn of(state: &State, name: &TableName) -> Answer {
     if !table.changes.appended.is_empty() {
         return Ok(changes(table, 0));
     }
-    assert!(table.changes.rows.is_empty(), "the scripted Databend does not show rows of {name}");
+    if !table.changes.rows.is_empty() {
+        return Ok(ods_rows(table));
+    }
     Ok(Relation::new(table.columns.iter().map(|column| &column.name), table.values.clone()))
 }
 
@@ -32,6 +36,22 @@ fn changes(table: &Table, place: u64) -> Relation {
     };
     let row = |change: super::Change| table.columns.iter().map(|column| cell(&change, column)).collect();
     let rows = table.changes.since(place).into_iter().map(row).collect();
+    Relation::new(table.columns.iter().map(|column| &column.name), rows)
+}
+
+/// The rows of an ODS table. A column of the source shows the id of the change whose value it has.
+fn ods_rows(table: &Table) -> Relation {
+    let cell = |row: &OdsRow, column: &Column| match column.name.as_str() {
+        SEQ_COLUMN => Value::Text(format!("{:035}", row.newest)),
+        DELETED_COLUMN => Value::Bool(row.is_deleted),
+        name => match row.shows.get(name) {
+            None => Value::Null,
+            Some(&DEFAULT) => Value::text("default"),
+            Some(id) => Value::Text(id.to_string()),
+        },
+    };
+    let rows = table.changes.rows.values();
+    let rows = rows.map(|row| table.columns.iter().map(|column| cell(row, column)).collect()).collect();
     Relation::new(table.columns.iter().map(|column| &column.name), rows)
 }
 

@@ -68,7 +68,11 @@ pub(super) fn column(definition: &ColumnDefinition) -> Column {
         ty => (ty, true),
     };
     let default = match &definition.expr {
-        Some(ColumnExpr::Default(default)) => default.to_string().to_lowercase(),
+        // Keywords are printed in lower case, text as it is.
+        Some(ColumnExpr::Default(default)) => match default.to_string() {
+            text if text.starts_with('\'') => text,
+            other => other.to_lowercase(),
+        },
         Some(other) => panic!("the scripted Databend does not know the column {definition}: {other}"),
         None => String::new(),
     };
