@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use secrecy::{ExposeSecret, SecretString};
 use tfplugin::{Diagnostic, Value};
 use tokio::sync::OnceCell;
+use warehouse::intents::Intents;
 use warehouse::{Options, Warehouse, WarehouseError};
 
+use crate::claims::Claims;
 use crate::diagnostics::from_warehouse;
 
 /// Environment variable of the DSN.
@@ -17,7 +19,6 @@ pub(crate) const DSN_VARIABLE: &str = "DATABEND_DSN";
 pub(crate) const MAX_CONCURRENCY: usize = 8;
 
 /// The settings of the provider block, and the connection once it is open.
-#[derive(Default)]
 pub(crate) struct Connection {
     settings: Mutex<Settings>,
     /// The one attempt of this process to connect, its failure included: a Databend that cannot be reached is not
@@ -25,6 +26,10 @@ pub(crate) struct Connection {
     attempt: OnceCell<Result<Warehouse, WarehouseError>>,
     /// Whether a resource has already shown the failure.
     failure_shown: AtomicBool,
+    /// What the resources are about to do.
+    pub(crate) intents: Intents,
+    /// What each resource of this process has for itself.
+    pub(crate) claims: Claims,
 }
 
 #[derive(Default, Clone)]
@@ -38,6 +43,18 @@ enum Settings {
         dsn: Option<SecretString>,
         max_concurrency: usize,
     },
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            settings: Mutex::default(),
+            attempt: OnceCell::default(),
+            failure_shown: AtomicBool::default(),
+            intents: Intents::new(&format!("terraform of {}", warehouse::actor())),
+            claims: Claims::default(),
+        }
+    }
 }
 
 impl Connection {
@@ -81,6 +98,15 @@ impl Connection {
                 .await
         };
         attempt.clone().map_err(|error| self.failure(&error))
+    }
+
+    /// What is left to do when the process ends.
+    pub(crate) async fn shutdown(&self) {
+        // A process that never connected has nothing to forget.
+        let Some(Ok(warehouse)) = self.attempt.get() else { return };
+        if let Err(error) = self.intents.forget_finished(warehouse).await {
+            tracing::debug!(%error, "finished intents were not removed; the next refresh does it");
+        }
     }
 
     /// What a connection is opened with.

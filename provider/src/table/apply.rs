@@ -1,22 +1,20 @@
-//! Making and changing the tables. Every step looks at what is there and adds what is lacking, so that it can be done
+//! Creating and changing the tables. Every step looks at what is there and adds what is lacking, so that it can be done
 //! again after any failure.
 
 use pipeline::TableName;
 use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::Table;
-use tfplugin::{Context, Diagnostic};
-use tokio_util::sync::CancellationToken;
-use warehouse::catalog::{Snapshot, StreamInfo, TableInfo};
-use warehouse::chain::{Awake, with_chain_suspended};
-use warehouse::{Warehouse, WarehouseError};
+use tfplugin::Diagnostic;
+use warehouse::WarehouseError;
+use warehouse::catalog::{Snapshot, StreamInfo, TableInfo, TaskInfo, Unfinished};
 
 use super::loss::{self, Loss, Prior, WhenLost};
 use super::read::columns;
-use super::rework::Rework;
-use super::tasks;
-use crate::diagnostics::{from_warehouse, sentence};
-use crate::own_database;
+use super::rework::{self, Rework};
+use super::tasks::{self, is_lease_on};
+use crate::change::{Change, look};
+use crate::diagnostics::from_warehouse;
 
 /// Why tables could not be created or changed.
 pub(super) enum Failure {
@@ -48,20 +46,28 @@ pub(super) struct Made {
     pub(super) ods: bool,
 }
 
-/// Fails if anything that is about to be made is there already: it is somebody's, and may hold data.
-pub(super) async fn refuse_existing(warehouse: &Warehouse, table: &Table) -> Result<(), Diagnostic> {
-    let seen = look(warehouse).await?;
-    for name in [&table.raw, &table.ods, &table.stream()] {
-        if seen.table(name).is_some() || seen.stream(name).is_some() {
-            return Err(Diagnostic::error("Already there").detail(format!(
-                "{} exists in Databend and is not in Terraform's state. To take it over, run: terraform import <address> '{},{}'. To make a new one, choose other names.",
-                name.plain(),
-                table.raw.plain(),
-                table.ods.plain()
-            )));
-        }
+/// Fails if anything that is about to be created exists, unless an interrupted create of the same table made it: it is
+/// somebody's, and may hold data.
+pub(super) async fn refuse_existing(change: &Change<'_>, table: &Table) -> Result<(), Diagnostic> {
+    let seen = look(change.warehouse).await?;
+    tasks::refuse_second_reader(&seen, table)?;
+    let exists = |name: &&&TableName| seen.table(name).is_some() || seen.stream(name).is_some();
+    let stream = table.stream();
+    let Some(name) = [&table.raw, &table.ods, &stream].iter().find(exists).copied() else { return Ok(()) };
+    if change.adopts() {
+        return Ok(());
     }
-    Ok(())
+    let way = if change.open().is_some_and(|intent| intent.operation == "create") {
+        "An interrupted apply created it from another description of this table. Apply that description again, or import it"
+    } else {
+        "To take it over, run"
+    };
+    Err(Diagnostic::error("The table already exists").detail(format!(
+        "{} exists in Databend and is not in Terraform's state. {way}: terraform import <address> '{},{}'. To create a new one, choose other names.",
+        name.plain(),
+        table.raw.plain(),
+        table.ods.plain()
+    )))
 }
 
 /// What else an update is told beside the table's description.
@@ -71,64 +77,157 @@ pub(super) struct Terms {
     pub(super) when_lost: WhenLost,
 }
 
-/// Makes what is missing and mends what differs. `told` hears after each step what exists.
+/// Creates what is missing and changes what differs. `told` hears after each step what exists.
 pub(super) async fn ensure(
-    ctx: &Context,
-    warehouse: &Warehouse,
+    change: &Change<'_>,
     table: &Table,
     terms: &Terms,
     told: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let seen = look(warehouse).await?;
+    let seen = look(change.warehouse).await?;
+    let now = Now::of(table, &seen);
+    let before = change.unfinished();
+    let mut unfinished = now.unfinished(table, before.clone());
+    let mut is_emptied = false;
+    let is_new = |raw| before.new_raw && !seen.own().is_recorded(raw);
+    if !now.raw.is_some_and(is_new) {
+        is_emptied = settle_loss(&seen, table, terms)?;
+    }
+    let rework = Rework::needed(table, now.raw, now.ods);
+    if let Some(rework) = rework {
+        let tasks = tasks::of_table(&seen, &table.raw, &table.ods);
+        for name in tasks.root_first() {
+            let runs = seen.task(&name).is_some_and(TaskInfo::is_running);
+            *unfinished.tasks.entry(name).or_default() |= runs;
+        }
+        unfinished.merge.insert(table.ods.plain());
+        let step = Step { change, table, seen: &seen, unfinished: unfinished.clone() };
+        step.effect().await?;
+        rework::run(change, table, rework, tasks, &seen).await?;
+    }
+    complete(change, table, is_emptied, unfinished, told).await?;
+    let merges = tasks::merging_into(&seen, &table.ods);
+    let is_empty = is_emptied || loss::awaits_load(&seen, table);
+    let stays = |task: &TaskInfo| is_empty && merges.contains(&task.name);
+    tasks::resume(change, &seen, &before, stays).await?;
+    Ok(())
+}
+
+/// Fails if ODS, or a column of it, would have to be rebuilt from a raw table that no longer has every change. Returns
+/// whether ODS is to be created empty instead.
+fn settle_loss(seen: &Snapshot, table: &Table, terms: &Terms) -> Result<bool, Diagnostic> {
     let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
-    let step = Step { cancel: ctx.token().clone(), warehouse: warehouse.clone() };
-    let is_emptied = step.settle_loss(table, terms, raw, ods).await?;
-    match Rework::needed(table, raw, ods) {
-        None => step.complete(table, is_emptied, false, told).await,
-        Some(rework) => suspended(ctx, warehouse, table, is_emptied, rework).await,
+    match loss::loss(table, &terms.prior, raw, ods) {
+        Some(lost) if !loss::is_complete(seen, table) => {
+            if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
+                return Ok(true);
+            }
+            Err(loss::refusal(table, &lost))
+        }
+        _ => Ok(false),
     }
 }
 
-/// Changes columns around the stream, and then everything else, with the table's tasks suspended.
-async fn suspended(
-    ctx: &Context,
-    warehouse: &Warehouse,
+/// Everything that needs no suspended task.
+async fn complete(
+    change: &Change<'_>,
     table: &Table,
     is_emptied: bool,
-    rework: Rework,
+    unfinished: Unfinished,
+    mut told: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let seen = look(warehouse).await?;
-    let names = tasks::of_table(&seen, &table.raw, &table.ods);
-    let (owned, inner) = (table.clone(), warehouse.clone());
-    let in_order = names.root_first();
-    let guarded =
-        with_chain_suspended(warehouse, &names, Awake::default(), ctx.token(), move |cancel| async move {
-            let step = Step { cancel: cancel.clone(), warehouse: inner };
-            tasks::wait_for_runs(&cancel, &step.warehouse, &in_order).await?;
-            let seen = look(&step.warehouse).await?;
-            step.rework(&owned, &rework, &seen).await?;
-            step.complete(&owned, is_emptied, true, |_| {}).await
-        })
-        .await
-        .map_err(|error| {
-            Diagnostic::error("The table's tasks could not be suspended").detail(error.to_string())
-        })?;
-    let Err(not_restored) = guarded.restored else { return guarded.body };
-    let mut detail = format!("{}.", sentence(&not_restored.to_string()).trim_end_matches('.'));
-    if let Err(failure) = guarded.body {
-        detail = format!("{} {detail}", Diagnostic::from(failure));
+    let seen = look(change.warehouse).await?;
+    let now = Now::of(table, &seen);
+    let mut made = Made { raw: now.raw.is_some(), stream: now.stream.is_some(), ods: now.ods.is_some() };
+    let before = change.unfinished();
+    let step = Step { change, table, seen: &seen, unfinished };
+    if let Some(raw) = now.raw
+        && before.new_raw
+        && !seen.own().is_recorded(raw)
+    {
+        step.record_created().await?;
     }
-    Err(Diagnostic::error("Tasks do not run again").detail(detail).into())
+    for database in [&table.raw.database, &table.ods.database] {
+        step.database(database).await?;
+    }
+    if let Some(raw) = now.raw.filter(|_| is_emptied) {
+        let record = sql::record_emptied(&table.raw, raw.id);
+        step.repeatable("The lost ODS table could not be recorded", &record).await?;
+        tasks::suspend_merges(change, &seen, &table.ods).await?;
+    }
+    match now.raw {
+        None => {
+            step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
+            if step.unfinished.new_raw {
+                step.record_created().await?;
+            }
+        }
+        Some(raw) => step.change_raw(raw).await?,
+    }
+    made.raw = true;
+    told(made);
+    if now.stream.is_none() {
+        step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
+        step.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
+    }
+    made.stream = true;
+    told(made);
+    match now.ods {
+        None => step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?,
+        Some(ods) => step.change_ods(ods).await?,
+    }
+    made.ods = true;
+    told(made);
+    // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
+    let is_empty = is_emptied || loss::awaits_load(&seen, table);
+    if step.unfinished.merge.contains(&table.ods.plain()) && !is_empty {
+        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
+    }
+    Ok(())
+}
+
+/// What exists of a table.
+struct Now<'a> {
+    raw: Option<&'a TableInfo>,
+    /// The stream, if it can be used.
+    stream: Option<&'a StreamInfo>,
+    ods: Option<&'a TableInfo>,
+}
+
+impl<'a> Now<'a> {
+    fn of(table: &Table, seen: &'a Snapshot) -> Self {
+        Self {
+            raw: seen.table(&table.raw),
+            stream: seen.stream(&table.stream()).filter(|stream| is_usable(stream, table)),
+            ods: seen.table(&table.ods),
+        }
+    }
+
+    /// What the next apply has to finish if this one does not.
+    fn unfinished(&self, table: &Table, before: Unfinished) -> Unfinished {
+        let mut unfinished = before;
+        let lacks_columns =
+            self.ods.is_none_or(|ods| !lack(&columns(ods), &table.ods_columns()).add.is_empty());
+        if self.raw.is_some() && (self.stream.is_none() || lacks_columns) {
+            unfinished.merge.insert(table.ods.plain());
+        }
+        // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
+        unfinished.new_raw |= self.raw.is_none() && self.ods.is_none();
+        unfinished
+    }
+}
+
+/// Whether the merge can read a stream.
+pub(super) fn is_usable(stream: &StreamInfo, table: &Table) -> bool {
+    stream.invalid_reason.as_deref().unwrap_or("").is_empty()
+        && stream.is_on(&table.raw)
+        && stream.is_append_only()
 }
 
 /// Takes back a create that another process got in the way of: drops what this create made, and nothing else.
-pub(super) async fn take_back(
-    ctx: &Context,
-    warehouse: &Warehouse,
-    table: &Table,
-    made: Made,
-) -> Result<(), Diagnostic> {
-    let step = Step { cancel: ctx.token().clone(), warehouse: warehouse.clone() };
+pub(super) async fn take_back(change: &Change<'_>, table: &Table, made: Made) -> Result<(), Diagnostic> {
+    let seen = look(change.warehouse).await?;
+    let step = Step { change, table, seen: &seen, unfinished: Unfinished::default() };
     if made.stream {
         step.repeatable("The new stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
     }
@@ -139,166 +238,74 @@ pub(super) async fn take_back(
 }
 
 /// Drops everything: first the tasks that write to the tables, ODS last, since it is what readers see.
-pub(super) async fn drop_all(
-    ctx: &Context,
-    warehouse: &Warehouse,
-    table: [&TableName; 3],
-) -> Result<(), Diagnostic> {
-    let [raw, stream, ods] = table;
-    tasks::drop_writers(warehouse, &*look(warehouse).await?, raw, ods).await?;
-    let step = Step { cancel: ctx.token().clone(), warehouse: warehouse.clone() };
-    step.repeatable("The stream could not be dropped", &sql::drop_stream(stream)).await?;
-    step.repeatable("The raw table could not be dropped", &sql::drop_table(raw)).await?;
-    step.repeatable("The ODS table could not be dropped", &sql::drop_table(ods)).await
+pub(super) async fn drop_all(change: &Change<'_>, names: [&TableName; 3]) -> Result<(), Diagnostic> {
+    let [raw, stream, ods] = names;
+    let seen = look(change.warehouse).await?;
+    let tasks = tasks::drop_writers(change, &seen, raw, ods).await?;
+    let drop = async |failed: &str, text: String| {
+        let unfinished = || Unfinished { tasks: tasks.clone(), ..change.unfinished() };
+        change.effect(unfinished, |held| is_lease_on(held, &seen, raw, ods)).await?;
+        let dropped = change.warehouse.execute_idempotent(&text).await;
+        change.warehouse.catalog().invalidate();
+        dropped.map(std::mem::drop).map_err(|error| from_warehouse(failed, &error))
+    };
+    drop("The stream could not be dropped", sql::drop_stream(stream)).await?;
+    drop("The raw table could not be dropped", sql::drop_table(raw)).await?;
+    drop("The ODS table could not be dropped", sql::drop_table(ods)).await
 }
 
-/// The catalog as it is now.
-async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse
-        .catalog()
-        .snapshot(warehouse)
-        .await
-        .map_err(|error| from_warehouse("Databend's catalog could not be read", &error))
+struct Step<'a> {
+    change: &'a Change<'a>,
+    table: &'a Table,
+    seen: &'a Snapshot,
+    unfinished: Unfinished,
 }
 
-/// Whether the merge can read a stream.
-pub(super) fn is_usable(stream: &StreamInfo, table: &Table) -> bool {
-    stream.invalid_reason.as_deref().unwrap_or("").is_empty()
-        && stream.is_on(&table.raw)
-        && stream.is_append_only()
-}
-
-/// Statements of one apply.
-pub(super) struct Step {
-    pub(super) cancel: CancellationToken,
-    pub(super) warehouse: Warehouse,
-}
-
-impl Step {
-    /// Makes what is missing and mends what a statement alone can mend. `is_stream_new`: the stream was created just now,
-    /// so it does not show what raw kept before.
-    async fn complete(
-        &self,
-        table: &Table,
-        is_emptied: bool,
-        is_stream_new: bool,
-        mut told: impl FnMut(Made),
-    ) -> Result<(), Failure> {
-        let seen = look(&self.warehouse).await?;
-        let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
-        let stream = seen.stream(&table.stream()).filter(|stream| is_usable(stream, table));
-        let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
-        for database in [&table.raw.database, &table.ods.database] {
-            self.database(&seen, database).await?;
-        }
-        own_database::ensure(&self.warehouse, &seen).await?;
-        if let Some(raw) = raw.as_ref().filter(|_| is_emptied) {
-            self.repeatable(
-                "The lost ODS table could not be recorded",
-                &sql::record_emptied(&table.raw, raw.id),
-            )
-            .await?;
-            tasks::suspend_merges(&self.cancel, &self.warehouse, &table.ods).await?;
-        }
-        match &raw {
-            None => {
-                self.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
-                // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
-                if ods.is_none() {
-                    self.record_created(table).await?;
-                }
-            }
-            Some(raw) => self.mend_raw(table, raw).await?,
-        }
-        made.raw = true;
-        told(made);
-        let anew = stream.is_none();
-        if anew {
-            self.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream()))
-                .await?;
-            self.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
-        }
-        made.stream = true;
-        told(made);
-        let added = match &ods {
-            None => {
-                self.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
-                true
-            }
-            Some(ods) => self.mend_ods(table, ods).await?,
-        };
-        made.ods = true;
-        told(made);
-        // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
-        if let Some(raw) = &raw
-            && (is_stream_new || anew || added)
-            && !self.awaits_load(table, raw).await?
-        {
-            self.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
-        }
-        Ok(())
+impl Step<'_> {
+    /// Before each statement that changes something.
+    async fn effect(&self) -> Result<(), Diagnostic> {
+        let is_lease = |held: &_| is_lease_on(held, self.seen, &self.table.raw, &self.table.ods);
+        self.change.effect(|| self.unfinished.clone(), is_lease).await
     }
 
     /// A statement that does no harm when it is done twice.
-    pub(super) async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
-        self.stop_if_cancelled()?;
-        let result = self.warehouse.execute_idempotent(text).await;
-        self.warehouse.catalog().invalidate();
+    async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
+        self.effect().await?;
+        let warehouse = self.change.warehouse;
+        let result = warehouse.execute_idempotent(text).await;
+        warehouse.catalog().invalidate();
         result.map(drop).map_err(|error| from_warehouse(failed, &error))
     }
 
     /// A database, where it is missing: what the catalog shows costs no statement.
-    async fn database(&self, seen: &Snapshot, name: &str) -> Result<(), Diagnostic> {
-        if seen.shows_database(name) {
+    async fn database(&self, name: &str) -> Result<(), Diagnostic> {
+        if self.seen.shows_database(name) {
             return Ok(());
         }
-        self.stop_if_cancelled()?;
-        self.warehouse
+        self.effect().await?;
+        self.change
+            .warehouse
             .ensure_database(name)
             .await
             .map_err(|error| from_warehouse("A database could not be created", &error))
     }
 
     /// The record without which a raw table counts as incomplete.
-    async fn record_created(&self, table: &Table) -> Result<(), Diagnostic> {
-        self.repeatable("The new raw table could not be recorded", &sql::record_created(&table.raw)).await
-    }
-
-    /// Fails if ODS, or a column of it, would have to be rebuilt from a raw table that no longer has every change. Returns
-    /// whether ODS is to be created empty instead.
-    async fn settle_loss(
-        &self,
-        table: &Table,
-        terms: &Terms,
-        raw: Option<&TableInfo>,
-        ods: Option<&TableInfo>,
-    ) -> Result<bool, Diagnostic> {
-        let Some(lost) = loss::loss(table, &terms.prior, raw, ods) else { return Ok(false) };
-        let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
-        if loss::is_complete(&self.warehouse, table, raw).await.map_err(failed)? {
-            return Ok(false);
-        }
-        if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
-            return Ok(true);
-        }
-        Err(loss::refusal(table, &lost))
-    }
-
-    /// Whether ODS was created empty and waits for the table to be loaded again: what raw keeps is not merged into it.
-    async fn awaits_load(&self, table: &Table, raw: &TableInfo) -> Result<bool, Diagnostic> {
-        let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
-        self.warehouse.awaits_load(&table.raw, raw.id).await.map_err(failed)
+    async fn record_created(&self) -> Result<(), Diagnostic> {
+        self.repeatable("The new raw table could not be recorded", &sql::record_created(&self.table.raw))
+            .await
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
-    pub(super) async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
-        self.stop_if_cancelled()?;
-        let result = self.warehouse.execute(text).await;
-        self.warehouse.catalog().invalidate();
+    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
+        self.effect().await?;
+        let warehouse = self.change.warehouse;
+        let result = warehouse.execute(text).await;
+        warehouse.catalog().invalidate();
         match result {
             Ok(_) => Ok(()),
             Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-                if is_done(&*look(&self.warehouse).await?) {
+                if is_done(&*look(warehouse).await?) {
                     Ok(())
                 } else {
                     Err(from_warehouse("A table could not be created", &error).into())
@@ -311,7 +318,8 @@ impl Step {
         }
     }
 
-    async fn mend_raw(&self, table: &Table, raw: &TableInfo) -> Result<(), Failure> {
+    async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
+        let table = self.table;
         for column in lack(&columns(raw), &table.raw_columns()).add {
             self.once(&sql::add_column(&table.raw, &column), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
@@ -329,8 +337,8 @@ impl Step {
         Ok(())
     }
 
-    /// Returns whether columns were added.
-    async fn mend_ods(&self, table: &Table, ods: &TableInfo) -> Result<bool, Failure> {
+    async fn change_ods(&self, ods: &TableInfo) -> Result<(), Failure> {
+        let table = self.table;
         let lack = lack(&columns(ods), &table.ods_columns());
         for column in &lack.add {
             self.once(&sql::add_column(&table.ods, column), |seen| {
@@ -359,14 +367,6 @@ impl Step {
                 &sql::set_options(&table.ods, &wanted),
             )
             .await?;
-        }
-        Ok(!lack.add.is_empty())
-    }
-
-    fn stop_if_cancelled(&self) -> Result<(), Diagnostic> {
-        if self.cancel.is_cancelled() {
-            return Err(Diagnostic::error("Stopped")
-                .detail("Apply again to go on: what is done so far is in the state."));
         }
         Ok(())
     }

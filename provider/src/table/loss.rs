@@ -3,8 +3,7 @@
 
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use tfplugin::{AttributePath, Diagnostic};
-use warehouse::catalog::TableInfo;
-use warehouse::{Warehouse, WarehouseError};
+use warehouse::catalog::{Snapshot, TableInfo};
 
 use super::model::TableModel;
 
@@ -83,15 +82,13 @@ pub(super) fn new_columns(table: &Table, prior: &Prior, ods: &TableInfo) -> Vec<
 }
 
 /// Whether raw still has every change. A raw table that is missing has none.
-pub(super) async fn is_complete(
-    warehouse: &Warehouse,
-    table: &Table,
-    raw: Option<&TableInfo>,
-) -> Result<bool, WarehouseError> {
-    match raw {
-        Some(raw) => warehouse.is_complete(&table.raw, raw.id).await,
-        None => Ok(false),
-    }
+pub(super) fn is_complete(seen: &Snapshot, table: &Table) -> bool {
+    seen.table(&table.raw).is_some_and(|raw| seen.own().is_complete(raw))
+}
+
+/// Whether ODS was created empty and waits for the table to be loaded again: nothing is merged into it until then.
+pub(super) fn awaits_load(seen: &Snapshot, table: &Table) -> bool {
+    seen.table(&table.raw).is_some_and(|raw| seen.own().awaits_load(raw))
 }
 
 /// Why apply stops at a table.

@@ -11,11 +11,16 @@ use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
+use tokio_util::sync::CancellationToken;
+use warehouse::Warehouse;
 use warehouse::catalog::{Snapshot, TableInfo};
+use warehouse::chain::{Awake, ChainTasks, with_chain_suspended};
 
-use super::apply::{Failure, Step, is_usable};
+use super::apply::is_usable;
 use super::drift::{is_narrower, pairs};
 use super::read::columns;
+use super::tasks;
+use crate::change::{Change, look};
 use crate::diagnostics::from_warehouse;
 
 /// What has to be changed around the stream.
@@ -81,46 +86,96 @@ impl Rework {
     }
 }
 
-impl Step {
-    /// Changes the columns, with the table's tasks suspended and no run in progress.
-    pub(super) async fn rework(
-        &self,
-        table: &Table,
-        rework: &Rework,
-        seen: &Snapshot,
-    ) -> Result<(), Failure> {
-        if let Some(merge) = pending_merge(table, seen) {
-            self.repeatable("What the stream shows could not be merged", &merge).await?;
+/// Changes the columns, with the table's tasks suspended and no run in progress, and resumes what ran.
+pub(super) async fn run(
+    change: &Change<'_>,
+    table: &Table,
+    rework: Rework,
+    tasks: ChainTasks,
+    seen: &Snapshot,
+) -> Result<(), Diagnostic> {
+    let merge = pending_merge(table, seen);
+    let (table, warehouse, in_order) = (table.clone(), change.warehouse.clone(), tasks.root_first());
+    let guarded = with_chain_suspended(
+        change.warehouse,
+        &tasks,
+        Awake::default(),
+        change.ctx.token(),
+        move |cancel| async move {
+            tasks::wait_for_runs(&cancel, &warehouse, &in_order).await?;
+            Work { cancel, warehouse, table }.run(&rework, merge).await
+        },
+    )
+    .await
+    .map_err(|error| {
+        Diagnostic::error("The table's tasks could not be suspended").detail(format!("{error}."))
+    })?;
+    let Err(not_restored) = guarded.restored else { return guarded.body };
+    let cause = guarded.body.err().map(|diagnostic| format!("{diagnostic} ")).unwrap_or_default();
+    Err(Diagnostic::error("Tasks do not run again").detail(format!("{cause}{not_restored}.")))
+}
+
+/// The change itself. It can be cancelled between two statements.
+struct Work {
+    cancel: CancellationToken,
+    warehouse: Warehouse,
+    table: Table,
+}
+
+impl Work {
+    async fn run(&self, rework: &Rework, merge: Option<String>) -> Result<(), Diagnostic> {
+        let table = &self.table;
+        if let Some(merge) = merge {
+            self.send("What the stream shows could not be merged", &merge).await?;
         }
         for column in &rework.ods {
             let questions = [sql::first_in_raw(table, &column.name), sql::first_in_ods(table, &column.name)];
             let first = self.first(&questions).await?;
             if let Some(fill) = sql::fill_ods(table, column, first.as_deref()) {
-                self.repeatable("A column of the ODS table could not be filled", &fill).await?;
+                self.send("A column of the ODS table could not be filled", &fill).await?;
             }
             // The default says that the column has been filled.
-            self.repeatable(
-                "A column of the ODS table could not be changed",
-                &sql::modify_columns(&table.ods, std::slice::from_ref(column)),
-            )
-            .await?;
+            let modify = sql::modify_columns(&table.ods, std::slice::from_ref(column));
+            self.send("A column of the ODS table could not be changed", &modify).await?;
         }
         if rework.raw.is_empty() {
             return Ok(());
         }
         let tracking = |on: bool| sql::set_options(&table.raw, &[("change_tracking", on.to_string())]);
         let failed = "The raw table could not be changed";
-        self.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
-        self.repeatable(failed, &tracking(false)).await?;
+        self.send("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
+        self.send(failed, &tracking(false)).await?;
         for column in rework.raw.iter().filter(|column| column.default.is_some()) {
             let first = self.first(&[sql::first_in_raw(table, &column.name)]).await?;
             if let Some(fill) = sql::fill_raw(table, column, first.as_deref()) {
-                self.repeatable("A column of the raw table could not be filled", &fill).await?;
+                self.send("A column of the raw table could not be filled", &fill).await?;
             }
         }
-        self.repeatable(failed, &sql::modify_columns(&table.raw, &rework.raw)).await?;
-        self.repeatable(failed, &tracking(true)).await?;
-        self.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await
+        self.send(failed, &sql::modify_columns(&table.raw, &rework.raw)).await?;
+        self.send(failed, &tracking(true)).await?;
+        self.create_stream().await
+    }
+
+    /// A statement that does no harm when it is done twice.
+    async fn send(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
+        if self.cancel.is_cancelled() {
+            return Err(Diagnostic::error("Stopped")
+                .detail("Run terraform apply to continue: what is done so far is kept."));
+        }
+        let result = self.warehouse.execute_idempotent(text).await;
+        self.warehouse.catalog().invalidate();
+        result.map(drop).map_err(|error| from_warehouse(failed, &error))
+    }
+
+    /// Creates the stream. When the answer is lost, or the stream exists after a lost answer, a look says so.
+    async fn create_stream(&self) -> Result<(), Diagnostic> {
+        let result = self.warehouse.execute(&sql::create_stream(&self.table)).await;
+        self.warehouse.catalog().invalidate();
+        let Err(error) = result else { return Ok(()) };
+        if error.is_outcome_unknown() && look(&self.warehouse).await?.stream(&self.table.stream()).is_some() {
+            return Ok(());
+        }
+        Err(from_warehouse("The stream could not be created", &error))
     }
 
     /// The first order key that one of these questions finds.

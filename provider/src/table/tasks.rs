@@ -1,21 +1,20 @@
-//! The tasks that write to a table, found in the catalog: the table's apply knows no chain.
-//!
-//! Terraform destroys a table that is removed from its chain before it changes the
+//! The tasks of a table, found in the catalog by what they read and write. Terraform destroys a table that is removed from its chain before it changes the
 //! chain (docs/facts/tfplugin6.md, "Order of operations"), so the table's own destroy has to stop what writes to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pipeline::TableName;
 use pipeline::chain::TaskNames;
 use pipeline::sql::{self, own, tables_written};
+use pipeline::{Table, TableName};
 use tfplugin::Diagnostic;
 use tokio_util::sync::CancellationToken;
 use warehouse::Warehouse;
-use warehouse::catalog::{Snapshot, TaskInfo};
+use warehouse::catalog::{Held, Snapshot, TaskInfo, Unfinished};
 use warehouse::chain::{self, ChainTasks};
 use warehouse::history::RunState;
 
+use crate::change::Change;
 use crate::diagnostics::from_warehouse;
 
 /// How often, and how many times, a suspended task is asked whether a run is in progress.
@@ -25,25 +24,81 @@ const LOOKS: u32 = 300;
 const RUNS: u32 = 2;
 
 /// Suspends the tasks that write to one of these tables, roots first, and drops them, children first. Fails before it
-/// changes anything if one of them writes to another table too.
+/// changes anything if one of them writes to another table too. Returns which of them ran.
 pub(super) async fn drop_writers(
-    warehouse: &Warehouse,
+    change: &Change<'_>,
     seen: &Snapshot,
     raw: &TableName,
     ods: &TableName,
-) -> Result<(), Diagnostic> {
+) -> Result<BTreeMap<String, bool>, Diagnostic> {
     let mut writers = writers(seen, raw, ods)?;
+    let mut ran = change.unfinished().tasks;
+    for task in &writers {
+        *ran.entry(task.name.clone()).or_default() |= task.is_running();
+    }
+    let warehouse = change.warehouse;
+    let effect = || {
+        let unfinished = || Unfinished { tasks: ran.clone(), ..change.unfinished() };
+        change.effect(unfinished, |held| is_lease_on(held, seen, raw, ods))
+    };
     let failed = |error| from_warehouse("A task of the table could not be dropped", &error);
     writers.sort_by_key(|task| (!task.after.is_empty(), task.name.clone()));
     for task in &writers {
+        effect().await?;
         warehouse.execute_idempotent(&sql::task_control::suspend(&task.name)).await.map_err(failed)?;
     }
     for task in writers.iter().rev() {
+        effect().await?;
         let dropped = warehouse.execute_idempotent(&sql::drop_task(&task.name)).await;
         warehouse.catalog().invalidate();
         dropped.map_err(failed)?;
     }
+    Ok(ran)
+}
+
+/// Resumes the tasks that an interrupted change of the table suspended and that still exist, children first, but for
+/// those that stay suspended.
+pub(super) async fn resume(
+    change: &Change<'_>,
+    seen: &Snapshot,
+    before: &Unfinished,
+    stays: impl Fn(&TaskInfo) -> bool,
+) -> Result<(), Diagnostic> {
+    let ran = before.tasks.iter().filter(|(_, ran)| **ran).filter_map(|(name, _)| seen.task(name));
+    let mut asleep: Vec<&TaskInfo> = ran.filter(|task| !task.is_running() && !stays(task)).collect();
+    asleep.sort_by_key(|task| task.after.is_empty());
+    for task in asleep {
+        change.effect(|| before.clone(), |_| false).await?;
+        let resumed = change.warehouse.execute_idempotent(&sql::task_control::resume(&task.name)).await;
+        change.warehouse.catalog().invalidate();
+        resumed
+            .map_err(|error| from_warehouse(&format!("Task {} could not be resumed", task.name), &error))?;
+    }
     Ok(())
+}
+
+/// Whether a lease of the runbook is on a chain that writes to one of these tables.
+pub(super) fn is_lease_on(held: &Held, seen: &Snapshot, raw: &TableName, ods: &TableName) -> bool {
+    let prefix = format!("{}_", held.pipeline);
+    seen.tasks().filter(|task| task.name.starts_with(&prefix)).any(|task| {
+        let written = tables_written(&task.definition);
+        written.contains(raw) || written.contains(ods)
+    })
+}
+
+/// Fails if a task loads the files of this table's folder into another table: a load removes what it has read.
+pub(super) fn refuse_second_reader(seen: &Snapshot, table: &Table) -> Result<(), Diagnostic> {
+    let location = sql::location(table);
+    let reads = |task: &&TaskInfo| {
+        task.definition.contains(&location) && !tables_written(&task.definition).contains(&table.raw)
+    };
+    match seen.tasks().find(reads) {
+        None => Ok(()),
+        Some(task) => Err(Diagnostic::error("Another task reads the folder").at("path").detail(format!(
+            "Task {} loads {location} into another table, and a load removes the files that it has read: each of the two tables would get a part of the changes. Drop that task first, or let DMS write to another folder.",
+            task.name
+        ))),
+    }
 }
 
 /// The tasks that write to the tables, and those that these run after.
@@ -63,18 +118,21 @@ pub(super) fn of_table(seen: &Snapshot, raw: &TableName, ods: &TableName) -> Cha
     ChainTasks::new(names)
 }
 
+/// The tasks that merge into an ODS table.
+pub(super) fn merging_into(seen: &Snapshot, ods: &TableName) -> Vec<String> {
+    seen.tasks().filter(|task| writes_to(task, &[ods])).map(|task| task.name.clone()).collect()
+}
+
 /// Suspends the tasks that merge into an ODS table, and waits for their runs to end.
 pub(super) async fn suspend_merges(
-    cancel: &CancellationToken,
-    warehouse: &Warehouse,
+    change: &Change<'_>,
+    seen: &Snapshot,
     ods: &TableName,
 ) -> Result<(), Diagnostic> {
+    let merges = merging_into(seen, ods);
     let failed = |error| from_warehouse("The merge task could not be suspended", &error);
-    let seen = warehouse.catalog().snapshot(warehouse).await.map_err(failed)?;
-    let merges: Vec<String> =
-        seen.tasks().filter(|task| writes_to(task, &[ods])).map(|task| task.name.clone()).collect();
-    chain::suspend(warehouse, &merges).await.map_err(failed)?;
-    wait_for_runs(cancel, warehouse, &merges).await
+    chain::suspend(change.warehouse, &merges).await.map_err(failed)?;
+    wait_for_runs(change.ctx.token(), change.warehouse, &merges).await
 }
 
 /// Waits until no run of these tasks, which are suspended, is in progress.
@@ -97,7 +155,7 @@ pub(super) async fn wait_for_runs(
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
     Err(Diagnostic::error("A task is still running").detail(format!(
-        "A run of one of the tasks {} has been in progress for {} minutes. They are suspended, so no other run starts. Run terraform apply again once it has ended.",
+        "A run of one of the tasks {} has been in progress for {} minutes. Run terraform apply again once it has ended.",
         tasks.join(", "),
         (BETWEEN_LOOKS * LOOKS).as_secs() / 60
     )))

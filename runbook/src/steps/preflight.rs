@@ -2,7 +2,6 @@
 
 use pipeline::Pipeline;
 use warehouse::catalog::Snapshot;
-use warehouse::{Warehouse, WarehouseError};
 
 use super::StepError;
 use crate::journal::Journal;
@@ -63,24 +62,17 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
 }
 
 /// Why a table is not merged, if apply created its ODS table empty (`ods.when_lost`) and it was not loaded again since.
-pub async fn awaits_load(
-    warehouse: &Warehouse,
-    snapshot: &Snapshot,
-    pipeline: &Pipeline,
-) -> Result<Option<StepError>, WarehouseError> {
-    let Some(raw) = snapshot.table(&pipeline.raw) else { return Ok(None) };
-    if !warehouse.awaits_load(&pipeline.raw, raw.id).await? {
-        return Ok(None);
-    }
+pub fn awaits_load(snapshot: &Snapshot, pipeline: &Pipeline) -> Option<StepError> {
+    snapshot.table(&pipeline.raw).filter(|raw| snapshot.own().awaits_load(raw))?;
     let (source, raw, ods) = (pipeline.source(), pipeline.raw.plain(), pipeline.ods.plain());
-    Ok(Some(StepError::finding(
+    Some(StepError::finding(
         format!(
             "{ods} was created empty, since {raw} no longer had every change; {source} has to be loaded again"
         ),
         format!(
             "run `runbook suspend --table {source}`, drop {raw} and {ods}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`"
         ),
-    )))
+    ))
 }
 
 /// Tells the journal which tables it is about: what it says of others that had the same names does not count.

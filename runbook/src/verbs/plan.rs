@@ -10,13 +10,13 @@ use warehouse::chain::ChainTasks;
 
 use super::Setup;
 use super::cutover::CutoverError;
-use super::setup::actor;
 use crate::dms::DmsError;
 use crate::journal::{Journal, RunId, StepName};
 use crate::manifest::{Chain, ChainTable};
 use crate::output::{Exit, Output};
 use crate::report::explain;
 use crate::steps::{self, Action, Context, Found, Site, Step, StepError};
+use warehouse::actor;
 
 /// One step of a plan.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -109,8 +109,7 @@ impl Planner<'_> {
     async fn table(&mut self, site: &Arc<Site>) -> Result<(), StepError> {
         let source = site.pipeline().source();
         let mut problems = steps::table_problems(self.snapshot, site.pipeline());
-        let warehouse = &self.context.warehouse;
-        problems.extend(steps::awaits_load(warehouse, self.snapshot, site.pipeline()).await?);
+        problems.extend(steps::awaits_load(self.snapshot, site.pipeline()));
         if !problems.is_empty() {
             for problem in &problems {
                 self.blocked(source.clone(), StepName::FullLoad, problem);

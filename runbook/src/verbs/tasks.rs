@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 use warehouse::chain::{self, ChainTasks, Change};
 
 use super::Setup;
-use super::setup::actor;
 use crate::journal::{Journal, RunId, StepName};
 use crate::output::{Exit, Output};
 use crate::steps::{Site, StepError, awaits_load, chain_problems, identify};
+use warehouse::actor;
 
 #[derive(Serialize)]
 struct ChainChanges {
@@ -55,7 +55,7 @@ pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
         }
         let mut in_order = chain.selected_tasks(ChainTasks::children_first);
         for table in chain.selected() {
-            if let Some(problem) = awaits_load(&setup.warehouse, &snapshot, &table.pipeline).await? {
+            if let Some(problem) = awaits_load(&snapshot, &table.pipeline) {
                 in_order.retain(|task| *task != table.tasks.merge);
                 setup.talk.line(&format!("task {} stays suspended: {problem}", table.tasks.merge));
                 exit = Exit::Findings;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use pipeline::chain::{Chain, LoadTasks};
 use pipeline::column::Column;
 use pipeline::schedule::Schedule;
+use pipeline::sql::intents::IntentRow;
 use pipeline::sql::journal::JournalRow;
 use pipeline::sql::{self, checks, task_control};
 use pipeline::stage::{Auth, Stage};
@@ -144,9 +145,7 @@ impl Names {
             sql::merge_all(&table),
             sql::lossy(&table),
             sql::record_created(&table.raw),
-            sql::is_complete(&table.raw, 7),
             sql::record_emptied(&table.raw, 7),
-            sql::awaits_load(&table.raw, 7),
             sql::set_options(&table.ods, &sql::ods_options(&table)),
             checks::raw_counts(&table),
             checks::ods_counts(&table),
@@ -163,6 +162,7 @@ impl Names {
             sql::journal::lease_release(&self.detail, &self.secret),
             sql::journal::lease_select(&self.detail),
             sql::journal::select(&[&self.detail, &self.comment]),
+            sql::intents::forget(&[&self.detail, &self.secret]),
         ];
         all.extend(sql::cleanup(&table));
         all.extend(sql::fill_raw(&table, &column, Some(&self.detail)));
@@ -209,6 +209,15 @@ impl Names {
             detail: "{}",
             actor: &self.detail,
             operation: &self.comment,
+        }]));
+        all.push(sql::intents::insert(&[IntentRow {
+            subject: self.detail.clone(),
+            token: self.secret.clone(),
+            event: sql::intents::BEGIN,
+            operation: "update",
+            description: self.comment.clone(),
+            detail: self.detail.clone(),
+            writer: self.secret.clone(),
         }]));
         all.extend([
             sql::set_task_warehouse("shop_load", &self.warehouse),

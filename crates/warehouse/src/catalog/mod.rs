@@ -3,6 +3,7 @@
 
 mod model;
 mod options;
+mod own;
 mod read;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 pub use model::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState};
+pub use own::{Held, Intent, Own, Unfinished, WRITER_TIME_TO_LIVE};
 pub use read::Snapshot;
 
 use crate::{Warehouse, WarehouseError};
@@ -45,6 +47,11 @@ impl Catalog {
     pub async fn fresh(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, WarehouseError> {
         self.invalidate();
         self.snapshot(warehouse).await
+    }
+
+    /// What our own database tells, read now. What was read before is not replaced by it.
+    pub async fn read_own(&self, warehouse: &Warehouse) -> Result<Own, WarehouseError> {
+        own::read(warehouse).await
     }
 
     /// Forgets what was read. To be called after every own write, also after one without an answer.

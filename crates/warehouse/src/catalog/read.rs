@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
-use super::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, options};
+use super::{ColumnInfo, Own, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, options, own};
 use crate::{Row, Warehouse, WarehouseError, code};
 
 /// What existed at one time. Everything is looked up by its exact name.
@@ -15,6 +15,7 @@ pub struct Snapshot {
     streams: HashMap<TableName, StreamInfo>,
     stages: HashMap<String, StageInfo>,
     tasks: HashMap<String, TaskInfo>,
+    own: Own,
 }
 
 impl Snapshot {
@@ -43,6 +44,11 @@ impl Snapshot {
         self.tasks.get(name)
     }
 
+    /// What our own database tells.
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
     /// All tables, in no order.
     pub fn tables(&self) -> impl Iterator<Item = &TableInfo> {
         self.tables.values()
@@ -64,16 +70,17 @@ impl Snapshot {
     }
 }
 
-/// Reads everything, with five statements however much there is.
+/// Reads everything, with six statements however much there is: one per kind of object, and one for our own database.
 pub(crate) async fn read(warehouse: &Warehouse) -> Result<Snapshot, WarehouseError> {
     let (tables, columns, streams, stages, tasks) =
         (sql::tables(), sql::columns(), sql::streams(), sql::stages(), sql::tasks());
-    let (tables, columns, streams, stages, tasks) = tokio::try_join!(
+    let (tables, columns, streams, stages, tasks, own) = tokio::try_join!(
         warehouse.query(&tables),
         warehouse.query(&columns),
         warehouse.query(&streams),
         warehouse.query(&stages),
         tasks_or_none(warehouse, &tasks),
+        own::read(warehouse),
     )?;
     let mut columns = by_table(&columns)?;
     let keyed = |info: TableInfo| (info.table_name(), info);
@@ -92,6 +99,7 @@ pub(crate) async fn read(warehouse: &Warehouse) -> Result<Snapshot, WarehouseErr
             .collect::<Result<_, _>>()?,
         stages: stages.iter().map(|row| stage(row).map(|i| (i.name.clone(), i))).collect::<Result<_, _>>()?,
         tasks: tasks.iter().map(|row| task(row).map(|i| (i.name.clone(), i))).collect::<Result<_, _>>()?,
+        own,
     })
 }
 

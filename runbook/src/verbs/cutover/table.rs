@@ -58,8 +58,7 @@ impl TableWork {
         {
             return Err(problem);
         }
-        let warehouse = &self.context.warehouse;
-        if let Some(problem) = steps::awaits_load(warehouse, &self.snapshot, self.site.pipeline()).await? {
+        if let Some(problem) = steps::awaits_load(&self.snapshot, self.site.pipeline()) {
             return Err(problem);
         }
         if let Some(report) = self.finished().await? {

@@ -88,7 +88,7 @@ async fn table(
     let site = Site::new(&chain.name, "", table.clone());
     let problems: Vec<String> = table_problems(snapshot, pipeline).iter().map(ToString::to_string).collect();
     let counts = if problems.is_empty() { Some(counts(warehouse, pipeline).await?) } else { None };
-    let awaits_load = awaits_load(warehouse, snapshot, pipeline).await?.map(|problem| problem.to_string());
+    let awaits_load = awaits_load(snapshot, pipeline).map(|problem| problem.to_string());
     Ok(TableStatus {
         awaits_load,
         source: pipeline.source(),
