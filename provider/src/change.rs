@@ -49,19 +49,18 @@ pub(crate) fn interruption<'a>(
 
 /// The value of the attribute `interrupted`.
 pub(crate) fn told(intent: &Intent) -> String {
-    format!(
-        "{} by {}, begun {}",
-        intent.operation,
-        intent.writer,
-        intent.at.format("%Y-%m-%d %H:%M:%S UTC")
-    )
+    format!("{} by {}, begun {}", intent.operation, intent.who(), intent.at.format("%Y-%m-%d %H:%M:%S UTC"))
 }
 
 /// The warning beside the attribute.
 pub(crate) fn warning(intent: &Intent) -> Diagnostic {
     if intent.is_held {
         return Diagnostic::warning(format!("An apply is changing {}", intent.subject))
-            .detail(format!("{} began at {} and is still at work. What this plan shows may be half-way.", intent.writer, intent.at.format("%Y-%m-%d %H:%M:%S UTC")))
+            .detail(format!(
+                "{} began at {} and is still at work. What this plan shows may be half-way.",
+                intent.who(),
+                intent.at.format("%Y-%m-%d %H:%M:%S UTC")
+            ))
             .at("interrupted");
     }
     let ran: Vec<&str> =
@@ -76,7 +75,7 @@ pub(crate) fn warning(intent: &Intent) -> Diagnostic {
         .detail(format!(
             "The {} of {} that began at {} did not end, or failed. Run terraform apply: it finishes what is unfinished.{tasks}",
             intent.operation,
-            intent.writer,
+            intent.who(),
             intent.at.format("%Y-%m-%d %H:%M:%S UTC")
         ))
         .at("interrupted")
@@ -114,8 +113,9 @@ impl<'a> Change<'a> {
         kept: Kept,
     ) -> Result<Self, Diagnostic> {
         if let Some(name) = subject.names.iter().find(|name| !connection.claims.apply(name)) {
-            return Err(Diagnostic::error("Two resources have the same")
-                .detail(format!("Another resource of this configuration is {name} too. Remove one of them.")));
+            return Err(Diagnostic::error("Two resources have the same").detail(format!(
+                "Another resource of this configuration is {name} too. Remove one of them."
+            )));
         }
         let mut change = Self {
             ctx,
@@ -175,11 +175,7 @@ impl<'a> Change<'a> {
             description: self.subject.description.clone(),
             unfinished,
         };
-        self.connection
-            .intents
-            .begin(self.warehouse, new, is_ours)
-            .await
-            .map_err(|error| refusal(&error))
+        self.connection.intents.begin(self.warehouse, new, is_ours).await.map_err(|error| refusal(&error))
     }
 
     /// The change is done: private state that tells of it.
@@ -189,10 +185,7 @@ impl<'a> Change<'a> {
     }
 
     /// The change failed. Its intent stays open.
-    pub(crate) async fn failed(mut self) {
-        if let Some(begun) = self.begun.take() {
-            begun.stopped(self.warehouse).await;
-        }
+    pub(crate) fn failed(self) {
         self.release();
     }
 

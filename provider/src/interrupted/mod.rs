@@ -3,6 +3,7 @@
 //! The points are enumerated from what a clean run heard, so a statement without a point cannot be. After each kill a
 //! new process refreshes, plans and applies; then everything must be as if the apply had not been killed.
 
+mod behavior;
 mod matrix;
 mod scenario;
 

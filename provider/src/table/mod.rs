@@ -22,6 +22,7 @@ use tfplugin::{
     UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::Warehouse;
+use warehouse::intents::table_subject;
 
 use crate::change::{self, Change, Kept, Subject, look};
 use crate::connection::Connection;
@@ -48,28 +49,23 @@ impl TableResource {
         kept: Kept,
     ) -> Result<Change<'a>, Diagnostic> {
         let subject = Subject {
-            names: vec![subject_of(&table.raw, &table.ods)],
+            names: vec![table_subject(&table.raw, &table.ods)],
             operation,
             description: fingerprint(&Pipeline::new(table.clone()).to_json()),
         };
         Change::new(ctx, &self.connection, warehouse, subject, kept).await
     }
-
-    /// The answer of a change that is done.
-    fn applied(&self, model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
-        let mut response = ApplyResponse::new(to_value(model)?);
-        response.private = Some(change::private(&change.done())?);
-        Ok(response)
-    }
 }
 
-/// What the intents call a table.
-fn subject_of(raw: &TableName, ods: &TableName) -> String {
-    format!("table {},{}", raw.plain(), ods.plain())
+/// The answer of a change that is done.
+fn applied(model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
+    let mut response = ApplyResponse::new(to_value(model)?);
+    response.private = Some(change::private(&change.done())?);
+    Ok(response)
 }
 
 fn subject(model: &TableModel) -> Option<String> {
-    Some(subject_of(&model.raw_name()?, &model.ods_name()?))
+    Some(table_subject(&model.raw_name()?, &model.ods_name()?))
 }
 
 #[async_trait]
@@ -142,7 +138,7 @@ impl Resource for TableResource {
             }
         };
         match result {
-            Ok(()) => self.applied(&model, change),
+            Ok(()) => applied(&model, change),
             Err(Failure::Exists(diagnostic)) => {
                 // A state would make the next apply drop what is not ours.
                 apply::take_back(&change, &table, made).await?;
@@ -151,7 +147,7 @@ impl Resource for TableResource {
                 Err(diagnostic.into())
             }
             Err(Failure::Other(diagnostic)) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }
@@ -164,9 +160,9 @@ impl Resource for TableResource {
         let prior: TableModel = from_value(&request.prior)?;
         let terms = Terms { prior: Prior::of(&prior), when_lost: model.when_lost() };
         match apply::ensure(&change, &table, &terms, |_| {}).await {
-            Ok(()) => self.applied(&model, change),
+            Ok(()) => applied(&model, change),
             Err(failure) => {
-                change.failed().await;
+                change.failed();
                 Err(Diagnostic::from(failure).into())
             }
         }
@@ -194,7 +190,7 @@ impl Resource for TableResource {
                 Ok(DeleteResponse::default())
             }
             Err(diagnostic) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }

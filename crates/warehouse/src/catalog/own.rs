@@ -51,7 +51,7 @@ pub struct Intent {
     pub at: DateTime<Utc>,
     /// The writer's latest row.
     pub last_seen: DateTime<Utc>,
-    /// Whether the writer may still be at work: it has not said that it stopped, and its latest row is younger than
+    /// Whether the writer may still be at work: it has not said that it ended, and its latest row is younger than
     /// [`WRITER_TIME_TO_LIVE`].
     pub is_held: bool,
 }
@@ -79,6 +79,13 @@ pub struct Held {
     pub holder: String,
     /// Since when, by Databend's clock.
     pub since: DateTime<Utc>,
+}
+
+impl Intent {
+    /// The writer without what makes its name unique.
+    pub fn who(&self) -> &str {
+        self.writer.rsplit_once(' ').map_or(self.writer.as_str(), |(who, _)| who)
+    }
 }
 
 impl Own {
@@ -168,7 +175,7 @@ impl Own {
     fn from_rows(rows: Vec<OwnRow>) -> Self {
         let mut own = Self::default();
         let mut seen: HashMap<String, DateTime<Utc>> = HashMap::new();
-        let mut stopped = BTreeSet::new();
+        let mut ended = BTreeSet::new();
         let mut begun = Vec::new();
         let mut horizons = Vec::new();
         for row in rows {
@@ -188,7 +195,7 @@ impl Own {
                         own.tokens.insert(row.token.clone());
                     }
                     match row.event.as_str() {
-                        intents::STOPPED => drop(stopped.insert(row.token)),
+                        intents::ENDED => drop(ended.insert(row.writer)),
                         intents::BEGIN => begun.push(row),
                         _ => {}
                     }
@@ -201,7 +208,7 @@ impl Own {
             let last_seen = seen.get(&row.writer).copied().unwrap_or(row.at);
             let silent = (row.now - last_seen).to_std().unwrap_or_default();
             let intent = Intent {
-                is_held: !stopped.contains(&row.token) && silent < WRITER_TIME_TO_LIVE,
+                is_held: !ended.contains(&row.writer) && silent < WRITER_TIME_TO_LIVE,
                 unfinished: serde_json::from_str(&row.detail).unwrap_or_else(|error| {
                     tracing::warn!(%error, subject = row.name, "the detail of an intent cannot be read");
                     Unfinished::default()
@@ -289,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_held_while_its_writer_shows_life_and_has_not_stopped() {
+    fn a_change_is_held_while_its_writer_shows_life_and_has_not_ended() {
         let held = |rows| Own::from_rows(rows).open("chain a", None).unwrap().is_held;
         let begin = |second| row("intent", "chain a", "t", "begin", second);
         assert!(held(vec![begin(80)]));
         assert!(!held(vec![begin(60)]));
         assert!(held(vec![begin(10), row("intent", "", "", "alive", 95)]));
-        assert!(!held(vec![begin(95), row("intent", "chain a", "t", "stopped", 96)]));
+        assert!(!held(vec![begin(95), row("intent", "", "", "ended", 96)]));
     }
 
     #[test]
