@@ -9,6 +9,7 @@
 //! It applies one resource after the other, where Terraform applies those at the same time that do not depend on each
 //! other. It has no expressions but references to whole attributes.
 
+mod column_tests;
 mod config;
 mod contract;
 mod process;
