@@ -9,6 +9,7 @@ use tfplugin::Diagnostic;
 use warehouse::WarehouseError;
 use warehouse::catalog::{Snapshot, StreamInfo, TableInfo, TaskInfo, Unfinished};
 
+use super::drift;
 use super::loss::{self, Loss, Prior, WhenLost};
 use super::read::columns;
 use super::rework::{self, Rework};
@@ -85,6 +86,9 @@ pub(super) async fn ensure(
     told: impl FnMut(Made),
 ) -> Result<(), Failure> {
     let seen = look(change.warehouse).await?;
+    if let Some(view) = drift::views(table, &seen).into_iter().next() {
+        return Err(view.into());
+    }
     let now = Now::of(table, &seen);
     let before = change.unfinished();
     let mut unfinished = now.unfinished(table, before.clone());

@@ -1,12 +1,30 @@
 //! What the catalog shows of a table's columns that no attribute shows: types of raw, nullability, defaults of our own columns.
 
+use pipeline::TableName;
 use pipeline::column::DatabendColumn;
 use pipeline::evolution::raw_widens;
 use pipeline::table::Table;
 use tfplugin::{Diagnostic, Diagnostics};
-use warehouse::catalog::TableInfo;
+use warehouse::catalog::{Snapshot, TableInfo};
 
 use super::read::columns;
+
+/// Views in the place of the tables. Apply stops at them: it drops nothing that it did not create.
+pub(super) fn views(table: &Table, seen: &Snapshot) -> Vec<Diagnostic> {
+    let view = |(name, path): (&TableName, &'static str)| {
+        seen.table(name).filter(|info| info.is_view())?;
+        let plain = name.plain();
+        Some(
+            Diagnostic::error(format!("{plain} is a view"))
+                .detail(format!(
+                    "The pipeline writes to a table of this name. Rename or drop the view (DROP VIEW {name}); if it took the place of the table, run UNDROP TABLE {name} then. Apply changes nothing of {} before.",
+                    table.source()
+                ))
+                .at(path),
+        )
+    };
+    [(&table.raw, "raw_table"), (&table.ods, "ods_table")].into_iter().filter_map(view).collect()
+}
 
 /// Raw columns that are narrower than their family, in words. Apply widens them.
 pub(super) fn narrow_columns(table: &Table, raw: &TableInfo) -> Vec<String> {

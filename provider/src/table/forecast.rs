@@ -1,9 +1,10 @@
 //! What apply will do to data, said at plan time.
 
 use pipeline::table::Table;
-use tfplugin::{Diagnostics, Value, from_value};
+use tfplugin::{Diagnostics, Severity, Value, from_value};
 use warehouse::catalog::Snapshot;
 
+use super::drift;
 use super::loss::{self, Loss, Prior, WhenLost};
 use super::model::TableModel;
 use super::rework::Rework;
@@ -19,6 +20,13 @@ pub(super) fn warnings(seen: &Snapshot, prior: &Value, planned: &Value) -> Resul
 fn of(seen: &Snapshot, table: &Table, prior: &Prior, when_lost: WhenLost) -> Diagnostics {
     let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
     let mut out = Diagnostics::new();
+    for mut view in drift::views(table, seen) {
+        view.severity = Severity::Warning;
+        out.push(view);
+    }
+    if !out.is_empty() {
+        return out;
+    }
     if raw.is_none() {
         out.push(loss::raw_warning(table));
     }

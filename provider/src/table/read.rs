@@ -150,7 +150,7 @@ fn raw_table(
     seen: &Snapshot,
     warnings: &mut Diagnostics,
 ) -> Option<String> {
-    let raw = raw?;
+    let raw = raw.filter(|raw| !raw.is_view())?;
     let name = raw.table_name().plain();
     let Some(table) = described else { return Some(name) };
     let mut lacks: Vec<String> = ["change_tracking", "enable_schema_evolution"]
@@ -173,7 +173,7 @@ fn ods_table(
     described: Option<&Table>,
     warnings: &mut Diagnostics,
 ) -> Option<String> {
-    let ods = ods?;
+    let ods = ods.filter(|ods| !ods.is_view())?;
     let name = ods.table_name().plain();
     let Some(table) = described else { return Some(name) };
     let lacks = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());

@@ -230,3 +230,17 @@ fn a_type_that_was_widened_by_hand_may_be_adopted() {
     world.edit(TABLE, |table| table["columns"][1]["type"] = "decimal(20,4)".into(), table());
     world.apply();
 }
+
+#[test]
+fn a_view_in_the_place_of_a_table_is_named_and_kept() {
+    let mut world = World::live();
+    world.by_hand("DROP TABLE ods.orders");
+    world.by_hand("CREATE VIEW ods.orders AS SELECT 1 AS a");
+    let plan = world.plan();
+    assert_eq!(plan.errors, Vec::<String>::new());
+    assert!(said(&plan).contains("ods.orders is a view"), "{}", said(&plan));
+    let errors = world.run().errors.join("\n");
+    assert!(errors.contains("DROP VIEW \"ods\".\"orders\""), "{errors}");
+    world.by_hand("DROP VIEW ods.orders");
+    world.apply();
+}

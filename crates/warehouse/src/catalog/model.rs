@@ -137,6 +137,11 @@ impl TableInfo {
         TableName::new(&self.database, &self.name)
     }
 
+    /// Whether it is a view, which takes no rows.
+    pub fn is_view(&self) -> bool {
+        self.engine.to_uppercase().contains("VIEW")
+    }
+
     /// A column by its exact name.
     pub fn column(&self, name: &str) -> Option<&ColumnInfo> {
         self.columns.iter().find(|column| column.name == name)

@@ -81,7 +81,7 @@ fn tables(state: &State) -> Relation {
             Value::text(&name.database),
             Value::text(&name.table),
             Value::count(table.id),
-            Value::text("FUSE"),
+            Value::text(table.engine),
             Value::Text(table.options.iter().map(option).collect()),
             Value::text(&table.cluster_by),
             Value::text(&table.comment),

@@ -38,6 +38,8 @@ pub(super) struct PastRun {
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     pub(super) id: u64,
+    /// `FUSE` or `VIEW`.
+    pub(super) engine: &'static str,
     pub(super) columns: Vec<Column>,
     pub(super) options: BTreeMap<String, String>,
     pub(super) cluster_by: String,
