@@ -2,6 +2,7 @@
 //! with the way out.
 
 use crate::column::{Column, DatabendColumn};
+use crate::data_type::DatabendType;
 use crate::mysql_type::{Integer, MysqlType};
 use crate::table::{Attribute, Table, TableError};
 
@@ -58,12 +59,36 @@ fn integer_widens(from: Integer, to: Integer) -> bool {
     if from.unsigned == to.unsigned { from.bytes <= to.bytes } else { from.unsigned && from.bytes < to.bytes }
 }
 
+/// Whether a raw column of type `from`, which schema evolution or someone made, can become the family's type `to` without
+/// losing a value.
+pub fn raw_widens(from: &DatabendType, to: &DatabendType) -> bool {
+    match (from, to) {
+        (a, b) if a == b => true,
+        (
+            DatabendType::Integer { bytes: a, unsigned: from },
+            DatabendType::Integer { bytes: b, unsigned: to },
+        ) => {
+            if from == to {
+                a <= b
+            } else {
+                *from && a < b
+            }
+        }
+        (
+            DatabendType::Decimal { precision: p, scale: s },
+            DatabendType::Decimal { precision: q, scale: t },
+        ) => s <= t && p - s <= q - t,
+        (DatabendType::Float, DatabendType::Double) => true,
+        _ => false,
+    }
+}
+
 /// What a table in Databend lacks to be as described.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lack {
     /// Columns that are not there.
     pub add: Vec<DatabendColumn>,
-    /// Columns of another type or nullability.
+    /// Columns of another type or nullability, or without their default.
     pub modify: Vec<DatabendColumn>,
 }
 
@@ -73,7 +98,11 @@ pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
     for column in wanted {
         match actual.iter().find(|c| c.name == column.name) {
             None => lack.add.push(column.clone()),
-            Some(found) if found.data_type != column.data_type || found.nullable != column.nullable => {
+            Some(found)
+                if found.data_type != column.data_type
+                    || found.nullable != column.nullable
+                    || !found.has_default_of(column) =>
+            {
                 lack.modify.push(column.clone());
             }
             Some(_) => {}
@@ -85,7 +114,6 @@ pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_type::DatabendType;
     use crate::table::orders;
 
     fn with_type(name: &str, ty: &str) -> Table {
@@ -146,6 +174,29 @@ mod tests {
         without.change_seq_column = None;
         assert_eq!(refusals(&without, &orders()), []);
         assert_eq!(refusals(&orders(), &without)[0].attribute, Attribute::Top("change_seq_column"));
+    }
+
+    #[test]
+    fn a_raw_column_widens_within_its_family() {
+        let widens = |from, to| raw_widens(&DatabendType::parse(from), &DatabendType::parse(to));
+        for (from, to) in [
+            ("INT", "BIGINT"),
+            ("INT UNSIGNED", "BIGINT"),
+            ("INT UNSIGNED", "BIGINT UNSIGNED"),
+            ("DECIMAL(12, 2)", "DECIMAL(76, 30)"),
+            ("FLOAT", "DOUBLE"),
+        ] {
+            assert!(widens(from, to), "{from} {to}");
+        }
+        for (from, to) in [
+            ("BIGINT", "BIGINT UNSIGNED"),
+            ("BIGINT UNSIGNED", "BIGINT"),
+            ("DECIMAL(65, 2)", "DECIMAL(76, 30)"),
+            ("VARCHAR", "BIGINT"),
+            ("TIMESTAMP", "VARCHAR"),
+        ] {
+            assert!(!widens(from, to), "{from} {to}");
+        }
     }
 
     #[test]

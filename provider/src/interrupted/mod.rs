@@ -43,6 +43,8 @@ scenarios!(
     create,
     added_column,
     widened_column,
+    evolved_column,
+    ods_created_empty,
     changed_schedule,
     table_added_to_chain,
     table_removed_from_chain,

@@ -1,9 +1,13 @@
 //! `databend_cdc_table`: the raw table, its stream and the ODS table of one replicated table.
 
 mod apply;
+mod drift;
+mod forecast;
+mod loss;
 mod model;
 mod plan;
 mod read;
+mod rework;
 mod schema;
 mod tasks;
 
@@ -22,7 +26,8 @@ use warehouse::intents::table_subject;
 
 use crate::change::{self, Change, Kept, Subject, look};
 use crate::connection::Connection;
-use apply::{Failure, Made};
+use apply::{Failure, Made, Terms};
+use loss::Prior;
 use model::TableModel;
 
 /// The resource.
@@ -88,7 +93,15 @@ impl Resource for TableResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request, &self.connection.claims)
+        let (is_update, prior) = (request.is_update(), request.prior.clone());
+        let mut response = plan::plan(request, &self.connection.claims)?;
+        // A plan without a change looks at nothing.
+        if is_update && response.planned != prior {
+            let warehouse = self.connection.warehouse().await?;
+            let seen = look(&warehouse).await?;
+            response.diagnostics.extend(forecast::warnings(&seen, &prior, &response.planned)?);
+        }
+        Ok(response)
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
@@ -115,7 +128,7 @@ impl Resource for TableResource {
         let result = match apply::refuse_existing(&change, &table).await {
             Err(diagnostic) => Err(Failure::Other(diagnostic)),
             Ok(()) => {
-                apply::ensure(&change, &table, |now| {
+                apply::ensure(&change, &table, &Terms::default(), |now| {
                     made = now;
                     if let Ok(state) = to_value(&so_far(&model, now)) {
                         request.so_far.set(state);
@@ -144,7 +157,9 @@ impl Resource for TableResource {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
         let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
-        match apply::ensure(&change, &table, |_| {}).await {
+        let prior: TableModel = from_value(&request.prior)?;
+        let terms = Terms { prior: Prior::of(&prior), when_lost: model.when_lost() };
+        match apply::ensure(&change, &table, &terms, |_| {}).await {
             Ok(()) => applied(&model, change),
             Err(failure) => {
                 change.failed();

@@ -1,6 +1,6 @@
 //! What apply will do to a table, and what it will not.
 
-use pipeline::{evolution, table::Table};
+use pipeline::{Pipeline, evolution, table::Table};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
 use super::model::TableModel;
@@ -117,13 +117,20 @@ fn refuse_loss(plan: &mut Plan, prior: &TableModel, table: Option<&Table>) -> Re
             );
         }
     }
-    if let (Ok(Some(prior)), Some(next)) = (prior.table(), table)
+    if let (Some(prior), Some(next)) = (applied(prior), table)
         && prior.raw == next.raw
         && prior.ods == next.ods
     {
         refused.extend(evolution::refusals(&prior, next).iter().map(from_table).collect::<Diagnostics>());
     }
     refused.into_result().map(|_| ())
+}
+
+/// The table as the last apply left it. What someone changed by hand since is fixed and refuses nothing. After an import
+/// it is the table as it is.
+fn applied(prior: &TableModel) -> Option<Table> {
+    let described = prior.pipeline.known().and_then(|described| Pipeline::try_from(described.clone()).ok());
+    described.map(|pipeline| pipeline.table().clone()).or_else(|| prior.table().ok().flatten())
 }
 
 /// Columns that were unmapped and are not listed now either.

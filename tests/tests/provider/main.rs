@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod chain_guard;
+mod columns;
 mod drift;
 mod errors;
 mod functions;

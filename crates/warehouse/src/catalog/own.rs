@@ -27,6 +27,8 @@ pub struct Own {
     complete: BTreeSet<RawId>,
     /// Raw tables whose creation is recorded.
     recorded: BTreeSet<RawId>,
+    /// Raw tables whose ODS table was created empty, since they could not fill it.
+    emptied: BTreeSet<RawId>,
     leases: Vec<Held>,
 }
 
@@ -111,6 +113,12 @@ impl Own {
     /// Whether the creation of a raw table is recorded, whatever clean-up did since.
     pub fn is_recorded(&self, raw: &TableInfo) -> bool {
         self.recorded.contains(&raw_id(raw))
+    }
+
+    /// Whether the ODS table beside a raw table was created empty, because raw could not fill it, and waits for the table
+    /// to be loaded again: into another raw table.
+    pub fn awaits_load(&self, raw: &TableInfo) -> bool {
+        self.emptied.contains(&raw_id(raw))
     }
 
     /// The leases that are held.
@@ -216,7 +224,9 @@ impl Own {
             own.intents.insert(intent.subject.clone(), intent);
         }
         own.complete = complete(&horizons);
-        own.recorded = created(&horizons).map(created_id).collect();
+        own.recorded = created(&horizons).map(horizon_id).collect();
+        let emptied = horizons.iter().filter(|row| row.operation == "empty");
+        own.emptied = emptied.map(horizon_id).collect();
         own
     }
 }
@@ -229,7 +239,7 @@ fn created(horizons: &[OwnRow]) -> impl Iterator<Item = &OwnRow> {
     horizons.iter().filter(|row| row.operation == "create")
 }
 
-fn created_id(row: &OwnRow) -> RawId {
+fn horizon_id(row: &OwnRow) -> RawId {
     (row.name.clone(), row.token.clone(), row.description.clone())
 }
 
@@ -240,7 +250,7 @@ fn complete(horizons: &[OwnRow]) -> BTreeSet<RawId> {
         horizons.iter().filter(|row| row.operation == "cleanup").map(|row| (of(row), row.at)).collect();
     created(horizons)
         .filter(|row| cleaned.get(&of(row)).is_none_or(|cleaned| *cleaned < row.at))
-        .map(created_id)
+        .map(horizon_id)
         .collect()
 }
 
@@ -317,5 +327,7 @@ mod tests {
         assert!(!cleaned.is_complete(&raw(7)));
         let again = Own::from_rows(vec![horizon("create", "9", 30), horizon("cleanup", "0", 20)]);
         assert!(again.is_complete(&raw(9)));
+        let emptied = Own::from_rows(vec![horizon("create", "7", 10), horizon("empty", "7", 20)]);
+        assert!(emptied.awaits_load(&raw(7)) && !emptied.awaits_load(&raw(8)));
     }
 }

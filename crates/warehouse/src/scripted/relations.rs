@@ -1,7 +1,10 @@
 //! Tables as relations: the system tables, and the user's.
 
+use chrono::{DateTime, TimeDelta};
 use pipeline::sql::TableName;
+use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN};
 
+use super::data::{DEFAULT, OdsRow};
 use super::query::Relation;
 use super::state::{Column, State, Table};
 use super::value::Value;
@@ -21,7 +24,9 @@ pub(super) fn of(state: &State, name: &TableName) -> Answer {
     if !table.changes.appended.is_empty() {
         return Ok(changes(table, 0));
     }
-    assert!(table.changes.rows.is_empty(), "the scripted Databend does not show rows of {name}");
+    if !table.changes.rows.is_empty() {
+        return Ok(ods_rows(table));
+    }
     Ok(Relation::new(table.columns.iter().map(|column| &column.name), table.values.clone()))
 }
 
@@ -31,6 +36,22 @@ fn changes(table: &Table, place: u64) -> Relation {
     };
     let row = |change: super::Change| table.columns.iter().map(|column| cell(&change, column)).collect();
     let rows = table.changes.since(place).into_iter().map(row).collect();
+    Relation::new(table.columns.iter().map(|column| &column.name), rows)
+}
+
+/// The rows of an ODS table. A column of the source shows the id of the change whose value it has.
+fn ods_rows(table: &Table) -> Relation {
+    let cell = |row: &OdsRow, column: &Column| match column.name.as_str() {
+        SEQ_COLUMN => Value::Text(format!("{:035}", row.newest)),
+        DELETED_COLUMN => Value::Bool(row.is_deleted),
+        name => match row.shows.get(name) {
+            None => Value::Null,
+            Some(&DEFAULT) => Value::text("default"),
+            Some(id) => Value::Text(id.to_string()),
+        },
+    };
+    let rows = table.changes.rows.values();
+    let rows = rows.map(|row| table.columns.iter().map(|column| cell(row, column)).collect()).collect();
     Relation::new(table.columns.iter().map(|column| &column.name), rows)
 }
 
@@ -45,6 +66,7 @@ fn system(state: &State, table: &str) -> Relation {
         "streams" => streams(state),
         "stages" => stages(state),
         "tasks" => tasks(state),
+        "task_history" => task_history(state),
         other => panic!("the scripted Databend does not know system.{other}"),
     }
 }
@@ -59,7 +81,7 @@ fn tables(state: &State) -> Relation {
             Value::text(&name.database),
             Value::text(&name.table),
             Value::count(table.id),
-            Value::text("FUSE"),
+            Value::text(table.engine),
             Value::Text(table.options.iter().map(option).collect()),
             Value::text(&table.cluster_by),
             Value::text(&table.comment),
@@ -177,6 +199,37 @@ fn tasks(state: &State) -> Relation {
         ]
     });
     Relation::new(names, rows.collect())
+}
+
+fn task_history(state: &State) -> Relation {
+    let names =
+        ["name", "state", "scheduled_time", "completed_time", "exception_code", "exception_text", "run_id"];
+    let ended = state.history.iter().enumerate().map(|(i, run)| {
+        vec![
+            Value::text(&run.task),
+            Value::text(if run.error.is_some() { "FAILED" } else { "SUCCEEDED" }),
+            Value::Time(run.at),
+            Value::Time(run.at),
+            run.error.as_ref().map_or(Value::Null, |_| Value::Int(500)),
+            run.error.as_ref().map_or(Value::Null, Value::text),
+            Value::Text(i.to_string()),
+        ]
+    });
+    // A run in progress is the newest one of its task.
+    let executing = state.executing.iter().map(|task| {
+        vec![
+            Value::text(task),
+            Value::text("EXECUTING"),
+            Value::Time(
+                state.history.last().map_or(DateTime::UNIX_EPOCH, |run| run.at) + TimeDelta::seconds(1),
+            ),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::text("now"),
+        ]
+    });
+    Relation::new(names, ended.chain(executing).collect())
 }
 
 /// That every named table or stream exists and can be read.

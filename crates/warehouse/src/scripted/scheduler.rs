@@ -3,6 +3,7 @@
 use super::evaluate::{Frame, evaluate};
 use super::query::Context;
 use super::server::Server;
+use super::state::PastRun;
 use super::{Refusal, parse};
 
 /// One run of a task.
@@ -35,15 +36,16 @@ pub(super) fn run_with_children(server: &mut Server, name: &str, runs: &mut Vec<
         Ok(false) => {}
         Ok(true) => {
             let result = run_body(server, name);
-            let failed = result.is_err();
-            note(server, name, failed);
-            runs.push(Run { task: name.to_owned(), error: result.err().map(|refusal| refusal.message) });
+            let error = result.err().map(|refusal| refusal.message);
+            let failed = error.is_some();
+            note(server, name, error.as_ref());
+            runs.push(Run { task: name.to_owned(), error });
             if failed {
                 return;
             }
         }
         Err(refusal) => {
-            note(server, name, true);
+            note(server, name, Some(&refusal.message));
             runs.push(Run { task: name.to_owned(), error: Some(refusal.message) });
             return;
         }
@@ -74,9 +76,10 @@ fn run_body(server: &mut Server, name: &str) -> Result<(), Refusal> {
 }
 
 /// After N failures in a row a task is suspended.
-fn note(server: &mut Server, name: &str, failed: bool) {
+fn note(server: &mut Server, name: &str, error: Option<&String>) {
+    server.state.history.push(PastRun { task: name.to_owned(), at: server.now, error: error.cloned() });
     let Some(task) = server.state.tasks.get_mut(name) else { return };
-    task.failures = if failed { task.failures + 1 } else { 0 };
+    task.failures = if error.is_some() { task.failures + 1 } else { 0 };
     if task.suspend_after.is_some_and(|n| n > 0 && task.failures >= n) {
         task.started = false;
     }
