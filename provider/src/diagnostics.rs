@@ -17,6 +17,7 @@ pub(crate) fn from_table(error: &TableError) -> Diagnostic {
         Attribute::Element(name, index) => AttributePath::parse(&format!("{name}[{index}]")),
         Attribute::ColumnName(index) => AttributePath::parse(&format!("columns[{index}].name")),
         Attribute::ColumnType(index) => AttributePath::parse(&format!("columns[{index}].type")),
+        Attribute::ColumnDefault(index) => AttributePath::parse(&format!("columns[{index}].default")),
     };
     Diagnostic::error("Invalid table").detail(sentence(&error.message)).at(path)
 }

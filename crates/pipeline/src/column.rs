@@ -1,6 +1,7 @@
 //! A source column and its place in Databend: raw takes whatever DMS can write, ODS is exact.
 
 use crate::data_type::DatabendType;
+use crate::default_value;
 use crate::mysql_type::{Integer, MysqlType};
 use crate::name::ident;
 use crate::sql::is_reserved;
@@ -42,6 +43,21 @@ impl DatabendColumn {
     #[must_use]
     pub fn with_default(self, sql: impl Into<String>) -> Self {
         Self { default: Some(sql.into()), ..self }
+    }
+
+    /// Whether this column has the default of another one. A further default counts as none missing.
+    pub fn has_default_of(&self, wanted: &Self) -> bool {
+        match (&self.default, &wanted.default) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(found), Some(wanted)) => default_value::same(&self.data_type, found, wanted),
+        }
+    }
+
+    /// Whether this column, which exists, takes NULL as `wanted` does. A BOOLEAN that takes NULL and need not counts too:
+    /// Databend cannot change it back (1058, docs/facts/databend.md, "ALTER TABLE, transactions").
+    pub fn has_nullability_of(&self, wanted: &Self) -> bool {
+        self.nullable == wanted.nullable || self.nullable && wanted.data_type == DatabendType::Boolean
     }
 
     /// The column as `CREATE TABLE` and `ADD COLUMN` write it.

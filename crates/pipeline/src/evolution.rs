@@ -2,6 +2,7 @@
 //! with the way out.
 
 use crate::column::{Column, DatabendColumn};
+use crate::data_type::DatabendType;
 use crate::mysql_type::{Integer, MysqlType};
 use crate::name::same_column;
 use crate::sql::UNFILLED_SEQ_COLUMN;
@@ -120,6 +121,27 @@ fn integer_widens(from: Integer, to: Integer) -> bool {
     if from.unsigned == to.unsigned { from.bytes <= to.bytes } else { from.unsigned && from.bytes < to.bytes }
 }
 
+/// Whether a raw column of type `from`, which schema evolution or someone made, can become the family's type `to` without
+/// losing a value.
+pub fn raw_widens(from: &DatabendType, to: &DatabendType) -> bool {
+    match (from, to) {
+        (a, b) if a == b => true,
+        (
+            DatabendType::Integer { bytes: a, unsigned: from },
+            DatabendType::Integer { bytes: b, unsigned: to },
+        ) => {
+            // MODIFY refuses a negative value as an unsigned one (1006), and changes nothing then.
+            if from == to { a <= b } else { *from && a < b || *to && a <= b }
+        }
+        (
+            DatabendType::Decimal { precision: p, scale: s },
+            DatabendType::Decimal { precision: q, scale: t },
+        ) => s <= t && p - s <= q - t,
+        (DatabendType::Float, DatabendType::Double) => true,
+        _ => false,
+    }
+}
+
 /// What a table in Databend lacks to be as described.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lack {
@@ -127,8 +149,7 @@ pub struct Lack {
     pub add: Vec<DatabendColumn>,
     /// Columns that are there with another case.
     pub rename: Vec<Rename>,
-    /// Columns of another type, and columns that must take NULL and do not. A column that takes NULL and need not is no
-    /// lack.
+    /// Columns of another type or nullability, or without their default.
     pub modify: Vec<DatabendColumn>,
 }
 
@@ -153,9 +174,11 @@ pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
                 if exact.is_none() {
                     lack.rename.push(Rename { from: found.name.clone(), to: column.name.clone() });
                 }
-                if found.data_type != column.data_type || (column.nullable && !found.nullable) {
-                    let nullable = column.nullable || found.nullable;
-                    lack.modify.push(DatabendColumn { nullable, ..column.clone() });
+                if found.data_type != column.data_type
+                    || !found.has_nullability_of(column)
+                    || !found.has_default_of(column)
+                {
+                    lack.modify.push(column.clone());
                 }
             }
         }
@@ -200,7 +223,6 @@ pub fn unfilled(ods: &[DatabendColumn], table: &Table) -> Vec<DatabendColumn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_type::DatabendType;
     use crate::table::orders;
 
     fn with_type(name: &str, ty: &str) -> Table {
@@ -314,12 +336,8 @@ mod tests {
     }
 
     #[test]
-    fn nullability_is_a_lack_only_where_the_merge_needs_null() {
+    fn columns_that_no_change_fills_take_null() {
         let mut actual = orders().ods_columns();
-        actual[0].nullable = true;
-        assert_eq!(lack(&actual, &orders().ods_columns()), Lack::default());
-        actual[1].nullable = false;
-        assert_eq!(lack(&actual, &orders().ods_columns()).modify, orders().ods_columns()[1..2]);
         actual.push(DatabendColumn::not_null("region", DatabendType::Varchar));
         actual.push(DatabendColumn::not_null("at", DatabendType::Timestamp).with_default("now()"));
         assert_eq!(unfilled(&actual, &orders()), [DatabendColumn::nullable("region", DatabendType::Varchar)]);
@@ -339,6 +357,29 @@ mod tests {
         without.change_seq_column = None;
         assert_eq!(refusals(&without, &orders()), []);
         assert_eq!(refusals(&orders(), &without)[0].attribute, Attribute::Top("change_seq_column"));
+    }
+
+    #[test]
+    fn a_raw_column_widens_within_its_family() {
+        let widens = |from, to| raw_widens(&DatabendType::parse(from), &DatabendType::parse(to));
+        for (from, to) in [
+            ("INT", "BIGINT"),
+            ("INT UNSIGNED", "BIGINT"),
+            ("INT UNSIGNED", "BIGINT UNSIGNED"),
+            ("DECIMAL(12, 2)", "DECIMAL(76, 30)"),
+            ("FLOAT", "DOUBLE"),
+            ("BIGINT", "BIGINT UNSIGNED"),
+        ] {
+            assert!(widens(from, to), "{from} {to}");
+        }
+        for (from, to) in [
+            ("BIGINT UNSIGNED", "BIGINT"),
+            ("DECIMAL(65, 2)", "DECIMAL(76, 30)"),
+            ("VARCHAR", "BIGINT"),
+            ("TIMESTAMP", "VARCHAR"),
+        ] {
+            assert!(!widens(from, to), "{from} {to}");
+        }
     }
 
     #[test]

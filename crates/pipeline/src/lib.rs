@@ -4,6 +4,7 @@
 //! # Layout
 //!
 //! - [`name`]: names and values as SQL text; [`data_type`]: Databend's types.
+//! - [`default_value`]: what MySQL gave the rows that existed when a column was added.
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
 //! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`evolution`]: how a description may change while its data stays.
@@ -23,6 +24,7 @@ pub mod chain;
 pub mod column;
 pub mod conversion;
 pub mod data_type;
+pub mod default_value;
 pub mod dms;
 pub mod evolution;
 pub mod mysql_type;

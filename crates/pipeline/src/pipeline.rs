@@ -2,6 +2,7 @@
 //! reads from Terraform's state. It describes the table and holds no SQL: SQL is made from it where it runs, so that
 //! another version of the program does not find another text in the state.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use schemars::JsonSchema;
@@ -207,6 +208,7 @@ impl TryFrom<Description> for Pipeline {
             source_schema: described.source.schema,
             source_table: described.source.table,
             columns,
+            defaults: BTreeMap::new(),
             primary_key: described.primary_key,
             raw: TableName::new(described.raw.database, described.raw.table),
             retention_days: described.raw.retention_days,

@@ -1,7 +1,9 @@
 //! What a task's comment says of the text that we gave it, so that a later version of the program can tell its own earlier
 //! text, which it leaves alone, from a change made by hand.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -28,11 +30,7 @@ pub struct Stamp {
 impl Stamp {
     /// The stamp of a text that was made from these descriptions, in JSON.
     pub fn new(descriptions: &str, body: &Body) -> Self {
-        Self {
-            format: SQL_FORMAT,
-            tables: fingerprint(descriptions),
-            text: fingerprint(&normalize_body(&body.sql())),
-        }
+        Self { format: SQL_FORMAT, tables: fingerprint(descriptions), text: text_fingerprint(&body.sql()) }
     }
 
     /// Reads a task's comment. `None` if it is not ours.
@@ -44,7 +42,7 @@ impl Stamp {
 
     /// Whether a stored text is the one that this stamp was made for, so that nobody changed it since.
     pub fn is_of(&self, stored: &str) -> bool {
-        self.text == fingerprint(&normalize_body(stored))
+        self.text == text_fingerprint(stored)
     }
 
     /// Whether a text with this stamp still does what a text with the other one does.
@@ -57,6 +55,20 @@ impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX} sql={} tables={} text={}", self.format, self.tables, self.text)
     }
+}
+
+/// The fingerprint of a statement as Databend prints it. Kept for each text, since normalizing parses it, and a process asks
+/// several times for the same one.
+fn text_fingerprint(sql: &str) -> String {
+    static KNOWN: OnceLock<Mutex<HashMap<[u8; 32], String>>> = OnceLock::new();
+    let known = KNOWN.get_or_init(Mutex::default);
+    let key = Sha256::digest(sql).into();
+    if let Some(found) = known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return found.clone();
+    }
+    let fingerprint = fingerprint(&normalize_body(sql));
+    known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, fingerprint.clone());
+    fingerprint
 }
 
 /// A fingerprint of a text: 16 hexadecimal digits.

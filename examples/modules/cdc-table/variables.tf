@@ -25,7 +25,7 @@ variable "source_table" {
 }
 
 variable "columns" {
-  description = "The source's columns: a list of { name, type } with MySQL types."
+  description = "The source's columns: a list of { name, type } with MySQL types, and optionally default: what MySQL gave the rows that existed when the column was added."
   type        = any
   nullable    = false
 
@@ -35,8 +35,8 @@ variable "columns" {
   }
 
   validation {
-    condition     = alltrue([for column in var.columns : try(length(setsubtract(["name", "type"], keys(column))) == 0 && length(setsubtract(keys(column), ["name", "type"])) == 0, false)])
-    error_message = "Every element of columns has exactly the keys name and type."
+    condition     = alltrue([for column in var.columns : try(length(setsubtract(["name", "type"], keys(column))) == 0 && length(setsubtract(keys(column), ["name", "type", "default"])) == 0, false)])
+    error_message = "Every element of columns has the keys name and type and, optionally, default."
   }
 
   validation {
@@ -94,13 +94,13 @@ variable "raw" {
 }
 
 variable "ods" {
-  description = "The table with the latest state: database, and optionally table, cluster_by and row_per_block (1000 to 1000000)."
+  description = "The table with the latest state: database, and optionally table, cluster_by, row_per_block (1000 to 1000000) and when_lost."
   type        = any
   nullable    = false
 
   validation {
-    condition     = try(contains(keys(var.ods), "database") && length(setsubtract(keys(var.ods), ["database", "table", "cluster_by", "row_per_block"])) == 0, false)
-    error_message = "ods has the key database and, optionally, table, cluster_by and row_per_block."
+    condition     = try(contains(keys(var.ods), "database") && length(setsubtract(keys(var.ods), ["database", "table", "cluster_by", "row_per_block", "when_lost"])) == 0, false)
+    error_message = "ods has the key database and, optionally, table, cluster_by, row_per_block and when_lost."
   }
 
   validation {
@@ -111,6 +111,11 @@ variable "ods" {
   validation {
     condition     = try(var.ods.row_per_block, null) == null || try(var.ods.row_per_block >= 1000 && var.ods.row_per_block <= 1000000 && floor(var.ods.row_per_block) == var.ods.row_per_block, false)
     error_message = "ods.row_per_block is a whole number from 1000 to 1000000."
+  }
+
+  validation {
+    condition     = try(var.ods.when_lost, null) == null || try(contains(["refuse", "create_empty"], var.ods.when_lost), false)
+    error_message = "ods.when_lost is \"refuse\" or \"create_empty\"."
   }
 }
 

@@ -10,6 +10,7 @@ use crate::testing::{Config, Process, Terraform};
 
 pub(super) const CHAIN: &str = "databend_cdc_task_chain.shop";
 const STAGE: &str = "databend_cdc_stage.dms";
+pub(super) const ORDERS: &str = "databend_cdc_table.orders";
 
 /// A change of the configuration.
 pub(super) struct Scenario {
@@ -99,21 +100,25 @@ fn load(scripted: &Scripted, first_id: u64) {
     }
 }
 
-/// Inserts, updates and a delete. `coupon` is a column that the source has before the configuration has it.
+/// Inserts, updates and a delete. The source has the columns `coupon` and `points` before the configuration has them.
 fn changes(first_id: u64) -> Vec<Change> {
     let id = |n: u64| first_id + n;
     vec![
-        Change::upsert(id(0), "1", &[("order_id", "1"), ("quantity", "1"), ("note", "a"), ("coupon", "c")]),
+        Change::upsert(
+            id(0),
+            "1",
+            &[("order_id", "1"), ("quantity", "1"), ("note", "a"), ("coupon", "c"), ("points", "7")],
+        ),
         Change::upsert(id(1), &format!("k{first_id}"), &[("order_id", "2"), ("note", "b"), ("coupon", "d")]),
         Change::delete(id(2), &format!("gone{first_id}")),
     ]
 }
 
-fn stage() -> Json {
+pub(super) fn stage() -> Json {
     json!({ "name": "dms", "url": "s3://b/dms/", "role_arn": "arn:aws:iam::1:role/databend", "comment": "files of DMS" })
 }
 
-fn table(name: &str, columns: &[(&str, &str)]) -> Json {
+pub(super) fn table(name: &str, columns: &[(&str, &str)]) -> Json {
     let columns: Vec<_> = columns.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect();
     json!({
         "stage": format!("${{{STAGE}.name}}"),
@@ -128,14 +133,19 @@ fn table(name: &str, columns: &[(&str, &str)]) -> Json {
 
 const COLUMNS: &[(&str, &str)] = &[("order_id", "bigint"), ("quantity", "int"), ("note", "text")];
 
-fn chain(schedule: &str, tables: &[&str]) -> Json {
+/// The columns of every table, and more.
+pub(super) fn columns_of<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [COLUMNS, more].concat()
+}
+
+pub(super) fn chain(schedule: &str, tables: &[&str]) -> Json {
     let tables: Vec<_> =
         tables.iter().map(|name| format!("${{databend_cdc_table.{name}.pipeline}}")).collect();
     json!({ "name": "shop", "warehouse": "default", "schedule": schedule, "tables": tables })
 }
 
 /// A stage and two tables.
-fn tables() -> Config {
+pub(super) fn tables() -> Config {
     Config::default()
         .with(STAGE, stage())
         .with("databend_cdc_table.orders", table("orders", COLUMNS))
@@ -156,6 +166,9 @@ fn one() -> Config {
     tables().with(CHAIN, chain("1 minute", &["orders"]))
 }
 
+/// What a clean-up that removed changes leaves behind.
+const CLEAN_UP: &str = r#"INSERT INTO "databend_cdc"."horizons" ("operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") VALUES ('cleanup', NOW(), 'raw', 'orders', 0, NOW())"#;
+
 /// Every scenario.
 pub(super) fn all() -> Vec<Scenario> {
     let with_coupon = [COLUMNS, &[("coupon", "varchar(20)")]].concat();
@@ -169,6 +182,11 @@ pub(super) fn all() -> Vec<Scenario> {
     };
     let by_hand =
         |name, by_hand| Scenario { by_hand, ..scenario(name, Some(both()), both(), &["orders", "items"]) };
+    // Raw has the column from files, as INT and without a default.
+    let mut defaulted = table("orders", &columns_of(&[("points", "int")]));
+    defaulted["columns"][3]["default"] = "3".into();
+    let mut emptied = table("orders", COLUMNS);
+    emptied["ods"]["when_lost"] = "create_empty".into();
     let mut moved = table("items", COLUMNS);
     moved["path"] = "shop/items2/".into();
     let mut changed_stage = stage();
@@ -189,6 +207,11 @@ pub(super) fn all() -> Vec<Scenario> {
             both().with("databend_cdc_table.orders", table("orders", &widened)),
             &["orders", "items"],
         ),
+        scenario("evolved_column", Some(both()), both().with(ORDERS, defaulted), &["orders", "items"]),
+        Scenario {
+            by_hand: &[CLEAN_UP, "DROP TABLE ods.orders"],
+            ..scenario("ods_created_empty", Some(both()), both().with(ORDERS, emptied), &["items"])
+        },
         scenario(
             "changed_schedule",
             Some(both()),

@@ -5,15 +5,18 @@ use pipeline::TableName;
 use pipeline::column::DatabendColumn;
 use pipeline::evolution::lack;
 use pipeline::sql;
-use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
+use pipeline::table::{SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
-use warehouse::catalog::{Snapshot, StreamInfo, TableInfo, Unfinished};
-use warehouse::{Warehouse, WarehouseError, code};
+use warehouse::catalog::{Snapshot, StreamInfo, TableInfo, TaskInfo, Unfinished};
+use warehouse::{Warehouse, WarehouseError};
 
+use super::loss::{self, Loss, Prior, WhenLost};
 use super::model::TableModel;
+use super::plan::applied;
 use super::read::columns;
+use super::rework::{self, Rework};
 use super::tasks::{self, is_lease_on};
-use super::{handover, takeover};
+use super::{drift, handover, takeover};
 use crate::change::{Change, look};
 use crate::diagnostics::from_warehouse;
 
@@ -71,26 +74,101 @@ pub(super) async fn refuse_existing(change: &Change<'_>, table: &Table) -> Resul
     )))
 }
 
+/// What else an update is told beside the table's description.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms {
+    pub(super) prior: Prior,
+    pub(super) when_lost: WhenLost,
+}
+
 /// Creates what is missing and changes what differs. `told` hears after each step what exists.
 pub(super) async fn ensure(
     change: &Change<'_>,
     table: &Table,
+    terms: &Terms,
+    told: impl FnMut(Made),
+) -> Result<(), Failure> {
+    let seen = look(change.warehouse).await?;
+    if let Some(view) = drift::views(table, &seen).into_iter().next() {
+        return Err(view.into());
+    }
+    let now = Now::of(table, &seen);
+    let before = change.unfinished();
+    let mut unfinished = now.unfinished(table, before.clone());
+    let mut is_emptied = false;
+    let is_new = |raw| before.new_raw && !seen.own().is_recorded(raw);
+    if !now.raw.is_some_and(is_new) {
+        is_emptied = settle_loss(&seen, table, terms)?;
+    }
+    let rework = Rework::needed(table, now.raw, now.ods);
+    if rework.is_some() {
+        let tasks = tasks::of_table(&seen, &table.raw, &table.ods);
+        for name in tasks.root_first() {
+            let runs = seen.task(&name).is_some_and(TaskInfo::is_running);
+            *unfinished.tasks.entry(name).or_default() |= runs;
+        }
+        unfinished.merge.insert(table.ods.plain());
+    }
+    let step = Step { change, table, seen: &seen, unfinished: unfinished.clone() };
+    takeover::prepare(&step, now.raw, now.ods).await?;
+    if let Some(rework) = rework {
+        step.effect().await?;
+        let prepared = look(change.warehouse).await?;
+        let tasks = tasks::of_table(&prepared, &table.raw, &table.ods);
+        let has_all = rework::run(change, table, rework, tasks, &prepared).await?;
+        if has_all && takeover::is_by_hand(now.ods) && !before.merge.contains(&table.ods.plain()) {
+            unfinished.merge.remove(&table.ods.plain());
+        }
+    }
+    complete(change, table, is_emptied, unfinished, told).await?;
+    let merges = tasks::merging_into(&seen, &table.ods);
+    let is_empty = is_emptied || loss::awaits_load(&seen, table);
+    let stays = |task: &TaskInfo| is_empty && merges.contains(&task.name);
+    tasks::resume(change, &seen, &before, stays).await?;
+    Ok(())
+}
+
+/// Fails if ODS, or a column of it, would have to be rebuilt from a raw table that no longer has every change. Returns
+/// whether ODS is to be created empty instead.
+fn settle_loss(seen: &Snapshot, table: &Table, terms: &Terms) -> Result<bool, Diagnostic> {
+    let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
+    match loss::loss(table, &terms.prior, raw, ods) {
+        Some(lost) if !loss::is_complete(seen, table) => {
+            if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
+                return Ok(true);
+            }
+            Err(loss::refusal(table, &lost))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Everything that needs no suspended task.
+async fn complete(
+    change: &Change<'_>,
+    table: &Table,
+    is_emptied: bool,
+    unfinished: Unfinished,
     mut told: impl FnMut(Made),
 ) -> Result<(), Failure> {
     let seen = look(change.warehouse).await?;
     let now = Now::of(table, &seen);
     let mut made = Made { raw: now.raw.is_some(), stream: now.stream.is_some(), ods: now.ods.is_some() };
     let before = change.unfinished();
-    let step = Step { change, table, seen: &seen, unfinished: now.unfinished(table, before.clone()) };
-    if let Some(raw) = now.raw {
-        if before.new_raw && !seen.own().is_recorded(raw) {
-            step.record_created().await?;
-        } else {
-            step.refuse_incomplete_rebuild(raw, now.ods).await?;
-        }
+    let step = Step { change, table, seen: &seen, unfinished };
+    if let Some(raw) = now.raw
+        && before.new_raw
+        && !seen.own().is_recorded(raw)
+    {
+        step.record_created().await?;
     }
     for database in [&table.raw.database, &table.ods.database] {
         step.database(database).await?;
+    }
+    if let Some(raw) = now.raw.filter(|_| is_emptied) {
+        let record = sql::record_emptied(&table.raw, raw.id);
+        step.repeatable("The lost ODS table could not be recorded", &record).await?;
+        tasks::suspend_merges(change, &seen, &table.ods).await?;
     }
     match now.raw {
         None => {
@@ -120,10 +198,10 @@ pub(super) async fn ensure(
     made.ods = true;
     told(made);
     // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
-    if step.unfinished.merge.contains(&table.ods.plain()) {
+    let is_empty = is_emptied || loss::awaits_load(&seen, table);
+    if step.unfinished.merge.contains(&table.ods.plain()) && !is_empty {
         step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
     }
-    tasks::resume(change, &seen, &before).await?;
     Ok(())
 }
 
@@ -137,12 +215,9 @@ struct Now<'a> {
 
 impl<'a> Now<'a> {
     fn of(table: &Table, seen: &'a Snapshot) -> Self {
-        let is_usable = |stream: &&StreamInfo| {
-            stream.invalid_reason.as_deref().unwrap_or("").is_empty() && stream.is_on(&table.raw)
-        };
         Self {
             raw: seen.table(&table.raw),
-            stream: seen.stream(&table.stream()).filter(is_usable),
+            stream: seen.stream(&table.stream()).filter(|stream| is_usable(stream, table)),
             ods: seen.table(&table.ods),
         }
     }
@@ -165,6 +240,13 @@ fn missing_in_ods(ods: &TableInfo, table: &Table) -> Vec<DatabendColumn> {
     let mut missing = lack(&columns(ods), &table.ods_columns()).add;
     missing.retain(|column| column.name != SEQ_COLUMN);
     missing
+}
+
+/// Whether the merge can read a stream.
+pub(super) fn is_usable(stream: &StreamInfo, table: &Table) -> bool {
+    stream.invalid_reason.as_deref().unwrap_or("").is_empty()
+        && stream.is_on(&table.raw)
+        && stream.is_append_only()
 }
 
 /// Takes back a create that another process got in the way of: drops what this create made, and nothing else.
@@ -215,7 +297,7 @@ pub(super) async fn check_change(
 ) -> Result<Diagnostics, Diagnostics> {
     let seen = look(warehouse).await?;
     takeover::refuse_other_cases(&seen, next)?;
-    let known = prior.table().ok().flatten();
+    let known = applied(prior);
     if known.is_none() || handover::changed_from(prior, next).is_some() {
         handover::refuse(warehouse, &seen, known.as_ref(), next).await?;
     }
@@ -264,41 +346,6 @@ impl Step<'_> {
             .await
     }
 
-    /// Fails if ODS, or `is_deleted`, would have to be rebuilt from a raw table that no longer has
-    /// every change: what clean-up removed would be missing silently, and deleted rows would come back to life.
-    async fn refuse_incomplete_rebuild(
-        &self,
-        raw: &TableInfo,
-        ods: Option<&TableInfo>,
-    ) -> Result<(), Diagnostic> {
-        let table = self.table;
-        let missing = match ods {
-            None => table.ods.plain(),
-            Some(ods) => {
-                if ods.column(DELETED_COLUMN).is_some() {
-                    return Ok(());
-                }
-                format!("column \"{DELETED_COLUMN}\" of {}", table.ods.plain())
-            }
-        };
-        let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
-        let complete = match self.change.warehouse.query_one(&sql::is_complete(&table.raw, raw.id)).await {
-            Ok(row) => row.get::<u64>("n").map_err(failed)? > 0,
-            Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => false,
-            Err(error) => return Err(failed(error)),
-        };
-        if complete {
-            return Ok(());
-        }
-        Err(Diagnostic::error("ODS cannot be rebuilt from raw").detail(format!(
-            "{missing} is missing, and {raw} is not known to have every change: clean-up removed old ones, or {raw} was not created together with ODS. A rebuild would leave rows out, or bring deleted rows back, silently. If the table was dropped, run UNDROP TABLE {ods} in Databend and apply again. Otherwise load the table again: run `runbook suspend --table {source}`, drop what is left of {raw} and {plain}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`.",
-            raw = table.raw.plain(),
-            ods = table.ods,
-            plain = table.ods.plain(),
-            source = table.source(),
-        )))
-    }
-
     /// A CREATE. When its answer is lost, a look says whether it was done.
     pub(super) async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.effect().await?;
@@ -321,7 +368,7 @@ impl Step<'_> {
         }
     }
 
-    async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
+    pub(super) async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
         let table = self.table;
         let lack = lack(&columns(raw), &table.raw_columns());
         for rename in &lack.rename {
@@ -356,10 +403,10 @@ impl Step<'_> {
             })
             .await?;
         }
-        for column in &lack.modify {
+        if !lack.modify.is_empty() {
             self.repeatable(
                 "A column of the ODS table could not be changed",
-                &sql::modify_column(&table.ods, column),
+                &sql::modify_columns(&table.ods, &lack.modify),
             )
             .await?;
         }

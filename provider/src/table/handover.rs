@@ -9,12 +9,14 @@ use tfplugin::{Diagnostic, Diagnostics};
 use warehouse::Warehouse;
 use warehouse::catalog::{Snapshot, TableInfo};
 
+use super::apply::is_usable;
 use super::model::TableModel;
+use super::plan::applied;
 use crate::diagnostics::from_warehouse;
 
 /// The table that the state describes, if it differs from `next` in the columns that DMS adds.
 pub(super) fn changed_from(prior: &TableModel, next: &Table) -> Option<Table> {
-    let prior = prior.table().ok().flatten()?;
+    let prior = applied(prior)?;
     let differs = prior.change_seq_column != next.change_seq_column
         || prior.timestamp_column != next.timestamp_column
         || prior.before_image_prefix != next.before_image_prefix;
@@ -166,10 +168,7 @@ impl Handover<'_> {
         new: &str,
     ) -> Result<(), Diagnostic> {
         let stream = self.next.stream();
-        let is_usable = self.seen.stream(&stream).is_some_and(|found| {
-            found.invalid_reason.as_deref().unwrap_or_default().is_empty() && found.is_on(&self.next.raw)
-        });
-        if !is_usable {
+        if !self.seen.stream(&stream).is_some_and(|found| is_usable(found, self.next)) {
             return Err(Diagnostic::error("The stream has to be recreated first")
                 .detail(format!(
                     "{} cannot say which changes are not merged yet. Leave {attribute} at \"{old}\", run terraform apply, and change it then.",

@@ -23,6 +23,7 @@ pub(super) fn import(model: &mut TableModel, raw: Option<&TableInfo>, ods: Optio
         Attr::Known(ColumnModel {
             name: Attr::Known(column.name.clone()),
             ty: Attr::Known(shown_type(column)),
+            default: Attr::Null,
         })
     };
     model.columns = Attr::Known(columns.map(column).collect());

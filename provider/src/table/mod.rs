@@ -1,11 +1,15 @@
 //! `databend_cdc_table`: the raw table, its stream and the ODS table of one replicated table.
 
 mod apply;
+mod drift;
+mod forecast;
 mod handover;
 mod import;
+mod loss;
 mod model;
 mod plan;
 mod read;
+mod rework;
 mod schema;
 mod takeover;
 mod tasks;
@@ -21,10 +25,12 @@ use tfplugin::{
     UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::Warehouse;
+use warehouse::intents::table_subject;
 
 use crate::change::{self, Change, Kept, Subject, look};
 use crate::connection::Connection;
-use apply::{Failure, Made};
+use apply::{Failure, Made, Terms};
+use loss::Prior;
 use model::TableModel;
 
 /// The resource.
@@ -46,28 +52,23 @@ impl TableResource {
         kept: Kept,
     ) -> Result<Change<'a>, Diagnostic> {
         let subject = Subject {
-            names: vec![subject_of(&table.raw, &table.ods)],
+            names: vec![table_subject(&table.raw, &table.ods)],
             operation,
             description: fingerprint(&Pipeline::new(table.clone()).to_json()),
         };
         Change::new(ctx, &self.connection, warehouse, subject, kept).await
     }
-
-    /// The answer of a change that is done.
-    fn applied(&self, model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
-        let mut response = ApplyResponse::new(to_value(model)?);
-        response.private = Some(change::private(&change.done())?);
-        Ok(response)
-    }
 }
 
-/// What the intents call a table.
-fn subject_of(raw: &TableName, ods: &TableName) -> String {
-    format!("table {},{}", raw.plain(), ods.plain())
+/// The answer of a change that is done.
+fn applied(model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
+    let mut response = ApplyResponse::new(to_value(model)?);
+    response.private = Some(change::private(&change.done())?);
+    Ok(response)
 }
 
 fn subject(model: &TableModel) -> Option<String> {
-    Some(subject_of(&model.raw_name()?, &model.ods_name()?))
+    Some(table_subject(&model.raw_name()?, &model.ods_name()?))
 }
 
 #[async_trait]
@@ -95,7 +96,15 @@ impl Resource for TableResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request, &self.connection).await
+        let (is_update, prior) = (request.is_update(), request.prior.clone());
+        let mut response = plan::plan(request, &self.connection).await?;
+        // A plan without a change looks at nothing.
+        if is_update && response.planned != prior {
+            let warehouse = self.connection.warehouse().await?;
+            let seen = look(&warehouse).await?;
+            response.diagnostics.extend(forecast::warnings(&seen, &prior, &response.planned)?);
+        }
+        Ok(response)
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
@@ -122,7 +131,7 @@ impl Resource for TableResource {
         let result = match apply::refuse_existing(&change, &table).await {
             Err(diagnostic) => Err(Failure::Other(diagnostic)),
             Ok(()) => {
-                apply::ensure(&change, &table, |now| {
+                apply::ensure(&change, &table, &Terms::default(), |now| {
                     made = now;
                     if let Ok(state) = to_value(&so_far(&model, now)) {
                         request.so_far.set(state);
@@ -132,7 +141,7 @@ impl Resource for TableResource {
             }
         };
         match result {
-            Ok(()) => self.applied(&model, change),
+            Ok(()) => applied(&model, change),
             Err(Failure::Exists(diagnostic)) => {
                 // A state would make the next apply drop what is not ours.
                 apply::take_back(&change, &table, made).await?;
@@ -141,7 +150,7 @@ impl Resource for TableResource {
                 Err(diagnostic.into())
             }
             Err(Failure::Other(diagnostic)) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }
@@ -152,10 +161,12 @@ impl Resource for TableResource {
         let (model, table) = planned(&request.planned)?;
         apply::refuse_update(&warehouse, &from_value(&request.prior)?, &table).await?;
         let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
-        match apply::ensure(&change, &table, |_| {}).await {
-            Ok(()) => self.applied(&model, change),
+        let prior: TableModel = from_value(&request.prior)?;
+        let terms = Terms { prior: Prior::of(&prior), when_lost: model.when_lost() };
+        match apply::ensure(&change, &table, &terms, |_| {}).await {
+            Ok(()) => applied(&model, change),
             Err(failure) => {
-                change.failed().await;
+                change.failed();
                 Err(Diagnostic::from(failure).into())
             }
         }
@@ -183,7 +194,7 @@ impl Resource for TableResource {
                 Ok(DeleteResponse::default())
             }
             Err(diagnostic) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }

@@ -1,5 +1,7 @@
 //! The attributes of `databend_cdc_table`, and the table that they describe.
 
+use std::collections::BTreeMap;
+
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
 use pipeline::pipeline::Description;
@@ -11,6 +13,7 @@ use pipeline::{Pipeline, TableName};
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics};
 
+use super::loss::WhenLost;
 use crate::diagnostics::{from_table, sentence};
 
 /// The attributes. Any of them may be unknown in a plan, and null after an import.
@@ -48,6 +51,7 @@ pub(super) struct ColumnModel {
     pub(super) name: Attr<String>,
     #[serde(rename = "type")]
     pub(super) ty: Attr<String>,
+    pub(super) default: Attr<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -63,6 +67,7 @@ pub(super) struct OdsModel {
     pub(super) table: Attr<String>,
     pub(super) cluster_by: Attr<Vec<Attr<String>>>,
     pub(super) row_per_block: Attr<i64>,
+    pub(super) when_lost: Attr<String>,
 }
 
 impl TableModel {
@@ -124,6 +129,15 @@ impl TableModel {
         let mut wrong = Diagnostics::new();
         let columns = self.parse_columns(&mut wrong);
         let table = self.assemble(columns, &mut wrong);
+        if let Some(text) = self.ods.known().and_then(|ods| ods.when_lost.known())
+            && WhenLost::parse(text).is_none()
+        {
+            wrong.push(
+                Diagnostic::error("Invalid table")
+                    .detail(format!("Must be \"refuse\" or \"create_empty\", is \"{text}\"."))
+                    .at(AttributePath::parse("ods.when_lost")),
+            );
+        }
         if let Some(table) = &table {
             wrong.extend(table.problems().iter().map(from_table).collect::<Diagnostics>());
         }
@@ -162,6 +176,21 @@ impl TableModel {
         columns
     }
 
+    /// The defaults of the columns; `None` while one is unknown.
+    fn defaults(&self) -> Option<BTreeMap<String, String>> {
+        let mut defaults = BTreeMap::new();
+        for column in self.columns.known()?.iter().filter_map(Attr::known) {
+            match (&column.name, &column.default) {
+                (_, Attr::Unknown) => return None,
+                (Attr::Known(name), Attr::Known(default)) => {
+                    defaults.insert(name.clone(), default.clone());
+                }
+                _ => {}
+            }
+        }
+        Some(defaults)
+    }
+
     fn assemble(&self, columns: Option<Vec<Column>>, wrong: &mut Diagnostics) -> Option<Table> {
         let (source, raw, ods) = (self.source.known()?, self.raw.known()?, self.ods.known()?);
         let days = *raw.retention_days.known()?;
@@ -194,6 +223,7 @@ impl TableModel {
             source_schema: named(&source.schema)?,
             source_table: named(&source.table)?,
             columns: columns?,
+            defaults: self.defaults()?,
             primary_key: self.key()?,
             raw: TableName::new(named(&raw.database)?, named(&raw.table)?),
             retention_days,
@@ -205,6 +235,18 @@ impl TableModel {
             position_column: or_none(&self.position_column),
             before_image_prefix: or_none(&self.before_image_prefix),
         })
+    }
+
+    /// What to do where ODS is lost and raw cannot give it back.
+    pub(super) fn when_lost(&self) -> WhenLost {
+        let text = self.ods.known().and_then(|ods| ods.when_lost.known());
+        text.and_then(|text| WhenLost::parse(text)).unwrap_or_default()
+    }
+
+    /// The names of the columns, as far as they are known.
+    pub(super) fn column_names(&self) -> Vec<String> {
+        let columns = self.columns.known().map(Vec::as_slice).unwrap_or_default();
+        columns.iter().filter_map(|column| column.known()?.name.known().cloned()).collect()
     }
 
     /// The raw table's name, if it is known.

@@ -2,7 +2,7 @@
 
 use pipeline::mysql_type::MysqlType;
 use pipeline::name::same_column;
-use pipeline::{conversion, evolution, table::Table};
+use pipeline::{Pipeline, conversion, evolution, table::Table};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
 use super::model::{TableModel, strings};
@@ -135,7 +135,7 @@ async fn check_in_databend(
     prior: &TableModel,
     table: &Table,
 ) -> Result<Diagnostics, Diagnostics> {
-    let known = prior.table().ok().flatten();
+    let known = applied(prior);
     let is_known = |name: &String| {
         known.as_ref().is_some_and(|known| known.columns.iter().any(|column| column.name == *name))
     };
@@ -150,7 +150,7 @@ async fn check_in_databend(
 fn change_warnings(prior: &TableModel, model: &TableModel, table: &Table) -> Diagnostics {
     let mut out = Diagnostics::new();
     // After an import the types are those of ODS, not those that the source had.
-    if prior.table().ok().flatten().is_none() {
+    if applied(prior).is_none() {
         return out;
     }
     if let Some(prior) = handover::changed_from(prior, table) {
@@ -197,12 +197,12 @@ fn refuse_loss(plan: &mut Plan, prior: &TableModel, table: Option<&Table>) -> Re
             );
         }
     }
-    let errors = match (prior.table(), table) {
-        (Ok(Some(prior)), Some(next)) if prior.raw == next.raw && prior.ods == next.ods => {
+    let errors = match (applied(prior), table) {
+        (Some(prior), Some(next)) if prior.raw == next.raw && prior.ods == next.ods => {
             evolution::refusals(&prior, next)
         }
         // After an import, the columns are those that ODS has.
-        (Ok(None), Some(next)) if prior.primary_key.is_null() => prior
+        (None, Some(next)) if prior.primary_key.is_null() => prior
             .parse_columns(&mut Diagnostics::new())
             .map(|columns| evolution::adoption_refusals(&columns, next))
             .unwrap_or_default(),
@@ -210,6 +210,13 @@ fn refuse_loss(plan: &mut Plan, prior: &TableModel, table: Option<&Table>) -> Re
     };
     refused.extend(errors.iter().map(from_table).collect::<Diagnostics>());
     refused.into_result().map(|_| ())
+}
+
+/// The table as the last apply left it. What someone changed by hand since is fixed and refuses nothing. After an import
+/// it is the table as it is.
+pub(super) fn applied(prior: &TableModel) -> Option<Table> {
+    let described = prior.pipeline.known().and_then(|described| Pipeline::try_from(described.clone()).ok());
+    described.map(|pipeline| pipeline.table().clone()).or_else(|| prior.table().ok().flatten())
 }
 
 /// Columns that were unmapped and are not listed now either.

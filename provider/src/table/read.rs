@@ -3,9 +3,11 @@
 
 use pipeline::column::{DatabendColumn, mysql_type_of};
 use pipeline::data_type::DatabendType;
+use pipeline::default_value;
 use pipeline::evolution::{lack, twins, unfilled};
 use pipeline::mysql_type::MysqlType;
 use pipeline::name::same_column;
+use pipeline::pipeline::Description;
 use pipeline::sql::{self, own};
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use pipeline::{Pipeline, TableName};
@@ -16,7 +18,7 @@ use crate::diagnostics::sentence;
 
 use super::import::import;
 use super::model::{OdsModel, RawModel, TableModel, strings};
-use super::takeover;
+use super::{drift, takeover};
 
 /// Hours per day, for the retention option.
 const HOURS: i64 = 24;
@@ -41,6 +43,10 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
         import(model, raw, ods);
     }
     read_columns(model, raw, ods);
+    if let (Some(raw), Some(ods), Some(table)) = (raw, ods, &described) {
+        read_defaults(model, table, raw, ods);
+        warnings.extend(drift::unusable_types(table, raw));
+    }
     read_options(model, raw, ods);
     model.raw_table = raw_table(raw, described.as_ref(), seen, warnings).into();
     model.ods_table = ods_table(ods, described.as_ref(), warnings).into();
@@ -52,11 +58,19 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
         let unmapped = raw.columns.iter().map(|c| c.name.clone()).filter(|name| !is_known(name)).collect();
         model.unmapped_columns = Attr::Known(unmapped);
     }
-    if let Some(table) = &described {
+    // The description is that of the last apply: it tells what ODS had from what the configuration adds.
+    if let Some(table) = &described
+        && !is_readable(&model.pipeline)
+    {
         model.pipeline = Attr::Known(Pipeline::new(table.clone()).into());
     }
     model.id = Attr::Known(format!("{},{}", raw_name.plain(), ods_name.plain()));
     true
+}
+
+/// Whether this version reads a stored description.
+fn is_readable(description: &Attr<Description>) -> bool {
+    description.known().is_some_and(|description| Pipeline::try_from(description.clone()).is_ok())
 }
 
 /// Columns that are in both tables, with the type that ODS has. One that is missing somewhere is left out, so that the
@@ -88,6 +102,24 @@ fn read_columns(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&Ta
 pub(super) fn shown_type(column: &ColumnInfo) -> String {
     mysql_type_of(&DatabendType::parse(&column.data_type))
         .map_or_else(|| column.data_type.clone(), |ty| ty.to_string())
+}
+
+/// The default that raw and ODS have, where the state has one: what one of them lacks is shown as missing.
+fn read_defaults(model: &mut TableModel, table: &Table, raw: &TableInfo, ods: &TableInfo) {
+    let Attr::Known(models) = &mut model.columns else { return };
+    let wanted = [(table.raw_columns(), columns(raw)), (table.ods_columns(), columns(ods))];
+    for column in models {
+        let Attr::Known(column) = column else { continue };
+        let Some(name) = column.name.known().filter(|_| column.default.is_known()).cloned() else { continue };
+        for (wanted, found) in &wanted {
+            let by_name = |columns: &[DatabendColumn]| columns.iter().find(|c| c.name == name).cloned();
+            if let (Some(wanted), Some(found)) = (by_name(wanted), by_name(found))
+                && !found.has_default_of(&wanted)
+            {
+                column.default = found.default.map(|sql| default_value::unquoted(&sql)).into();
+            }
+        }
+    }
 }
 
 fn read_options(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
@@ -122,7 +154,7 @@ fn raw_table(
     seen: &Snapshot,
     warnings: &mut Diagnostics,
 ) -> Option<String> {
-    let raw = raw?;
+    let raw = raw.filter(|raw| !raw.is_view())?;
     let name = raw.table_name().plain();
     let Some(table) = described else { return Some(name) };
     let mut lacks: Vec<String> = ["change_tracking", "enable_schema_evolution"]
@@ -130,6 +162,7 @@ fn raw_table(
         .filter(|option| raw.options.get(*option).map(String::as_str) != Some("true"))
         .map(|option| format!("the option {option}"))
         .collect();
+    lacks.extend(drift::narrow_columns(table, raw));
     let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
     let found = columns(raw);
     let missing = lack(&found, &table.raw_columns());
@@ -152,13 +185,14 @@ fn ods_table(
     described: Option<&Table>,
     warnings: &mut Diagnostics,
 ) -> Option<String> {
-    let ods = ods?;
+    let ods = ods.filter(|ods| !ods.is_view())?;
     let name = ods.table_name().plain();
     let Some(table) = described else { return Some(name) };
     let missing = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());
     let mut lacks: Vec<_> = missing.map(|column| format!("the column \"{column}\"")).collect();
     let unfilled = unfilled(&columns(ods), table);
     lacks.extend(unfilled.iter().map(|c| format!("NULL for \"{}\", which no change fills", c.name)));
+    lacks.extend(drift::ods_columns(table, ods));
     tell(&lacks, &name, "ods_table", warnings).then_some(name)
 }
 
@@ -178,6 +212,7 @@ fn tell(lacks: &[String], table: &str, attribute: &'static str, warnings: &mut D
 fn is_usable(stream: &StreamInfo, raw: &TableName, warnings: &mut Diagnostics) -> bool {
     let reason = match &stream.invalid_reason {
         Some(reason) if !reason.is_empty() => Some(reason.clone()),
+        _ if !stream.is_append_only() => Some(format!("its mode is {}, not append_only", stream.mode)),
         _ if !stream.is_on(raw) => Some(format!("it is on {} instead of {}", stream.table_name, raw.plain())),
         _ => None,
     };

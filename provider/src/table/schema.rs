@@ -30,6 +30,7 @@ pub(super) fn schema() -> Schema {
                 vec![
                     Attribute::string("name").required().describe("Name at the source. Where ODS has the column in another case, the name that ODS has: MySQL and COPY ignore case."),
                     Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`."),
+                    Attribute::string("default").optional().describe("For a column that was added with `ADD COLUMN … DEFAULT`: the value that MySQL gave the rows that existed then, as `information_schema.columns.column_default` prints it. DMS writes no changes for those rows. Best applied before the DDL. Afterwards, rows without a value get it whose last change is older than the first change with a value in the column. Not for JSON and binary types."),
                 ],
             )
             .required()
@@ -52,6 +53,7 @@ pub(super) fn schema() -> Schema {
                     Attribute::string("table").optional_computed().describe("Table. Default: `source.table`."),
                     Attribute::list("cluster_by", Type::String).optional_computed().describe("Columns of the cluster key; `[]`: none. Default: the key columns, without those of BINARY types, by which Databend cannot cluster. A merge then rewrites the blocks of the changed keys alone."),
                     Attribute::number("row_per_block").optional_computed().describe("Rows per block, at most, 1000 to 1000000: a merge rewrites whole blocks. Default: 100000."),
+                    Attribute::string("when_lost").optional().describe("What apply does where the ODS table was dropped and raw no longer has every change. `\"refuse\"`, the default: it stops at this table and says what can be done. `\"create_empty\"`: it creates the table empty and suspends the task that merges into it; `runbook status` reports the table until it is loaded again."),
                 ],
             )
             .required()

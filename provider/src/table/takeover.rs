@@ -1,7 +1,7 @@
 //! Tables that someone created by hand, as the article does, or changed by hand: what apply makes of their columns, and
 //! what it refuses to touch.
 
-use pipeline::evolution::{other_cases, twins, unfilled};
+use pipeline::evolution::{lack, other_cases, twins, unfilled};
 use pipeline::sql::{self, UNFILLED_SEQ_COLUMN, ident};
 use pipeline::table::{SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -40,6 +40,28 @@ pub(super) fn twin(
     ))
 }
 
+/// Whether ODS was created by hand, or lost its order key: what raw keeps is not merged into it once more.
+pub(super) fn is_by_hand(ods: Option<&TableInfo>) -> bool {
+    ods.is_some_and(|ods| ods.column(SEQ_COLUMN).is_none())
+}
+
+/// Gives tables that were created by hand what the pipeline's own merge needs, so that whatever comes later in the apply
+/// can merge.
+pub(super) async fn prepare(
+    step: &Step<'_>,
+    raw: Option<&TableInfo>,
+    ods: Option<&TableInfo>,
+) -> Result<(), Failure> {
+    let (Some(raw), Some(ods)) = (raw, ods) else { return Ok(()) };
+    let is_misspelled = !lack(&columns(raw), &step.table.raw_columns()).rename.is_empty();
+    if is_by_hand(Some(ods)) || is_misspelled {
+        step.change_raw(raw).await?;
+        ensure_seq(step, ods).await?;
+        allow_null(step, ods).await?;
+    }
+    Ok(())
+}
+
 /// Gives ODS its order key where it has none. The key is filled before it gets its name, so that an interrupted apply
 /// continues, and nothing else is written: ODS shows what it showed.
 pub(super) async fn ensure_seq(step: &Step<'_>, ods: &TableInfo) -> Result<(), Failure> {
@@ -60,12 +82,10 @@ pub(super) async fn ensure_seq(step: &Step<'_>, ods: &TableInfo) -> Result<(), F
 /// Lets columns be NULL that no change fills: else the first new row would fail the merge.
 pub(super) async fn allow_null(step: &Step<'_>, ods: &TableInfo) -> Result<(), Failure> {
     let table = step.table;
-    for column in unfilled(&columns(ods), table) {
-        step.repeatable(
-            "A column of the ODS table could not be changed",
-            &sql::modify_column(&table.ods, &column),
-        )
-        .await?;
+    let unfilled = unfilled(&columns(ods), table);
+    if !unfilled.is_empty() {
+        let modify = sql::modify_columns(&table.ods, &unfilled);
+        step.repeatable("A column of the ODS table could not be changed", &modify).await?;
     }
     Ok(())
 }

@@ -2,14 +2,26 @@
 //! chain (docs/facts/tfplugin6.md, "Order of operations"), so the table's own destroy has to stop what writes to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use pipeline::chain::TaskNames;
 use pipeline::sql::{self, own, tables_written};
 use pipeline::{Table, TableName};
 use tfplugin::Diagnostic;
+use tokio_util::sync::CancellationToken;
+use warehouse::Warehouse;
 use warehouse::catalog::{Held, Snapshot, TaskInfo, Unfinished};
+use warehouse::chain::{self, ChainTasks};
+use warehouse::history::RunState;
 
 use crate::change::Change;
 use crate::diagnostics::from_warehouse;
+
+/// How often, and how many times, a suspended task is asked whether a run is in progress.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+const LOOKS: u32 = 300;
+/// Runs of each task that are looked at: runs of one task are serial.
+const RUNS: u32 = 2;
 
 /// Suspends the tasks that write to one of these tables, roots first, and drops them, children first. Fails before it
 /// changes anything if one of them writes to another table too. Returns which of them ran.
@@ -44,14 +56,16 @@ pub(super) async fn drop_writers(
     Ok(ran)
 }
 
-/// Resumes the tasks that an interrupted change of the table suspended and that still exist, children first.
+/// Resumes the tasks that an interrupted change of the table suspended and that still exist, children first, but for
+/// those that stay suspended.
 pub(super) async fn resume(
     change: &Change<'_>,
     seen: &Snapshot,
     before: &Unfinished,
+    stays: impl Fn(&TaskInfo) -> bool,
 ) -> Result<(), Diagnostic> {
     let ran = before.tasks.iter().filter(|(_, ran)| **ran).filter_map(|(name, _)| seen.task(name));
-    let mut asleep: Vec<&TaskInfo> = ran.filter(|task| !task.is_running()).collect();
+    let mut asleep: Vec<&TaskInfo> = ran.filter(|task| !task.is_running() && !stays(task)).collect();
     asleep.sort_by_key(|task| task.after.is_empty());
     for task in asleep {
         change.effect(|| before.clone(), |_| false).await?;
@@ -87,6 +101,73 @@ pub(super) fn refuse_second_reader(seen: &Snapshot, table: &Table) -> Result<(),
     }
 }
 
+/// The tasks that write to the tables, and those that these run after.
+pub(super) fn of_table(seen: &Snapshot, raw: &TableName, ods: &TableName) -> ChainTasks {
+    let none = || TaskNames { load: String::new(), merge: String::new(), cleanup: String::new() };
+    let names = seen.tasks().filter(|task| writes_to(task, &[raw, ods])).flat_map(|task| {
+        let name = task.name.clone();
+        if task.after.is_empty() {
+            vec![TaskNames { load: name, ..none() }]
+        } else {
+            let parents = task.after.iter().cloned();
+            parents.map(|load| TaskNames { load, merge: name.clone(), ..none() }).collect()
+        }
+    });
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(|names| (names.load.clone(), names.merge.clone()));
+    ChainTasks::new(names)
+}
+
+/// The tasks that merge into an ODS table.
+pub(super) fn merging_into(seen: &Snapshot, ods: &TableName) -> Vec<String> {
+    seen.tasks().filter(|task| writes_to(task, &[ods])).map(|task| task.name.clone()).collect()
+}
+
+/// Suspends the tasks that merge into an ODS table, and waits for their runs to end.
+pub(super) async fn suspend_merges(
+    change: &Change<'_>,
+    seen: &Snapshot,
+    ods: &TableName,
+) -> Result<(), Diagnostic> {
+    let merges = merging_into(seen, ods);
+    let failed = |error| from_warehouse("The merge task could not be suspended", &error);
+    chain::suspend(change.warehouse, &merges).await.map_err(failed)?;
+    wait_for_runs(change.ctx.token(), change.warehouse, &merges).await
+}
+
+/// Waits until no run of these tasks, which are suspended, is in progress.
+pub(super) async fn wait_for_runs(
+    cancel: &CancellationToken,
+    warehouse: &Warehouse,
+    tasks: &[String],
+) -> Result<(), Diagnostic> {
+    let failed = |error| from_warehouse("The runs of the tasks could not be read", &error);
+    let tasks: Vec<String> = tasks.iter().filter(|name| !name.is_empty()).cloned().collect();
+    for _ in 0..LOOKS {
+        let runs = warehouse.task_runs(&tasks, RUNS).await.map_err(failed)?;
+        let Some(run) = runs.into_iter().find(|run| run.state == RunState::Executing) else { return Ok(()) };
+        if cancel.is_cancelled() {
+            return Err(Diagnostic::error("Stopped").detail(format!(
+                "A run of task {} was still in progress. Run terraform apply to continue.",
+                run.name
+            )));
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Err(Diagnostic::error("A task is still running").detail(format!(
+        "A run of one of the tasks {} has been in progress for {} minutes. Run terraform apply again once it has ended.",
+        tasks.join(", "),
+        (BETWEEN_LOOKS * LOOKS).as_secs() / 60
+    )))
+}
+
+/// Whether a task writes to one of these tables.
+fn writes_to(task: &TaskInfo, tables: &[&TableName]) -> bool {
+    // Parsing every task of the account would be slow.
+    tables.iter().any(|name| task.definition.contains(name.table.as_str()))
+        && tables_written(&task.definition).iter().any(|written| tables.contains(&written))
+}
+
 fn writers<'a>(
     seen: &'a Snapshot,
     raw: &TableName,
@@ -94,15 +175,10 @@ fn writers<'a>(
 ) -> Result<Vec<&'a TaskInfo>, Diagnostic> {
     let mut writers = Vec::new();
     for task in seen.tasks() {
-        // Parsing every task of the account would be slow.
-        if ![&raw.table, &ods.table].iter().any(|name| task.definition.contains(name.as_str())) {
+        if !writes_to(task, &[raw, ods]) {
             continue;
         }
-        let written = tables_written(&task.definition);
-        if !written.contains(raw) && !written.contains(ods) {
-            continue;
-        }
-        let others: BTreeSet<String> = written
+        let others: BTreeSet<String> = tables_written(&task.definition)
             .iter()
             .filter(|name| *name != raw && *name != ods && name.database != own::DATABASE)
             .map(TableName::plain)

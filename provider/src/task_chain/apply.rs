@@ -64,7 +64,8 @@ pub(super) async fn update(
         }
         None => adopted(chain, &seen),
     };
-    let interrupted = interrupted(change, &seen);
+    let own = chain.tables.iter().map(|table| chain.task_names(table)).chain(before.values().cloned());
+    let interrupted = interrupted(change, &seen, &ChainTasks::new(own));
     let works: Vec<Work> = units(chain, &before)
         .iter()
         .map(|unit| Work::new(chain, unit, &seen, &interrupted))
@@ -87,10 +88,11 @@ pub(super) async fn update(
 }
 
 /// What interrupted applies left unfinished: this chain's own, and those that were to destroy one of its tables.
-fn interrupted(change: &Change<'_>, seen: &Snapshot) -> Unfinished {
+fn interrupted(change: &Change<'_>, seen: &Snapshot, own: &ChainTasks) -> Unfinished {
     let mut unfinished = change.unfinished();
+    let own = own.root_first();
     for intent in seen.own().intents().filter(|intent| intent.operation == "destroy" && !intent.is_held) {
-        for (task, ran) in &intent.unfinished.tasks {
+        for (task, ran) in intent.unfinished.tasks.iter().filter(|(task, _)| own.contains(task)) {
             *unfinished.tasks.entry(task.clone()).or_default() |= ran;
         }
     }
@@ -174,6 +176,7 @@ impl Work {
             stored.is_some_and(|stored| !sql::merge_writes_all(&stored.definition, member.table))
                 || interrupted.merge.contains(&member.table.ods.plain())
         };
+        let is_due = |member: &&Member<'_>| is_due(member) && !awaits_load(seen, member);
         let merges: Vec<&Member<'_>> = unit.tables.iter().filter(is_due).collect();
         steps.extend(merges.iter().map(|member| Step::Run(sql::merge_all(member.table))));
         let merge = merges.iter().map(|member| member.table.ods.plain()).collect();
@@ -216,6 +219,11 @@ impl Work {
     }
 }
 
+/// Whether the table's ODS table was created empty and waits for the table to be loaded again: nothing is merged into it.
+fn awaits_load(seen: &Snapshot, member: &Member<'_>) -> bool {
+    seen.table(&member.table.raw).is_some_and(|raw| seen.own().awaits_load(raw))
+}
+
 /// What runs after a change beside what runs before it: what ran before an apply that was interrupted, a task that
 /// replaces one that ran, and one that was dropped by hand while its table's other tasks run.
 fn awake(unit: &Unit<'_>, seen: &Snapshot, interrupted: &Unfinished) -> Awake {
@@ -240,6 +248,15 @@ fn awake(unit: &Unit<'_>, seen: &Snapshot, interrupted: &Unfinished) -> Awake {
             } else if seen.task(new).is_none() && runs(sibling) {
                 awake.also.insert(new.clone());
             }
+        }
+    }
+    for member in unit.tables.iter().filter(|member| awaits_load(seen, member)) {
+        for name in
+            [Some(&member.names), member.before.as_ref()].into_iter().flatten().map(|names| &names.merge)
+        {
+            awake.also.remove(name);
+            awake.ran.remove(name);
+            awake.replaces.remove(name);
         }
     }
     awake

@@ -7,21 +7,21 @@ use warehouse::scripted::{Scripted, When};
 
 use super::{Action, Config, Outcome, Process, Terraform};
 
-const STAGE: &str = "databend_cdc_stage.dms";
-const TABLE: &str = "databend_cdc_table.orders";
-const CHAIN: &str = "databend_cdc_task_chain.shop";
+pub(super) const STAGE: &str = "databend_cdc_stage.dms";
+pub(super) const TABLE: &str = "databend_cdc_table.orders";
+pub(super) const CHAIN: &str = "databend_cdc_task_chain.shop";
 
-struct World {
-    scripted: Arc<Scripted>,
-    terraform: Terraform,
+pub(super) struct World {
+    pub(super) scripted: Arc<Scripted>,
+    pub(super) terraform: Terraform,
 }
 
-fn stage() -> Json {
+pub(super) fn stage() -> Json {
     json!({ "name": "dms", "url": "s3://b/dms/", "access_key_id_wo": "AKIA", "secret_access_key_wo": "secret",
         "credentials_version": 1 })
 }
 
-fn table() -> Json {
+pub(super) fn table() -> Json {
     json!({
         "stage": format!("${{{STAGE}.name}}"),
         "source": { "schema": "shop", "table": "orders" },
@@ -32,34 +32,34 @@ fn table() -> Json {
     })
 }
 
-fn chain() -> Json {
+pub(super) fn chain() -> Json {
     json!({ "name": "shop", "warehouse": "default", "schedule": "1 hour", "tables": [format!("${{{TABLE}.pipeline}}")] })
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let config = Config::default().with(STAGE, stage()).with(TABLE, table()).with(CHAIN, chain());
         Self { scripted: Scripted::new(), terraform: Terraform::new(config) }
     }
 
-    fn applied() -> Self {
+    pub(super) fn applied() -> Self {
         let mut world = Self::new();
         world.apply();
         world
     }
 
-    fn run(&mut self) -> Outcome {
+    pub(super) fn run(&mut self) -> Outcome {
         let process = Process::start(&self.scripted).unwrap();
         self.terraform.apply(&process).unwrap()
     }
 
-    fn plan(&self) -> Outcome {
+    pub(super) fn plan(&self) -> Outcome {
         self.scripted.restart();
         self.terraform.plan(&Process::start(&self.scripted).unwrap()).unwrap()
     }
 
     /// Applies; afterwards there is nothing left to do.
-    fn apply(&mut self) -> Outcome {
+    pub(super) fn apply(&mut self) -> Outcome {
         let outcome = self.run();
         assert_eq!(outcome.errors, Vec::<String>::new());
         let next = self.plan();
@@ -68,14 +68,14 @@ impl World {
     }
 
     /// Applies with one statement refused, and returns the errors.
-    fn refused(&mut self, statement: &'static str) -> String {
+    pub(super) fn refused(&mut self, statement: &'static str) -> String {
         self.scripted.refuse(move |sql| sql.starts_with(statement), 1001, "refused on purpose");
         let errors = self.run().errors.join("\n");
         assert!(errors.contains("refused on purpose"), "{errors}");
         errors
     }
 
-    fn edit(&mut self, address: &str, edit: impl Fn(&mut Json), mut body: Json) {
+    pub(super) fn edit(&mut self, address: &str, edit: impl Fn(&mut Json), mut body: Json) {
         edit(&mut body);
         self.terraform.config = self.terraform.config.clone().with(address, body);
     }
@@ -262,7 +262,11 @@ fn ods_is_rebuilt_from_raw_only_where_raw_has_everything() {
     world.scripted.sql(cleanup).unwrap();
     drop_ods(&world);
     let errors = world.run().errors.join("\n");
-    for part in ["ODS cannot be rebuilt from raw", "UNDROP TABLE", "runbook cutover --table shop.orders"] {
+    for part in [
+        "ods.orders cannot be rebuilt from raw.orders",
+        "UNDROP TABLE",
+        "runbook cutover --table shop.orders",
+    ] {
         assert!(errors.contains(part), "{errors}");
     }
     assert!(!world.scripted.objects().contains(&"table ods.orders".to_owned()), "nothing was invented");

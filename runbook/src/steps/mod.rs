@@ -33,7 +33,7 @@ pub use first_run::FirstRun;
 pub use full_load::FullLoad;
 pub use initial_insert::InitialInsert;
 pub use load::{Load, full_load_files};
-pub use preflight::{chain_problems, identify, running_tasks, table_problems};
+pub use preflight::{awaits_load, chain_problems, identify, running_tasks, table_problems};
 pub use resume_tasks::ResumeTasks;
 pub use start_dms::StartDms;
 

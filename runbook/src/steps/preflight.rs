@@ -61,6 +61,20 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
     problems
 }
 
+/// Why a table is not merged, if apply created its ODS table empty (`ods.when_lost`) and it was not loaded again since.
+pub fn awaits_load(snapshot: &Snapshot, pipeline: &Pipeline) -> Option<StepError> {
+    snapshot.table(&pipeline.raw).filter(|raw| snapshot.own().awaits_load(raw))?;
+    let (source, raw, ods) = (pipeline.source(), pipeline.raw.plain(), pipeline.ods.plain());
+    Some(StepError::finding(
+        format!(
+            "{ods} was created empty, since {raw} no longer had every change; {source} has to be loaded again"
+        ),
+        format!(
+            "run `runbook suspend --table {source}`, drop {raw} and {ods}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`"
+        ),
+    ))
+}
+
 /// Tells the journal which tables it is about: what it says of others that had the same names does not count.
 pub fn identify(journal: &Journal, snapshot: &Snapshot, chain: &Chain) {
     for table in &chain.tables {

@@ -108,7 +108,8 @@ impl Planner<'_> {
 
     async fn table(&mut self, site: &Arc<Site>) -> Result<(), StepError> {
         let source = site.pipeline().source();
-        let problems = steps::table_problems(self.snapshot, site.pipeline());
+        let mut problems = steps::table_problems(self.snapshot, site.pipeline());
+        problems.extend(steps::awaits_load(self.snapshot, site.pipeline()));
         if !problems.is_empty() {
             for problem in &problems {
                 self.blocked(source.clone(), StepName::FullLoad, problem);

@@ -8,7 +8,7 @@ use warehouse::chain::{self, ChainTasks, Change};
 use super::Setup;
 use crate::journal::{Journal, RunId, StepName};
 use crate::output::{Exit, Output};
-use crate::steps::{Site, StepError, chain_problems, identify};
+use crate::steps::{Site, StepError, awaits_load, chain_problems, identify};
 use warehouse::actor;
 
 #[derive(Serialize)]
@@ -35,6 +35,7 @@ pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepE
 /// Resumes the tasks of the chains, or of the selected tables, children first.
 pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
     let mut all = Vec::new();
+    let mut exit = Exit::Done;
     let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
     let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
     let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
@@ -52,9 +53,15 @@ pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
         if let Some(problem) = chain_problems(&snapshot, chain).into_iter().next() {
             return Err(problem);
         }
-        let tasks =
-            chain::resume(&setup.warehouse, &chain.selected_tasks(ChainTasks::children_first), cancel)
-                .await?;
+        let mut in_order = chain.selected_tasks(ChainTasks::children_first);
+        for table in chain.selected() {
+            if let Some(problem) = awaits_load(&snapshot, &table.pipeline) {
+                in_order.retain(|task| *task != table.tasks.merge);
+                setup.talk.line(&format!("task {} stays suspended: {problem}", table.tasks.merge));
+                exit = Exit::Findings;
+            }
+        }
+        let tasks = chain::resume(&setup.warehouse, &in_order, cancel).await?;
         if cancel.is_cancelled() {
             return Err(StepError::Interrupted);
         }
@@ -62,7 +69,7 @@ pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
         all.push(ChainChanges { chain: chain.name.clone(), tasks });
     }
     print(setup, &all, "started");
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn print(setup: &Setup, all: &[ChainChanges], state: &str) {

@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod chain_guard;
+mod columns;
 mod drift;
 mod errors;
 mod functions;
 mod import;
+mod killed;
 mod lifecycle;
 mod modules;
 mod partial;

@@ -14,13 +14,13 @@ pub fn record_created(raw: &TableName) -> String {
     )
 }
 
-/// Whether a raw table still has every change that was written to it: `n` is above 0 if its creation is recorded and no
-/// clean-up has removed anything since.
-pub fn is_complete(raw: &TableName, raw_table_id: u64) -> String {
+/// Records that an ODS table was lost, that its raw table no longer has every change, and that ODS is created empty. It is
+/// not merged until the table is loaded again, into a new raw table, whose id is another one.
+pub fn record_emptied(raw: &TableName, raw_table_id: u64) -> String {
     let (database, table) = (literal(&raw.database), literal(&raw.table));
-    let horizons = HORIZONS.table_name();
     format!(
-        r#"SELECT count(*) AS n FROM {horizons} AS c WHERE c."raw_database" = {database} AND c."raw_table" = {table} AND c."operation" = 'create' AND c."raw_table_id" = {raw_table_id} AND NOT EXISTS (SELECT 1 FROM {horizons} AS h WHERE h."raw_database" = {database} AND h."raw_table" = {table} AND h."operation" = 'cleanup' AND h."at" >= c."at")"#
+        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'empty', NOW(), {database}, {table}, {raw_table_id}, TO_TIMESTAMP(0)"#,
+        HORIZONS.table_name(),
     )
 }
 
@@ -43,4 +43,18 @@ pub(super) fn horizon(table: &Table) -> String {
         literal(&table.raw.database),
         literal(&table.raw.table),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::testing::assert_parses;
+
+    #[test]
+    fn every_statement_parses() {
+        let raw = TableName::new("raw", "it's");
+        for sql in [record_created(&raw), record_emptied(&raw, 7)] {
+            assert_parses(&sql);
+        }
+    }
 }

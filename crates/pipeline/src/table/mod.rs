@@ -2,8 +2,11 @@
 
 mod rules;
 
+use std::collections::BTreeMap;
+
 use crate::column::{Column, DatabendColumn};
 use crate::data_type::DatabendType;
+use crate::default_value;
 use crate::name::TableName;
 
 pub use rules::{Attribute, TableError};
@@ -43,6 +46,9 @@ pub struct Table {
     pub source_table: String,
     /// Columns at the source, in order.
     pub columns: Vec<Column>,
+    /// What MySQL gave the rows that existed when a column was added, by column. Only raw and ODS keep it: a stored
+    /// description has none, since no statement but their DDL needs it.
+    pub defaults: BTreeMap<String, String>,
     /// Names of the key columns.
     pub primary_key: Vec<String>,
     /// The table that keeps every change.
@@ -99,7 +105,9 @@ impl Table {
             // A string in the files; kept as one so that no spelling of a time can make COPY fail.
             DatabendColumn::nullable(&self.timestamp_column, DatabendType::Varchar),
         ];
-        out.extend(self.columns.iter().map(|c| DatabendColumn::nullable(&c.name, c.raw_type())));
+        out.extend(
+            self.columns.iter().map(|c| self.defaulted(c, DatabendColumn::nullable(&c.name, c.raw_type()))),
+        );
         let added = self.change_seq_column.iter().chain(&self.position_column);
         out.extend(added.map(|name| DatabendColumn::nullable(name, DatabendType::Varchar)));
         for key in self.key_columns() {
@@ -110,17 +118,24 @@ impl Table {
         out
     }
 
+    /// The column of a Databend table with the default of the source's column.
+    fn defaulted(&self, source: &Column, column: DatabendColumn) -> DatabendColumn {
+        match self.defaults.get(&source.name).map(|text| default_value::sql(source, text)) {
+            Some(Ok(sql)) => column.with_default(sql),
+            // A wrong one is among the table's problems.
+            Some(Err(_)) | None => column,
+        }
+    }
+
     /// Columns of the ODS table.
     pub fn ods_columns(&self) -> Vec<DatabendColumn> {
         let mut out: Vec<_> = self
             .columns
             .iter()
             .map(|c| {
-                if self.primary_key.contains(&c.name) {
-                    DatabendColumn::not_null(&c.name, c.ods_type())
-                } else {
-                    DatabendColumn::nullable(&c.name, c.ods_type())
-                }
+                let nullable = !self.primary_key.contains(&c.name);
+                let column = DatabendColumn::nullable(&c.name, c.ods_type());
+                self.defaulted(c, DatabendColumn { nullable, ..column })
             })
             .collect();
         out.push(DatabendColumn::not_null(DELETED_COLUMN, DatabendType::Boolean).with_default("FALSE"));
@@ -141,6 +156,7 @@ pub(crate) fn orders() -> Table {
             .into_iter()
             .map(|(name, ty)| Column { name: name.into(), ty: ty.parse().unwrap() })
             .collect(),
+        defaults: BTreeMap::new(),
         primary_key: vec!["order_id".into()],
         raw: TableName::new("raw", "orders"),
         retention_days: 15,

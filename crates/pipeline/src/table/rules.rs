@@ -1,6 +1,7 @@
 //! The rules that a table's description must follow, each with the attribute that breaks it and what to write instead.
 
 use super::{DELETED_COLUMN, OP_COLUMN, RESERVED_PREFIX, SEQ_COLUMN, Table};
+use crate::default_value;
 use crate::name::{is_quotable, same_column as same};
 use crate::sql::is_reserved;
 
@@ -27,6 +28,8 @@ pub enum Attribute {
     ColumnName(usize),
     /// The type of a column.
     ColumnType(usize),
+    /// The default of a column.
+    ColumnDefault(usize),
 }
 
 impl Table {
@@ -65,6 +68,11 @@ impl Table {
             let name = &column.name;
             if !is_quotable(name) {
                 say(Attribute::ColumnName(i), unquotable("column", name));
+            }
+            if let Some(text) = self.defaults.get(name)
+                && let Err(message) = default_value::sql(column, text)
+            {
+                say(Attribute::ColumnDefault(i), message);
             }
             // COPY matches names regardless of case, so two that differ only in case cannot be told apart.
             if let Some(first) = self.columns[..i].iter().find(|c| same(&c.name, name)) {

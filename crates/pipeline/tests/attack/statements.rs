@@ -102,7 +102,8 @@ impl Names {
             path: format!("{}/{}/", self.schema, self.table),
             source_schema: self.schema.clone(),
             source_table: self.table.clone(),
-            columns: vec![column(&self.key, "varchar(64)"), column(&self.value, "decimal(12,2)")],
+            columns: vec![column(&self.key, "varchar(64)"), column(&self.value, "varchar(64)")],
+            defaults: [(self.value.clone(), self.comment.clone())].into(),
             primary_key: vec![self.key.clone()],
             raw: TableName::new(&self.raw_database, &self.raw_table),
             retention_days: 15,
@@ -132,7 +133,9 @@ impl Names {
             sql::drop_stream(&table.stream()),
             sql::drop_table(&table.ods),
             sql::add_column(&table.ods, &column),
-            sql::modify_column(&table.ods, &column),
+            sql::modify_columns(&table.ods, std::slice::from_ref(&column)),
+            sql::first_in_raw(&table, &column.name),
+            sql::first_in_ods(&table, &column.name),
             sql::set_options(&table.raw, &sql::raw_options(&table)),
             sql::cluster_by(&table.ods, &table.cluster_by),
             sql::load(&table),
@@ -142,7 +145,7 @@ impl Names {
             sql::merge_all(&table),
             sql::lossy(&table),
             sql::record_created(&table.raw),
-            sql::is_complete(&table.raw, 7),
+            sql::record_emptied(&table.raw, 7),
             sql::set_options(&table.ods, &sql::ods_options(&table)),
             checks::raw_counts(&table),
             checks::ods_counts(&table),
@@ -162,6 +165,8 @@ impl Names {
             sql::intents::forget(&[&self.detail, &self.secret]),
         ];
         all.extend(sql::cleanup(&table));
+        all.extend(sql::fill_raw(&table, &column, Some(&self.detail)));
+        all.extend(sql::fill_ods(&table, &column, None));
         for auth in [
             Auth::Connection(self.comment.clone()),
             Auth::AccessKey { id: self.detail.clone().into(), secret: self.secret.clone().into() },

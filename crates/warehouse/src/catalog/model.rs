@@ -137,6 +137,11 @@ impl TableInfo {
         TableName::new(&self.database, &self.name)
     }
 
+    /// Whether it is a view, which takes no rows.
+    pub fn is_view(&self) -> bool {
+        self.engine.to_uppercase().contains("VIEW")
+    }
+
     /// A column by its exact name.
     pub fn column(&self, name: &str) -> Option<&ColumnInfo> {
         self.columns.iter().find(|column| column.name == name)
@@ -144,6 +149,11 @@ impl TableInfo {
 }
 
 impl StreamInfo {
+    /// Whether it shows added rows alone, each once: what the merge reads.
+    pub fn is_append_only(&self) -> bool {
+        self.mode.is_empty() || self.mode == "append_only"
+    }
+
     /// Whether it is a stream on this table.
     pub fn is_on(&self, table: &TableName) -> bool {
         self.table_name == table.plain()

@@ -60,6 +60,9 @@ pub(super) struct Changes {
     pub(super) rows: BTreeMap<String, OdsRow>,
 }
 
+/// What a column shows that has the default of its column, in place of a change.
+pub(super) const DEFAULT: u64 = 0;
+
 /// A row of an ODS table.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct OdsRow {

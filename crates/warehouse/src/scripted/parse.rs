@@ -24,8 +24,15 @@ pub(super) fn statement(sql: &str) -> Result<Arc<Statement>, Refusal> {
 }
 
 /// The tree of a condition, such as a task's WHEN.
-pub(super) fn expression(text: &str) -> Result<Expr, Refusal> {
-    tokenize_sql(text)
-        .and_then(|tokens| parse_expr(&tokens, Dialect::PostgreSQL))
-        .map_err(|error| Refusal::new(code::SYNTAX, error.to_string()))
+pub(super) fn expression(text: &str) -> Result<Arc<Expr>, Refusal> {
+    static PARSED: OnceLock<Mutex<HashMap<String, Arc<Expr>>>> = OnceLock::new();
+    let parsed = PARSED.get_or_init(Mutex::default);
+    if let Some(known) = parsed.lock().unwrap_or_else(PoisonError::into_inner).get(text) {
+        return Ok(known.clone());
+    }
+    let tree = tokenize_sql(text)
+        .and_then(|tokens| parse_expr(&tokens, Dialect::PostgreSQL).map(Arc::new))
+        .map_err(|error| Refusal::new(code::SYNTAX, error.to_string()))?;
+    parsed.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned(), tree.clone());
+    Ok(tree)
 }

@@ -1,9 +1,10 @@
 //! Tables as relations: the system tables, and the user's.
 
+use chrono::{DateTime, TimeDelta};
 use pipeline::sql::TableName;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN};
 
-use super::data::OdsRow;
+use super::data::{DEFAULT, OdsRow};
 use super::query::Relation;
 use super::state::{Column, State, Table};
 use super::value::Value;
@@ -24,7 +25,7 @@ pub(super) fn of(state: &State, name: &TableName) -> Answer {
         return Ok(changes(table, 0));
     }
     if !table.changes.rows.is_empty() {
-        return Ok(ods(table));
+        return Ok(ods_rows(table));
     }
     Ok(Relation::new(table.columns.iter().map(|column| &column.name), table.values.clone()))
 }
@@ -38,10 +39,20 @@ fn changes(table: &Table, place: u64) -> Relation {
     Relation::new(table.columns.iter().map(|column| &column.name), rows)
 }
 
-/// The rows of an ODS table: of their columns, those that the pipeline adds.
-fn ods(table: &Table) -> Relation {
-    let shown = |row: &OdsRow| vec![Value::Bool(row.is_deleted), Value::text(row.order_key())];
-    Relation::new([DELETED_COLUMN, SEQ_COLUMN], table.changes.rows.values().map(shown).collect())
+/// The rows of an ODS table. A column of the source shows the id of the change whose value it has.
+fn ods_rows(table: &Table) -> Relation {
+    let cell = |row: &OdsRow, column: &Column| match column.name.as_str() {
+        SEQ_COLUMN => Value::Text(row.order_key()),
+        DELETED_COLUMN => Value::Bool(row.is_deleted),
+        name => match row.shows.get(name) {
+            None => Value::Null,
+            Some(&DEFAULT) => Value::text("default"),
+            Some(id) => Value::Text(id.to_string()),
+        },
+    };
+    let rows = table.changes.rows.values();
+    let rows = rows.map(|row| table.columns.iter().map(|column| cell(row, column)).collect()).collect();
+    Relation::new(table.columns.iter().map(|column| &column.name), rows)
 }
 
 fn system(state: &State, table: &str) -> Relation {
@@ -55,6 +66,7 @@ fn system(state: &State, table: &str) -> Relation {
         "streams" => streams(state),
         "stages" => stages(state),
         "tasks" => tasks(state),
+        "task_history" => task_history(state),
         other => panic!("the scripted Databend does not know system.{other}"),
     }
 }
@@ -69,7 +81,7 @@ fn tables(state: &State) -> Relation {
             Value::text(&name.database),
             Value::text(&name.table),
             Value::count(table.id),
-            Value::text("FUSE"),
+            Value::text(table.engine),
             Value::Text(table.options.iter().map(option).collect()),
             Value::text(&table.cluster_by),
             Value::text(&table.comment),
@@ -187,6 +199,37 @@ fn tasks(state: &State) -> Relation {
         ]
     });
     Relation::new(names, rows.collect())
+}
+
+fn task_history(state: &State) -> Relation {
+    let names =
+        ["name", "state", "scheduled_time", "completed_time", "exception_code", "exception_text", "run_id"];
+    let ended = state.history.iter().enumerate().map(|(i, run)| {
+        vec![
+            Value::text(&run.task),
+            Value::text(if run.error.is_some() { "FAILED" } else { "SUCCEEDED" }),
+            Value::Time(run.at),
+            Value::Time(run.at),
+            run.error.as_ref().map_or(Value::Null, |_| Value::Int(500)),
+            run.error.as_ref().map_or(Value::Null, Value::text),
+            Value::Text(i.to_string()),
+        ]
+    });
+    // A run in progress is the newest one of its task.
+    let executing = state.executing.iter().map(|task| {
+        vec![
+            Value::text(task),
+            Value::text("EXECUTING"),
+            Value::Time(
+                state.history.last().map_or(DateTime::UNIX_EPOCH, |run| run.at) + TimeDelta::seconds(1),
+            ),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            Value::text("now"),
+        ]
+    });
+    Relation::new(names, ended.chain(executing).collect())
 }
 
 /// That every named table or stream exists and can be read.

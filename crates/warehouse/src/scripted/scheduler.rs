@@ -3,6 +3,7 @@
 use super::evaluate::{Frame, evaluate};
 use super::query::Context;
 use super::server::Server;
+use super::state::PastRun;
 use super::{Refusal, parse};
 
 /// One run of a task.
@@ -35,15 +36,16 @@ pub(super) fn run_with_children(server: &mut Server, name: &str, runs: &mut Vec<
         Ok(false) => {}
         Ok(true) => {
             let result = run_body(server, name);
-            let failed = result.is_err();
-            note(server, name, failed);
-            runs.push(Run { task: name.to_owned(), error: result.err().map(|refusal| refusal.message) });
+            let error = result.err().map(|refusal| refusal.message);
+            let failed = error.is_some();
+            note(server, name, error.as_ref());
+            runs.push(Run { task: name.to_owned(), error });
             if failed {
                 return;
             }
         }
         Err(refusal) => {
-            note(server, name, true);
+            note(server, name, Some(&refusal.message));
             runs.push(Run { task: name.to_owned(), error: Some(refusal.message) });
             return;
         }
@@ -61,7 +63,7 @@ fn is_wanted(server: &Server, name: &str) -> Result<bool, Refusal> {
     let Some(when) = server.state.tasks.get(name).and_then(|task| task.when.clone()) else { return Ok(true) };
     let context = Context { state: &server.state, now: server.now, outer: None };
     let frame = Frame { columns: &[], row: &[], group: None, context };
-    Ok(evaluate(&frame, &parse::expression(&when)?)?.is_true())
+    Ok(evaluate(&frame, parse::expression(&when)?.as_ref())?.is_true())
 }
 
 /// The statements one after the other, in a session of their own. They are not one transaction unless they say so.
@@ -74,9 +76,10 @@ fn run_body(server: &mut Server, name: &str) -> Result<(), Refusal> {
 }
 
 /// After N failures in a row a task is suspended.
-fn note(server: &mut Server, name: &str, failed: bool) {
+fn note(server: &mut Server, name: &str, error: Option<&String>) {
+    server.state.history.push(PastRun { task: name.to_owned(), at: server.now, error: error.cloned() });
     let Some(task) = server.state.tasks.get_mut(name) else { return };
-    task.failures = if failed { task.failures + 1 } else { 0 };
+    task.failures = if error.is_some() { task.failures + 1 } else { 0 };
     if task.suspend_after.is_some_and(|n| n > 0 && task.failures >= n) {
         task.started = false;
     }

@@ -171,6 +171,16 @@ impl Scripted {
         scheduler::tick(&mut self.lock())
     }
 
+    /// Starts a run of a task that does not end by itself.
+    pub fn begin_run(&self, task: &str) {
+        self.lock().state.executing.insert(task.to_owned());
+    }
+
+    /// Ends the run that [`begin_run`](Self::begin_run) started.
+    pub fn end_run(&self, task: &str) {
+        self.lock().state.executing.remove(task);
+    }
+
     /// Names of the tasks that are started.
     pub fn running_tasks(&self) -> Vec<String> {
         let server = self.lock();

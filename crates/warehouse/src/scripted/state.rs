@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use pipeline::sql::TableName;
 
 use super::data::{Change, Changes};
@@ -19,12 +20,26 @@ pub(super) struct State {
     pub(super) files: Vec<File>,
     /// Every change that ever reached a raw table of this name.
     pub(super) received: BTreeMap<TableName, Vec<Change>>,
+    /// What `system.task_history` shows, oldest first.
+    pub(super) history: Vec<PastRun>,
+    /// Tasks of which a run is in progress.
+    pub(super) executing: BTreeSet<String>,
     next_id: u64,
+}
+
+/// A run of a task that has ended.
+#[derive(Debug, Clone)]
+pub(super) struct PastRun {
+    pub(super) task: String,
+    pub(super) at: DateTime<Utc>,
+    pub(super) error: Option<String>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     pub(super) id: u64,
+    /// `FUSE` or `VIEW`.
+    pub(super) engine: &'static str,
     pub(super) columns: Vec<Column>,
     pub(super) options: BTreeMap<String, String>,
     pub(super) cluster_by: String,
@@ -99,6 +114,8 @@ impl Default for State {
             tasks: BTreeMap::new(),
             files: Vec::new(),
             received: BTreeMap::new(),
+            history: Vec::new(),
+            executing: BTreeSet::new(),
             next_id: 0,
         }
     }

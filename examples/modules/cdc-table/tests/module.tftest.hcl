@@ -52,7 +52,7 @@ run "everything_is_passed_through" {
   variables {
     path                = "lake/shop/orders/"
     raw                 = { database = "keep", table = "o_raw", retention_days = 30 }
-    ods                 = { database = "now", table = "o", cluster_by = ["region", "order_id"], row_per_block = 50000 }
+    ods                 = { database = "now", table = "o", cluster_by = ["region", "order_id"], row_per_block = 50000, when_lost = "create_empty" }
     timestamp_column    = "ts"
     change_seq_column   = "seq"
     position_column     = "pos"
@@ -73,6 +73,11 @@ run "everything_is_passed_through" {
   assert {
     condition     = databend_cdc_table.this.raw.retention_days == 30 && databend_cdc_table.this.ods.cluster_by == tolist(["region", "order_id"]) && databend_cdc_table.this.ods.row_per_block == 50000
     error_message = "retention_days, cluster_by or row_per_block do not reach the table."
+  }
+
+  assert {
+    condition     = databend_cdc_table.this.ods.when_lost == "create_empty"
+    error_message = "when_lost does not reach the table."
   }
 
   assert {
@@ -101,5 +106,21 @@ run "no_cluster_key" {
   assert {
     condition     = length(databend_cdc_table.this.ods.cluster_by) == 0
     error_message = "cluster_by = [] is none."
+  }
+}
+
+run "a_column_with_a_default" {
+  command = plan
+
+  variables {
+    columns = [
+      { name = "order_id", type = "bigint" },
+      { name = "region", type = "varchar(20)", default = "north" },
+    ]
+  }
+
+  assert {
+    condition     = databend_cdc_table.this.columns[1].default == "north" && databend_cdc_table.this.columns[0].default == null
+    error_message = "The default of a column reaches the table."
   }
 }

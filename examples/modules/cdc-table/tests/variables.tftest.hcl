@@ -172,6 +172,16 @@ run "ods_is_refused_3" {
   expect_failures = [var.ods]
 }
 
+run "ods_is_refused_4" {
+  command = plan
+
+  variables {
+    ods = { database = "ods", when_lost = "ignore" }
+  }
+
+  expect_failures = [var.ods]
+}
+
 run "timestamp_column_is_refused_1" {
   command = plan
 

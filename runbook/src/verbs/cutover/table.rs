@@ -58,6 +58,9 @@ impl TableWork {
         {
             return Err(problem);
         }
+        if let Some(problem) = steps::awaits_load(&self.snapshot, self.site.pipeline()) {
+            return Err(problem);
+        }
         if let Some(report) = self.finished().await? {
             self.bar.keep(&format!("already cut over: {}", report.summary));
             reports.push(report);

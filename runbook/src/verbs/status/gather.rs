@@ -14,7 +14,7 @@ use super::model::{ChainStatus, Counts, TableStatus, TaskStatus, Unfit};
 use crate::dms::{Dms, View, look};
 use crate::journal::{Journal, StepName};
 use crate::manifest::{Chain, ChainTable};
-use crate::steps::{Backlog, OdsCounts, RawCounts, Site, StepError, identify, table_problems};
+use crate::steps::{Backlog, OdsCounts, RawCounts, Site, StepError, awaits_load, identify, table_problems};
 use crate::verbs::Setup;
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
@@ -88,7 +88,9 @@ async fn table(
     let site = Site::new(&chain.name, "", table.clone());
     let problems: Vec<String> = table_problems(snapshot, pipeline).iter().map(ToString::to_string).collect();
     let counts = if problems.is_empty() { Some(counts(warehouse, pipeline).await?) } else { None };
+    let awaits_load = awaits_load(snapshot, pipeline).map(|problem| problem.to_string());
     Ok(TableStatus {
+        awaits_load,
         source: pipeline.source(),
         raw: pipeline.raw.plain(),
         ods: pipeline.ods.plain(),

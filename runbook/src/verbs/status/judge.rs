@@ -70,7 +70,13 @@ fn table_findings(table: &TableStatus, config: &Config, all: &mut Vec<Finding>) 
     for problem in &table.problems {
         add(all, about, problem.clone(), "run `terraform apply`");
     }
-    if table.cut_over_at.is_none() {
+    if let Some(message) = &table.awaits_load {
+        let help = format!(
+            "`runbook suspend --table {about}`, drop {} and {}, `terraform apply`, reload the table in DMS, `runbook cutover --table {about}`",
+            table.raw, table.ods
+        );
+        add(all, about, message.clone(), &help);
+    } else if table.cut_over_at.is_none() {
         add(
             all,
             about,
@@ -197,6 +203,7 @@ mod tests {
                 raw: "raw.orders".into(),
                 ods: "ods.orders".into(),
                 cut_over_at: Some(Utc::now()),
+                awaits_load: None,
                 problems: vec![],
                 dms: None,
                 counts: Some(Counts {
@@ -264,6 +271,14 @@ mod tests {
             ["shop.orders: is stale: 2 files wait to be loaded, the oldest for 2 h"]
         );
         assert_eq!(with_counts(|c| c.backlog_seconds = Some(8 * 86_400)).len(), 2);
+    }
+
+    #[test]
+    fn a_table_that_waits_to_be_loaded_again_is_one_finding() {
+        let mut chain = good();
+        chain.tables[0].cut_over_at = None;
+        chain.tables[0].awaits_load = Some("ods.orders was created empty".into());
+        assert_eq!(messages(chain), ["shop.orders: ods.orders was created empty"]);
     }
 
     #[test]

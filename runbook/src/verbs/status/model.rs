@@ -39,6 +39,8 @@ pub(super) struct TableStatus {
     pub(super) ods: String,
     /// Whether the journal says that it is cut over, and since when.
     pub(super) cut_over_at: Option<DateTime<Utc>>,
+    /// That ODS was created empty and the table has to be loaded again, if so.
+    pub(super) awaits_load: Option<String>,
     /// What is missing in Databend; then there are no counts.
     pub(super) problems: Vec<String>,
     pub(super) dms: Option<TableView>,

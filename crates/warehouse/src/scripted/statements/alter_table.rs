@@ -4,6 +4,9 @@ use databend_common_ast::ast::{
     AddColumnOption, AlterTableAction, AlterTableStmt, ModifyColumnAction, TableReference,
 };
 
+use pipeline::default_value::unquoted;
+
+use super::super::data::DEFAULT;
 use super::super::names::{fold, table_name};
 use super::super::state::{State, Table};
 use super::super::value::Value;
@@ -33,6 +36,15 @@ pub(super) fn alter(state: &mut State, statement: &AlterTableStmt) -> Result<(),
                 AddColumnOption::First => 0,
                 AddColumnOption::After(after) => table.require_column(&fold(after))? + 1,
             };
+            // Rows that exist read the default.
+            if !added.default.is_empty() {
+                for (_, change) in &mut table.changes.appended {
+                    change.cells.insert(added.name.clone(), unquoted(&added.default));
+                }
+                for row in table.changes.rows.values_mut() {
+                    row.shows.insert(added.name.clone(), DEFAULT);
+                }
+            }
             table.columns.insert(at, added);
             for row in &mut table.values {
                 row.insert(at, Value::Null);
@@ -43,6 +55,7 @@ pub(super) fn alter(state: &mut State, statement: &AlterTableStmt) -> Result<(),
                 let changed = column(definition);
                 let at = table.require_column(&changed.name)?;
                 refuse_under_change_tracking(table, &changed.name)?;
+                // A default that comes later changes no row that exists.
                 table.columns[at] = changed;
             }
         }

@@ -1,12 +1,16 @@
 //! COPY of files into a raw table, with schema evolution and PURGE.
 
+use std::collections::BTreeMap;
+
 use databend_common_ast::ast::{
     CopyIntoTableSource, CopyIntoTableStmt, FileLocation, LiteralStringOrVariable,
 };
+use pipeline::default_value::unquoted;
 
+use super::super::data::Change;
 use super::super::names::table_name;
 use super::super::query::Relation;
-use super::super::state::{Column, State};
+use super::super::state::{Column, File, State, Table};
 use super::super::{Answer, Refusal, code};
 use super::stage;
 
@@ -31,23 +35,57 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
     let is_meant = |path: &str| {
         path.starts_with(folder) && pattern.as_ref().is_none_or(|pattern| pattern.is_match(path))
     };
-    let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut state.files)
-        .into_iter()
-        .partition(|file| file.stage == stage_name && is_meant(&file.path));
-    state.files = left;
-    let changes: Vec<_> = taken.into_iter().flat_map(|file| file.changes).collect();
+    let is_taken = |file: &File| file.stage == stage_name && is_meant(&file.path);
+    let changes = state.files.iter().filter(|file| is_taken(file)).flat_map(|file| file.changes.clone());
+    let mut changes: Vec<Change> = changes.collect();
     let n = changes.len();
     if n > 0 {
-        let table = state.table_mut(&raw)?;
-        for name in changes.iter().flat_map(|change| change.cells.keys()) {
-            if table.column(name).is_none() && table.has_option("enable_schema_evolution") {
-                let (name, data_type) = (name.clone(), "VARCHAR".to_owned());
-                table.columns.push(Column { name, data_type, nullable: true, default: String::new() });
+        let evolved = evolved(state.table(&raw)?, &changes);
+        for column in state.table(&raw)?.columns.iter().chain(&evolved) {
+            for change in &mut changes {
+                take(column, change)?;
             }
         }
+        state.table_mut(&raw)?.columns.extend(evolved);
         state.append(&raw, changes)?;
     }
+    state.files.retain(|file| !is_taken(file));
     Ok(Relation::affected("loaded", n))
+}
+
+/// The columns that schema evolution adds, in alphabetical order and with the file's type: DMS writes an `int` as INT32.
+fn evolved(table: &Table, changes: &[Change]) -> Vec<Column> {
+    let mut added: BTreeMap<&String, bool> = BTreeMap::new();
+    if !table.has_option("enable_schema_evolution") {
+        return Vec::new();
+    }
+    for (name, value) in changes.iter().flat_map(|change| &change.cells) {
+        if table.column(name).is_none() {
+            *added.entry(name).or_insert(true) &= value.parse::<i32>().is_ok();
+        }
+    }
+    let column = |(name, is_int): (&String, bool)| Column {
+        name: name.clone(),
+        data_type: if is_int { "INT" } else { "VARCHAR" }.to_owned(),
+        nullable: true,
+        default: String::new(),
+    };
+    added.into_iter().map(column).collect()
+}
+
+/// A value that the column cannot hold fails the whole statement. A change whose file lacks the column gets its default.
+fn take(column: &Column, change: &mut Change) -> Result<(), Refusal> {
+    match change.cells.get(&column.name) {
+        Some(value) if column.data_type == "INT" && value.parse::<i32>().is_err() => Err(Refusal::new(
+            code::BAD_ARGUMENTS,
+            format!("number overflowed while evaluating function `to_int32({value})`"),
+        )),
+        None if !column.default.is_empty() => {
+            change.cells.insert(column.name.clone(), unquoted(&column.default));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn full_match(pattern: &str) -> Result<regex::Regex, Refusal> {

@@ -33,6 +33,8 @@ pub(super) fn run(state: &mut State, now: DateTime<Utc>, statement: &Statement) 
         Statement::DropDatabase(statement) => database::drop(state, statement),
         Statement::CreateTable(statement) => table::create(state, statement),
         Statement::DropTable(statement) => table::drop(state, statement),
+        Statement::CreateView(statement) => table::create_view(state, statement),
+        Statement::DropView(statement) => table::drop_view(state, statement),
         Statement::AlterTable(statement) => alter_table::alter(state, statement),
         Statement::CreateStream(statement) => stream::create(state, statement),
         Statement::DropStream(statement) => stream::drop(state, statement),

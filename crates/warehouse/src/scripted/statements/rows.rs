@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use databend_common_ast::ast::{DeleteStmt, InsertSource, InsertStmt, UpdateStmt};
+use pipeline::sql::TableName;
 
+use super::super::data::DEFAULT;
 use super::super::evaluate::{Frame, evaluate};
 use super::super::names::{fold, table_name};
 use super::super::parse::expression;
 use super::super::query::{self, ColumnName, Context, Relation};
 use super::super::state::{State, Table};
 use super::super::value::Value;
-use super::super::{Answer, Refusal, code};
+use super::super::{Answer, Refusal, code, relations};
 use super::{clean_up, sources};
 
 /// The project's own database, whose tables hold plain rows.
@@ -70,7 +72,7 @@ fn default_value(context: Context<'_>, default: &str) -> Result<Value, Refusal> 
         return Ok(Value::Null);
     }
     let frame = Frame { columns: &[], row: &[], group: None, context };
-    evaluate(&frame, &expression(default)?)
+    evaluate(&frame, expression(default)?.as_ref())
 }
 
 /// INSERT … SELECT of changes into ODS: the initial filling.
@@ -95,9 +97,12 @@ fn insert_changes(state: &mut State, statement: &InsertStmt) -> Answer {
 pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateStmt) -> Answer {
     let target = table_name(statement.database.as_ref(), &statement.table);
     assert!(
-        target.database == OWN && statement.from.is_none() && statement.with.is_none(),
+        statement.from.is_none() && statement.with.is_none(),
         "the scripted Databend does not know {statement}"
     );
+    if target.database != OWN {
+        return update_changes(state, now, statement, &target);
+    }
     let table = state.table(&target)?;
     let columns =
         columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
@@ -122,6 +127,49 @@ pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateSt
     // An UPDATE of no row commits nothing.
     if changed > 0 {
         state.table_mut(&target)?.values = rows;
+    }
+    Ok(Relation::affected("updated", changed))
+}
+
+/// UPDATE of changes in raw, or of rows in ODS: a column gets a literal.
+fn update_changes(
+    state: &mut State,
+    now: DateTime<Utc>,
+    statement: &UpdateStmt,
+    target: &TableName,
+) -> Answer {
+    let table = state.table(target)?;
+    let columns =
+        columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
+    let context = Context { state, now, outer: None };
+    let rows = relations::of(state, target)?.rows;
+    let mut meant = Vec::new();
+    for row in &rows {
+        let frame = Frame { columns: &columns, row, group: None, context };
+        meant.push(match &statement.selection {
+            Some(condition) => evaluate(&frame, condition)?.is_true(),
+            None => true,
+        });
+    }
+    let frame = Frame { columns: &[], row: &[], group: None, context };
+    let mut values = Vec::new();
+    for assignment in &statement.update_list {
+        table.require_column(&fold(&assignment.name))?;
+        values.push((fold(&assignment.name), evaluate(&frame, &assignment.expr)?));
+    }
+    let changed = meant.iter().filter(|is_meant| **is_meant).count();
+    if changed > 0 {
+        let changes = &mut state.table_mut(target)?.changes;
+        for (name, value) in &values {
+            let text = value.to_text().unwrap_or_default();
+            for ((_, change), _) in changes.appended.iter_mut().zip(&meant).filter(|(_, is_meant)| **is_meant)
+            {
+                change.cells.insert(name.clone(), text.clone());
+            }
+            for (row, _) in changes.rows.values_mut().zip(&meant).filter(|(_, is_meant)| **is_meant) {
+                row.shows.insert(name.clone(), DEFAULT);
+            }
+        }
     }
     Ok(Relation::affected("updated", changed))
 }

@@ -1,7 +1,8 @@
 //! CREATE and DROP TABLE.
 
 use databend_common_ast::ast::{
-    ColumnDefinition, ColumnExpr, CreateTableSource, CreateTableStmt, DropTableStmt, Expr, TypeName,
+    ColumnDefinition, ColumnExpr, CreateTableSource, CreateTableStmt, CreateViewStmt, DropTableStmt,
+    DropViewStmt, Expr, TypeName,
 };
 
 use super::super::Refusal;
@@ -35,6 +36,7 @@ pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(
     let comment = options.remove("comment").unwrap_or_default();
     let table = Table {
         id: state.next_id(),
+        engine: "FUSE",
         columns: columns.iter().map(column).collect(),
         options,
         cluster_by: statement
@@ -48,6 +50,38 @@ pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(
         changes: Changes::default(),
     };
     state.tables.insert(name, table);
+    Ok(())
+}
+
+/// CREATE VIEW: a name that is taken. Its rows are not modeled.
+pub(super) fn create_view(state: &mut State, statement: &CreateViewStmt) -> Result<(), Refusal> {
+    let name = table_name(statement.database.as_ref(), &statement.view);
+    let exists = state.tables.contains_key(&name) || state.streams.contains_key(&name);
+    let refusal = || Refusal::new(crate::code::TABLE_ALREADY_EXISTS, format!("View {name} already exists"));
+    if !may_create(&statement.create_option, exists, refusal)? {
+        return Ok(());
+    }
+    let view = Table {
+        id: state.next_id(),
+        engine: "VIEW",
+        columns: Vec::new(),
+        options: std::collections::BTreeMap::new(),
+        cluster_by: String::new(),
+        comment: String::new(),
+        version: 0,
+        values: Vec::new(),
+        changes: Changes::default(),
+    };
+    state.tables.insert(name, view);
+    Ok(())
+}
+
+/// DROP VIEW.
+pub(super) fn drop_view(state: &mut State, statement: &DropViewStmt) -> Result<(), Refusal> {
+    let name = table_name(statement.database.as_ref(), &statement.view);
+    if state.tables.remove(&name).is_none() && !statement.if_exists {
+        return state.table(&name).map(|_| ());
+    }
     Ok(())
 }
 
@@ -68,7 +102,11 @@ pub(super) fn column(definition: &ColumnDefinition) -> Column {
         ty => (ty, true),
     };
     let default = match &definition.expr {
-        Some(ColumnExpr::Default(default)) => default.to_string().to_lowercase(),
+        // Keywords are printed in lower case, text as it is.
+        Some(ColumnExpr::Default(default)) => match default.to_string() {
+            text if text.starts_with('\'') => text,
+            other => other.to_lowercase(),
+        },
         Some(other) => panic!("the scripted Databend does not know the column {definition}: {other}"),
         None => String::new(),
     };

@@ -1,0 +1,49 @@
+//! What apply will do to data, said at plan time.
+
+use pipeline::table::Table;
+use tfplugin::{Diagnostics, Severity, Value, from_value};
+use warehouse::catalog::Snapshot;
+
+use super::drift;
+use super::loss::{self, Loss, Prior, WhenLost};
+use super::model::TableModel;
+use super::rework::Rework;
+
+/// Warnings about a planned update.
+pub(super) fn warnings(seen: &Snapshot, prior: &Value, planned: &Value) -> Result<Diagnostics, Diagnostics> {
+    let before: TableModel = from_value(prior)?;
+    let model: TableModel = from_value(planned)?;
+    let Ok(Some(table)) = model.table() else { return Ok(Diagnostics::new()) };
+    Ok(of(seen, &table, &Prior::of(&before), model.when_lost()))
+}
+
+fn of(seen: &Snapshot, table: &Table, prior: &Prior, when_lost: WhenLost) -> Diagnostics {
+    let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
+    let mut out = Diagnostics::new();
+    for mut view in drift::views(table, seen) {
+        view.severity = Severity::Warning;
+        out.push(view);
+    }
+    if !out.is_empty() {
+        return out;
+    }
+    if raw.is_none() {
+        out.push(loss::raw_warning(table));
+    }
+    if let Some(rework) = Rework::needed(table, raw, ods) {
+        out.extend(rework.warnings(table));
+    }
+    if loss::is_complete(seen, table) {
+        return out;
+    }
+    match loss::loss(table, prior, raw, ods) {
+        Some(Loss::Table) if when_lost == WhenLost::CreateEmpty => out.push(loss::empty_warning(table)),
+        Some(lost) => out.push(loss::warning(table, &lost)),
+        None => {}
+    }
+    let new = ods.map(|ods| loss::new_columns(table, prior, ods)).unwrap_or_default();
+    if !new.is_empty() {
+        out.push(loss::new_column_warning(table, &new));
+    }
+    out
+}
