@@ -54,6 +54,12 @@ impl DatabendColumn {
         }
     }
 
+    /// Whether this column, which exists, takes NULL as `wanted` does. A BOOLEAN that takes NULL and need not counts too:
+    /// Databend cannot change it back (1058, docs/facts/databend.md, "ALTER TABLE, transactions").
+    pub fn has_nullability_of(&self, wanted: &Self) -> bool {
+        self.nullable == wanted.nullable || self.nullable && wanted.data_type == DatabendType::Boolean
+    }
+
     /// The column as `CREATE TABLE` and `ADD COLUMN` write it.
     pub fn ddl(&self) -> String {
         let mut out = format!(

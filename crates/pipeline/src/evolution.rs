@@ -4,54 +4,116 @@
 use crate::column::{Column, DatabendColumn};
 use crate::data_type::DatabendType;
 use crate::mysql_type::{Integer, MysqlType};
+use crate::name::same_column;
+use crate::sql::UNFILLED_SEQ_COLUMN;
 use crate::table::{Attribute, Table, TableError};
 
 /// Everything about the change from `prior` to `next` that would lose data; empty if it can be done in place.
 pub fn refusals(prior: &Table, next: &Table) -> Vec<TableError> {
-    let mut out = Vec::new();
-    let mut say = |attribute, message: String| out.push(TableError { attribute, message });
-    for column in &prior.columns {
-        match next.columns.iter().position(|c| c.name == column.name) {
-            None => say(
-                Attribute::Top("columns"),
-                format!(
-                    "column \"{0}\" is no longer listed, but ODS has its values. Keep it in columns: when the source no longer has it, new rows get NULL there",
-                    column.name
-                ),
-            ),
-            Some(i) if !widens(column, &next.columns[i]) => say(
-                Attribute::ColumnType(i),
-                format!(
-                    "\"{}\" cannot change from {} to {} in place: values could be lost. Keep the old type, or declare a second databend_cdc_table with other raw and ods tables and move readers to it",
-                    column.name, column.ty, next.columns[i].ty
-                ),
-            ),
-            Some(_) => {}
+    let mut out = column_refusals(&prior.columns, next, |from, to| {
+        if widens(from, to) {
+            return None;
         }
-    }
+        Some(format!(
+            "\"{}\" cannot change from {} to {} in place: MySQL converts the rows that exist without writing them to its log, so ODS would keep other values than the source, or lose some. The table has to be loaded again: declare a second databend_cdc_table with other raw and ods tables, let DMS load it, and move readers to it. Until then, keep the old type",
+            from.name, from.ty, to.ty
+        ))
+    });
+    let mut say =
+        |attribute, message: String| out.push(TableError { attribute: Attribute::Top(attribute), message });
     if prior.change_seq_column.is_some() && next.change_seq_column.is_none() {
         say(
-            Attribute::Top("change_seq_column"),
+            "change_seq_column",
             "ODS already orders changes by the change sequence; ordered by time, new changes would count as older and be passed over. Keep the column in the DMS task".into(),
+        );
+    }
+    if prior.before_image_prefix.is_some() && next.before_image_prefix.is_none() {
+        say(
+            "before_image_prefix",
+            "a changed key whose before image DMS has written, or still writes, would leave its old row behind. Keep the prefix: where DMS writes no before images, their columns stay empty and do no harm".into(),
         );
     }
     out
 }
 
-/// Whether every value of `from` can be kept in `to`, and both live in the same raw column.
-fn widens(from: &Column, to: &Column) -> bool {
-    if from.raw_type() != to.raw_type() {
-        return false;
+/// What `next` would lose of an ODS table that has these columns, each with the MySQL type that its own type is shown as:
+/// ODS was created by hand, and its columns stay as they are.
+pub fn adoption_refusals(ods: &[Column], next: &Table) -> Vec<TableError> {
+    column_refusals(ods, next, |from, to| {
+        if from.ods_type() == to.ods_type() || widens(from, to) {
+            return None;
+        }
+        Some(format!(
+            "ODS has \"{}\" as {}, and {} would be {}: its values would change. Write type = \"{}\", or a type that {} widens to",
+            from.name,
+            from.ods_type(),
+            to.ty,
+            to.ods_type(),
+            from.ty,
+            from.ty
+        ))
+    })
+}
+
+/// Columns of `prior` that `next` no longer lists, spells differently, or gives a type that `refuse` has an objection to.
+fn column_refusals(
+    prior: &[Column],
+    next: &Table,
+    refuse: impl Fn(&Column, &Column) -> Option<String>,
+) -> Vec<TableError> {
+    let mut out = Vec::new();
+    for column in prior {
+        let error = match next.columns.iter().position(|c| same_column(&c.name, &column.name)) {
+            None => TableError {
+                attribute: Attribute::Top("columns"),
+                message: format!(
+                    "column \"{0}\" is no longer listed, but ODS has its values. Keep it in columns: when the source no longer has it, new rows get NULL there",
+                    column.name
+                ),
+            },
+            Some(i) if next.columns[i].name != column.name => {
+                other_case(i, &next.columns[i].name, &column.name)
+            }
+            Some(i) => match refuse(column, &next.columns[i]) {
+                None => continue,
+                Some(message) => TableError { attribute: Attribute::ColumnType(i), message },
+            },
+        };
+        out.push(error);
     }
+    out
+}
+
+/// Columns that ODS has in another case: a second column, or a new name, would break the statements of its readers.
+pub fn other_cases(ods: &[DatabendColumn], table: &Table) -> Vec<TableError> {
+    let misspelled = |(i, column): (usize, &Column)| {
+        let found = misspelled(ods, &column.name)?;
+        Some(other_case(i, &column.name, &found.name))
+    };
+    table.columns.iter().enumerate().filter_map(misspelled).collect()
+}
+
+fn other_case(i: usize, written: &str, found: &str) -> TableError {
+    TableError {
+        attribute: Attribute::ColumnName(i),
+        message: format!(
+            "ODS has the column as \"{found}\", which differs from \"{written}\" only in case, and MySQL and COPY ignore case. Write name = \"{found}\", or rename the column in Databend"
+        ),
+    }
+}
+
+/// Whether every value of `from` can be kept in `to`, and MySQL keeps it when it converts the rows that exist.
+fn widens(from: &Column, to: &Column) -> bool {
     match (&from.ty, &to.ty) {
         (a, b) if a == b => true,
         (MysqlType::Integer(a), MysqlType::Integer(b)) => integer_widens(*a, *b),
         (MysqlType::Year, MysqlType::Integer(b)) => integer_widens(Integer { bytes: 2, unsigned: false }, *b),
+        (_, MysqlType::Year) => false,
         (MysqlType::Decimal { precision: p, scale: s }, MysqlType::Decimal { precision: q, scale: t }) => {
             s <= t && p - s <= q - t
         }
         (MysqlType::Float, MysqlType::Double) => true,
-        _ => from.ods_type() == to.ods_type(),
+        _ => from.ods_type() == to.ods_type() && from.raw_type() == to.raw_type(),
     }
 }
 
@@ -68,11 +130,8 @@ pub fn raw_widens(from: &DatabendType, to: &DatabendType) -> bool {
             DatabendType::Integer { bytes: a, unsigned: from },
             DatabendType::Integer { bytes: b, unsigned: to },
         ) => {
-            if from == to {
-                a <= b
-            } else {
-                *from && a < b
-            }
+            // MODIFY refuses a negative value as an unsigned one (1006), and changes nothing then.
+            if from == to { a <= b } else { *from && a < b || *to && a <= b }
         }
         (
             DatabendType::Decimal { precision: p, scale: s },
@@ -88,27 +147,77 @@ pub fn raw_widens(from: &DatabendType, to: &DatabendType) -> bool {
 pub struct Lack {
     /// Columns that are not there.
     pub add: Vec<DatabendColumn>,
+    /// Columns that are there with another case.
+    pub rename: Vec<Rename>,
     /// Columns of another type or nullability, or without their default.
     pub modify: Vec<DatabendColumn>,
+}
+
+/// A column whose name differs only in case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rename {
+    /// The name that it has.
+    pub from: String,
+    /// The name that it must have.
+    pub to: String,
 }
 
 /// Compares columns as they are with columns as they should be. Further columns are no lack.
 pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
     let mut lack = Lack::default();
     for column in wanted {
-        match actual.iter().find(|c| c.name == column.name) {
+        let exact = actual.iter().find(|c| c.name == column.name);
+        let misspelled = misspelled(actual, &column.name);
+        match exact.or(misspelled) {
             None => lack.add.push(column.clone()),
-            Some(found)
+            Some(found) => {
+                if exact.is_none() {
+                    lack.rename.push(Rename { from: found.name.clone(), to: column.name.clone() });
+                }
                 if found.data_type != column.data_type
-                    || found.nullable != column.nullable
-                    || !found.has_default_of(column) =>
-            {
-                lack.modify.push(column.clone());
+                    || !found.has_nullability_of(column)
+                    || !found.has_default_of(column)
+                {
+                    lack.modify.push(column.clone());
+                }
             }
-            Some(_) => {}
         }
     }
     lack
+}
+
+/// The column that has this name in another case, where none has it exactly.
+fn misspelled<'a>(actual: &'a [DatabendColumn], name: &str) -> Option<&'a DatabendColumn> {
+    let is_exact = actual.iter().any(|column| column.name == name);
+    actual.iter().find(|column| !is_exact && same_column(&column.name, name))
+}
+
+/// Pairs of columns whose names differ only in case: COPY cannot load a table that has such a pair
+/// (docs/facts/databend.md, "Names and schema").
+pub fn twins(actual: &[DatabendColumn]) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    for (i, column) in actual.iter().enumerate() {
+        let twin = actual[..i].iter().find(|other| same_column(&other.name, &column.name));
+        found.extend(twin.map(|other| (other.name.as_str(), column.name.as_str())));
+    }
+    found
+}
+
+/// Columns of an ODS table that no change fills and that must not be NULL: the first new row would fail the merge.
+/// Returned as they must be.
+pub fn unfilled(ods: &[DatabendColumn], table: &Table) -> Vec<DatabendColumn> {
+    let wanted = table.ods_columns();
+    let is_filled =
+        |column: &DatabendColumn| wanted.iter().any(|wanted| same_column(&wanted.name, &column.name));
+    ods.iter()
+        .filter(|column| {
+            !column.nullable
+                && column.default.is_none()
+                && column.name != UNFILLED_SEQ_COLUMN
+                && !is_filled(column)
+        })
+        .map(|column| DatabendColumn { nullable: true, ..column.clone() })
+        .collect()
 }
 
 #[cfg(test)]
@@ -127,6 +236,8 @@ mod tests {
         for (from, to) in [
             ("int", "bigint"),
             ("int unsigned", "bigint"),
+            ("int unsigned", "bigint unsigned"),
+            ("decimal(40,2)", "decimal(65,2)"),
             ("tinyint", "tinyint(1)"),
             ("year", "int"),
             ("decimal(12,2)", "decimal(14,4)"),
@@ -152,12 +263,84 @@ mod tests {
             ("text", "int"),
             ("text", "json"),
             ("datetime", "date"),
+            ("varchar(10)", "int"),
+            ("int", "varchar(10)"),
+            ("smallint", "year"),
+            ("int", "bigint unsigned"),
         ] {
             let refused = refusals(&with_type("c", from), &with_type("c", to));
             assert_eq!(refused.len(), 1, "{from} to {to}");
             assert_eq!(refused[0].attribute, Attribute::ColumnType(3));
-            assert!(refused[0].message.contains("declare a second databend_cdc_table"));
+            for part in ["has to be loaded again", "declare a second databend_cdc_table"] {
+                assert!(refused[0].message.contains(part), "{}", refused[0].message);
+            }
         }
+    }
+
+    #[test]
+    fn a_key_may_widen() {
+        let mut wider = orders();
+        wider.columns[0].ty = "bigint unsigned".parse().unwrap();
+        let mut narrow = wider.clone();
+        narrow.columns[0].ty = "int unsigned".parse().unwrap();
+        assert_eq!(refusals(&narrow, &wider), []);
+        let found = lack(&narrow.ods_columns(), &wider.ods_columns());
+        assert_eq!(found.modify, wider.ods_columns()[..1]);
+    }
+
+    #[test]
+    fn the_before_images_may_come_but_not_go() {
+        let mut without = orders();
+        without.before_image_prefix = None;
+        assert_eq!(refusals(&without, &orders()), []);
+        assert_eq!(refusals(&orders(), &without)[0].attribute, Attribute::Top("before_image_prefix"));
+    }
+
+    #[test]
+    fn another_case_is_the_same_column() {
+        let mut shouted = orders();
+        shouted.columns[2].name = "NOTE".into();
+        let refused = refusals(&orders(), &shouted);
+        assert_eq!(refused.len(), 1);
+        assert_eq!(refused[0].attribute, Attribute::ColumnName(2));
+        assert!(refused[0].message.contains(r#"Write name = "note""#), "{}", refused[0].message);
+        assert_eq!(other_cases(&orders().ods_columns(), &shouted), refused);
+        assert_eq!(other_cases(&orders().ods_columns(), &orders()), []);
+        let found = lack(&orders().raw_columns(), &shouted.raw_columns());
+        assert_eq!(found.add, []);
+        assert_eq!(found.rename, [Rename { from: "note".into(), to: "NOTE".into() }]);
+    }
+
+    #[test]
+    fn a_pair_that_copy_cannot_tell_apart_is_found() {
+        let mut actual = orders().raw_columns();
+        assert_eq!(twins(&actual), []);
+        actual.push(DatabendColumn::nullable("op", DatabendType::Varchar));
+        assert_eq!(twins(&actual), [("Op", "op")]);
+        // The exact name counts, so nothing is renamed into the other one.
+        assert_eq!(lack(&actual, &orders().raw_columns()).rename, []);
+    }
+
+    #[test]
+    fn a_table_by_hand_keeps_its_columns() {
+        let column = |name: &str, ty: &str| Column { name: name.into(), ty: ty.parse().unwrap() };
+        let ods = [column("order_id", "bigint"), column("amount", "decimal(12,2)"), column("note", "text")];
+        assert_eq!(adoption_refusals(&ods, &orders()), []);
+        let mut medium = orders();
+        medium.columns.push(column("n", "mediumint"));
+        assert_eq!(adoption_refusals(&[column("n", "int")], &medium), []);
+        let refused = adoption_refusals(&[column("note", "bit(1)"), column("gone", "int")], &orders());
+        assert_eq!(refused.len(), 2);
+        assert!(refused[0].message.contains(r#"Write type = "bit(1)""#), "{}", refused[0].message);
+        assert!(refused[1].message.contains(r#""gone" is no longer listed"#));
+    }
+
+    #[test]
+    fn columns_that_no_change_fills_take_null() {
+        let mut actual = orders().ods_columns();
+        actual.push(DatabendColumn::not_null("region", DatabendType::Varchar));
+        actual.push(DatabendColumn::not_null("at", DatabendType::Timestamp).with_default("now()"));
+        assert_eq!(unfilled(&actual, &orders()), [DatabendColumn::nullable("region", DatabendType::Varchar)]);
     }
 
     #[test]
@@ -185,11 +368,11 @@ mod tests {
             ("INT UNSIGNED", "BIGINT UNSIGNED"),
             ("DECIMAL(12, 2)", "DECIMAL(76, 30)"),
             ("FLOAT", "DOUBLE"),
+            ("BIGINT", "BIGINT UNSIGNED"),
         ] {
             assert!(widens(from, to), "{from} {to}");
         }
         for (from, to) in [
-            ("BIGINT", "BIGINT UNSIGNED"),
             ("BIGINT UNSIGNED", "BIGINT"),
             ("DECIMAL(65, 2)", "DECIMAL(76, 30)"),
             ("VARCHAR", "BIGINT"),

@@ -22,6 +22,7 @@
 
 pub mod chain;
 pub mod column;
+pub mod conversion;
 pub mod data_type;
 pub mod default_value;
 pub mod dms;

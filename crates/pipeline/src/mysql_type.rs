@@ -180,7 +180,7 @@ fn number(text: &str) -> Option<u8> {
 
 /// Splits `decimal(12,2) unsigned` into its name, its arguments and its modifiers. The values of an ENUM or SET may
 /// hold anything, parentheses too, so the last closing one counts.
-fn split(text: &str) -> Option<(String, Vec<String>, Vec<String>)> {
+pub(crate) fn split(text: &str) -> Option<(String, Vec<String>, Vec<String>)> {
     let text = text.trim();
     let (head, args, tail) = match text.find('(') {
         Some(open) => {

@@ -41,6 +41,11 @@ pub fn literal(value: &str) -> String {
     out
 }
 
+/// Whether COPY takes two names for the same column: it ignores case (docs/facts/databend.md, "Names and schema").
+pub fn same_column(a: &str, b: &str) -> bool {
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
 /// Quoted identifiers, joined by commas.
 pub fn idents<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     names.into_iter().map(|n| ident(n.as_ref())).collect::<Vec<_>>().join(", ")

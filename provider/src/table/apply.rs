@@ -2,18 +2,21 @@
 //! again after any failure.
 
 use pipeline::TableName;
+use pipeline::column::DatabendColumn;
 use pipeline::evolution::lack;
 use pipeline::sql;
-use pipeline::table::Table;
-use tfplugin::Diagnostic;
-use warehouse::WarehouseError;
+use pipeline::table::{SEQ_COLUMN, Table};
+use tfplugin::{Diagnostic, Diagnostics};
 use warehouse::catalog::{Snapshot, StreamInfo, TableInfo, TaskInfo, Unfinished};
+use warehouse::{Warehouse, WarehouseError};
 
-use super::drift;
 use super::loss::{self, Loss, Prior, WhenLost};
+use super::model::TableModel;
+use super::plan::applied;
 use super::read::columns;
 use super::rework::{self, Rework};
 use super::tasks::{self, is_lease_on};
+use super::{drift, handover, takeover};
 use crate::change::{Change, look};
 use crate::diagnostics::from_warehouse;
 
@@ -98,16 +101,24 @@ pub(super) async fn ensure(
         is_emptied = settle_loss(&seen, table, terms)?;
     }
     let rework = Rework::needed(table, now.raw, now.ods);
-    if let Some(rework) = rework {
+    if rework.is_some() {
         let tasks = tasks::of_table(&seen, &table.raw, &table.ods);
         for name in tasks.root_first() {
             let runs = seen.task(&name).is_some_and(TaskInfo::is_running);
             *unfinished.tasks.entry(name).or_default() |= runs;
         }
         unfinished.merge.insert(table.ods.plain());
-        let step = Step { change, table, seen: &seen, unfinished: unfinished.clone() };
+    }
+    let step = Step { change, table, seen: &seen, unfinished: unfinished.clone() };
+    takeover::prepare(&step, now.raw, now.ods).await?;
+    if let Some(rework) = rework {
         step.effect().await?;
-        rework::run(change, table, rework, tasks, &seen).await?;
+        let prepared = look(change.warehouse).await?;
+        let tasks = tasks::of_table(&prepared, &table.raw, &table.ods);
+        let has_all = rework::run(change, table, rework, tasks, &prepared).await?;
+        if has_all && takeover::is_by_hand(now.ods) && !before.merge.contains(&table.ods.plain()) {
+            unfinished.merge.remove(&table.ods.plain());
+        }
     }
     complete(change, table, is_emptied, unfinished, told).await?;
     let merges = tasks::merging_into(&seen, &table.ods);
@@ -178,7 +189,11 @@ async fn complete(
     told(made);
     match now.ods {
         None => step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?,
-        Some(ods) => step.change_ods(ods).await?,
+        Some(ods) => {
+            takeover::ensure_seq(&step, ods).await?;
+            takeover::allow_null(&step, ods).await?;
+            step.change_ods(ods).await?;
+        }
     }
     made.ods = true;
     told(made);
@@ -210,8 +225,7 @@ impl<'a> Now<'a> {
     /// What the next apply has to finish if this one does not.
     fn unfinished(&self, table: &Table, before: Unfinished) -> Unfinished {
         let mut unfinished = before;
-        let lacks_columns =
-            self.ods.is_none_or(|ods| !lack(&columns(ods), &table.ods_columns()).add.is_empty());
+        let lacks_columns = self.ods.is_none_or(|ods| !missing_in_ods(ods, table).is_empty());
         if self.raw.is_some() && (self.stream.is_none() || lacks_columns) {
             unfinished.merge.insert(table.ods.plain());
         }
@@ -219,6 +233,13 @@ impl<'a> Now<'a> {
         unfinished.new_raw |= self.raw.is_none() && self.ods.is_none();
         unfinished
     }
+}
+
+/// Columns that ODS lacks and that raw's changes fill. The order key is filled by itself.
+fn missing_in_ods(ods: &TableInfo, table: &Table) -> Vec<DatabendColumn> {
+    let mut missing = lack(&columns(ods), &table.ods_columns()).add;
+    missing.retain(|column| column.name != SEQ_COLUMN);
+    missing
 }
 
 /// Whether the merge can read a stream.
@@ -258,9 +279,34 @@ pub(super) async fn drop_all(change: &Change<'_>, names: [&TableName; 3]) -> Res
     drop("The ODS table could not be dropped", sql::drop_table(ods)).await
 }
 
-struct Step<'a> {
+/// Fails, before anything is sent, if a change of an existing table would lose something that only Databend shows.
+pub(super) async fn refuse_update(
+    warehouse: &Warehouse,
+    prior: &TableModel,
+    next: &Table,
+) -> Result<(), Diagnostics> {
+    takeover::refuse_twins(&*look(warehouse).await?, next)?;
+    check_change(warehouse, prior, next).await.map(|_| ())
+}
+
+/// The part of [`refuse_update`] that plan says too. Returns warnings.
+pub(super) async fn check_change(
+    warehouse: &Warehouse,
+    prior: &TableModel,
+    next: &Table,
+) -> Result<Diagnostics, Diagnostics> {
+    let seen = look(warehouse).await?;
+    takeover::refuse_other_cases(&seen, next)?;
+    let known = applied(prior);
+    if known.is_none() || handover::changed_from(prior, next).is_some() {
+        handover::refuse(warehouse, &seen, known.as_ref(), next).await?;
+    }
+    Ok(if known.is_none() { handover::import_warnings(&seen, next) } else { Diagnostics::new() })
+}
+
+pub(super) struct Step<'a> {
     change: &'a Change<'a>,
-    table: &'a Table,
+    pub(super) table: &'a Table,
     seen: &'a Snapshot,
     unfinished: Unfinished,
 }
@@ -273,7 +319,7 @@ impl Step<'_> {
     }
 
     /// A statement that does no harm when it is done twice.
-    async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
+    pub(super) async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
         self.effect().await?;
         let warehouse = self.change.warehouse;
         let result = warehouse.execute_idempotent(text).await;
@@ -301,7 +347,7 @@ impl Step<'_> {
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
-    async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
+    pub(super) async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.effect().await?;
         let warehouse = self.change.warehouse;
         let result = warehouse.execute(text).await;
@@ -322,9 +368,16 @@ impl Step<'_> {
         }
     }
 
-    async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
+    pub(super) async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
         let table = self.table;
-        for column in lack(&columns(raw), &table.raw_columns()).add {
+        let lack = lack(&columns(raw), &table.raw_columns());
+        for rename in &lack.rename {
+            self.once(&sql::rename_column(&table.raw, &rename.from, &rename.to), |seen| {
+                seen.table(&table.raw).is_some_and(|raw| raw.column(&rename.to).is_some())
+            })
+            .await?;
+        }
+        for column in lack.add {
             self.once(&sql::add_column(&table.raw, &column), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
             })
@@ -344,7 +397,7 @@ impl Step<'_> {
     async fn change_ods(&self, ods: &TableInfo) -> Result<(), Failure> {
         let table = self.table;
         let lack = lack(&columns(ods), &table.ods_columns());
-        for column in &lack.add {
+        for column in &missing_in_ods(ods, table) {
             self.once(&sql::add_column(&table.ods, column), |seen| {
                 seen.table(&table.ods).is_some_and(|ods| ods.column(&column.name).is_some())
             })

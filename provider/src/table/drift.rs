@@ -2,7 +2,9 @@
 
 use pipeline::TableName;
 use pipeline::column::DatabendColumn;
+use pipeline::data_type::DatabendType;
 use pipeline::evolution::raw_widens;
+use pipeline::name::same_column;
 use pipeline::table::Table;
 use tfplugin::{Diagnostic, Diagnostics};
 use warehouse::catalog::{Snapshot, TableInfo};
@@ -44,9 +46,13 @@ pub(super) fn narrow_columns(table: &Table, raw: &TableInfo) -> Vec<String> {
 pub(super) fn unusable_types(table: &Table, raw: &TableInfo) -> Diagnostics {
     let name = table.raw.plain();
     let pairs = pairs(&table.raw_columns(), raw);
-    let other = pairs
-        .iter()
-        .filter(|(wanted, found)| wanted.data_type != found.data_type && !is_narrower(wanted, found));
+    // A time as a TIMESTAMP orders the changes like the text that DMS writes.
+    let is_time = |wanted: &DatabendColumn, found: &DatabendColumn| {
+        wanted.name == table.timestamp_column && found.data_type == DatabendType::Timestamp
+    };
+    let other = pairs.iter().filter(|(wanted, found)| {
+        wanted.data_type != found.data_type && !is_narrower(wanted, found) && !is_time(wanted, found)
+    });
     other
         .map(|(wanted, found)| {
             let column = &wanted.name;
@@ -67,7 +73,7 @@ pub(super) fn ods_columns(table: &Table, ods: &TableInfo) -> Vec<String> {
         let name = &wanted.name;
         if wanted.nullable && !found.nullable {
             lacks.push(format!("NULL of column \"{name}\""));
-        } else if !wanted.nullable && found.nullable {
+        } else if !found.has_nullability_of(&wanted) {
             lacks.push(format!("NOT NULL of column \"{name}\""));
         }
         let is_own = !table.columns.iter().any(|column| column.name == *name);
@@ -87,11 +93,11 @@ pub(super) fn is_narrower(wanted: &DatabendColumn, found: &DatabendColumn) -> bo
     wanted.data_type != found.data_type && raw_widens(&found.data_type, &wanted.data_type)
 }
 
-/// The columns that a table should have and has, each as it should be and as it is.
+/// The columns that a table should have and has, in any case, each as it should be and as it is.
 pub(super) fn pairs(wanted: &[DatabendColumn], info: &TableInfo) -> Vec<(DatabendColumn, DatabendColumn)> {
     let found = columns(info);
     let pair = |wanted: &DatabendColumn| {
-        let found = found.iter().find(|column| column.name == wanted.name)?;
+        let found = found.iter().find(|column| same_column(&column.name, &wanted.name))?;
         Some((wanted.clone(), found.clone()))
     };
     wanted.iter().filter_map(pair).collect()

@@ -1,7 +1,7 @@
 //! What ODS has lost, and whether raw can give it back. A table or a column that was lost is rebuilt only from a raw table
 //! that still has every change: else rows would be left out of ODS, or deleted rows come back, without a word.
 
-use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
+use pipeline::table::{DELETED_COLUMN, Table};
 use tfplugin::{AttributePath, Diagnostic};
 use warehouse::catalog::{Snapshot, TableInfo};
 
@@ -56,7 +56,7 @@ pub(super) enum Loss {
     Columns(Vec<String>),
 }
 
-/// What is missing of the ODS table. `None` if nothing is that it ever had, or if raw is missing too: then both are
+/// What is missing of the ODS table, but for its order key, which is filled by itself. `None` if nothing is that it ever had, or if raw is missing too: then both are
 /// created as for a new table.
 pub(super) fn loss(
     table: &Table,
@@ -67,11 +67,8 @@ pub(super) fn loss(
     let Some(ods) = ods else { return raw.map(|_| Loss::Table) };
     let wanted = table.columns.iter().map(|column| column.name.as_str());
     let had = wanted.filter(|name| prior.columns.iter().any(|column| column == name));
-    let missing: Vec<String> = had
-        .chain([DELETED_COLUMN, SEQ_COLUMN])
-        .filter(|name| ods.column(name).is_none())
-        .map(str::to_owned)
-        .collect();
+    let missing: Vec<String> =
+        had.chain([DELETED_COLUMN]).filter(|name| ods.column(name).is_none()).map(str::to_owned).collect();
     (!missing.is_empty()).then_some(Loss::Columns(missing))
 }
 

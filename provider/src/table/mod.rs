@@ -3,12 +3,15 @@
 mod apply;
 mod drift;
 mod forecast;
+mod handover;
+mod import;
 mod loss;
 mod model;
 mod plan;
 mod read;
 mod rework;
 mod schema;
+mod takeover;
 mod tasks;
 
 use std::sync::Arc;
@@ -94,7 +97,7 @@ impl Resource for TableResource {
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
         let (is_update, prior) = (request.is_update(), request.prior.clone());
-        let mut response = plan::plan(request, &self.connection.claims)?;
+        let mut response = plan::plan(request, &self.connection).await?;
         // A plan without a change looks at nothing.
         if is_update && response.planned != prior {
             let warehouse = self.connection.warehouse().await?;
@@ -156,6 +159,7 @@ impl Resource for TableResource {
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
+        apply::refuse_update(&warehouse, &from_value(&request.prior)?, &table).await?;
         let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
         let prior: TableModel = from_value(&request.prior)?;
         let terms = Terms { prior: Prior::of(&prior), when_lost: model.when_lost() };

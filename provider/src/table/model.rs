@@ -145,7 +145,7 @@ impl TableModel {
         Ok(table)
     }
 
-    fn parse_columns(&self, wrong: &mut Diagnostics) -> Option<Vec<Column>> {
+    pub(super) fn parse_columns(&self, wrong: &mut Diagnostics) -> Option<Vec<Column>> {
         let models = self.columns.known()?;
         let mut columns = Some(Vec::with_capacity(models.len()));
         for (i, model) in models.iter().enumerate() {

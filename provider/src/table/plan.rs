@@ -1,10 +1,14 @@
 //! What apply will do to a table, and what it will not.
 
-use pipeline::{Pipeline, evolution, table::Table};
+use pipeline::mysql_type::MysqlType;
+use pipeline::name::same_column;
+use pipeline::{Pipeline, conversion, evolution, table::Table};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
-use super::model::TableModel;
-use crate::claims::{Claims, Thing};
+use super::model::{TableModel, strings};
+use super::{apply, handover};
+use crate::claims::Thing;
+use crate::connection::Connection;
 use crate::diagnostics::from_table;
 
 /// Attributes that say which tables these are. With another value they are other tables.
@@ -20,7 +24,7 @@ const IDENTITY: [&str; 8] = [
 ];
 
 /// Plans one table.
-pub(super) fn plan(request: PlanRequest, claims: &Claims) -> Result<PlanResponse, Diagnostics> {
+pub(super) async fn plan(request: PlanRequest, connection: &Connection) -> Result<PlanResponse, Diagnostics> {
     if request.is_destroy() {
         return plan_destroy(&request);
     }
@@ -28,13 +32,16 @@ pub(super) fn plan(request: PlanRequest, claims: &Claims) -> Result<PlanResponse
     let prior: Option<TableModel> = request.is_update().then(|| from_value(&request.prior)).transpose()?;
     let mut plan = Plan::new(request);
     let mut model: TableModel = plan.model()?;
+    if let Some(prior) = &prior {
+        keep_key_order(&mut model, prior);
+    }
     model.fill_defaults(&config);
     if let Some(prior) = &prior {
         keep_spellings(&mut model, prior);
     }
     let table = model.table()?;
     if let Some(table) = &table {
-        claims.plan(plan.request(), things(table)).into_result()?;
+        connection.claims.plan(plan.request(), things(table)).into_result()?;
         model.fill_computed(table);
     } else {
         model.id = Attr::Unknown;
@@ -48,6 +55,10 @@ pub(super) fn plan(request: PlanRequest, claims: &Claims) -> Result<PlanResponse
     plan.set_model(&model)?;
     if let Some(prior) = &prior {
         refuse_loss(&mut plan, prior, table.as_ref())?;
+        if let Some(table) = &table {
+            plan.say(check_in_databend(connection, prior, table).await?);
+            plan.say(change_warnings(prior, &model, table));
+        }
     }
     plan.say(warnings(&model));
     Ok(plan.finish())
@@ -82,18 +93,87 @@ pub(super) fn protected(prior: &TableModel) -> Diagnostic {
         .at("deletion_protection")
 }
 
+/// The order of the key columns means nothing, so another order of the same columns keeps the old one.
+fn keep_key_order(model: &mut TableModel, prior: &TableModel) {
+    let sorted = |key: &Attr<Vec<Attr<String>>>| {
+        let mut key = strings(key)?;
+        key.sort();
+        Some(key)
+    };
+    let (new, old) = (sorted(&model.primary_key), sorted(&prior.primary_key));
+    if new.is_some() && new == old {
+        model.primary_key.clone_from(&prior.primary_key);
+    }
+}
+
 /// A type that is spelled in another way but means the same keeps its old spelling, so that the plan stays empty.
 /// Terraform lets a plan keep the prior value of an attribute that the user set.
 fn keep_spellings(model: &mut TableModel, prior: &TableModel) {
     let (Attr::Known(columns), Attr::Known(old)) = (&mut model.columns, &prior.columns) else { return };
     for (column, old) in columns.iter_mut().zip(old) {
         let (Attr::Known(column), Attr::Known(old)) = (column, old) else { continue };
-        let parsed =
-            |ty: &Attr<String>| ty.known().and_then(|ty| ty.parse::<pipeline::mysql_type::MysqlType>().ok());
-        if column.name == old.name && parsed(&column.ty).is_some() && parsed(&column.ty) == parsed(&old.ty) {
+        let parsed = |ty: &Attr<String>| ty.known().and_then(|ty| ty.parse::<MysqlType>().ok());
+        let is_converted = changes_old_rows(&old.ty, &column.ty).is_some();
+        if column.name == old.name
+            && parsed(&column.ty).is_some()
+            && parsed(&column.ty) == parsed(&old.ty)
+            && !is_converted
+        {
             column.ty = old.ty.clone();
         }
     }
+}
+
+/// Why the source's old rows may have other values after a change of type, if so.
+fn changes_old_rows(from: &Attr<String>, to: &Attr<String>) -> Option<&'static str> {
+    conversion::changes_old_rows(from.known()?, to.known()?)
+}
+
+/// Refuses what only Databend shows to lose something. Returns warnings.
+async fn check_in_databend(
+    connection: &Connection,
+    prior: &TableModel,
+    table: &Table,
+) -> Result<Diagnostics, Diagnostics> {
+    let known = applied(prior);
+    let is_known = |name: &String| {
+        known.as_ref().is_some_and(|known| known.columns.iter().any(|column| column.name == *name))
+    };
+    let has_new_columns = table.columns.iter().any(|column| !is_known(&column.name));
+    if !has_new_columns && handover::changed_from(prior, table).is_none() {
+        return Ok(Diagnostics::new());
+    }
+    apply::check_change(&connection.warehouse().await?, prior, table).await
+}
+
+/// What a change that is done in place leaves to do.
+fn change_warnings(prior: &TableModel, model: &TableModel, table: &Table) -> Diagnostics {
+    let mut out = Diagnostics::new();
+    // After an import the types are those of ODS, not those that the source had.
+    if applied(prior).is_none() {
+        return out;
+    }
+    if let Some(prior) = handover::changed_from(prior, table) {
+        out.extend(handover::warnings(&prior, table));
+    }
+    let (Some(columns), Some(old)) = (model.columns.known(), prior.columns.known()) else { return out };
+    for (i, column) in columns.iter().enumerate() {
+        let Some(column) = column.known() else { continue };
+        let before = old.iter().filter_map(Attr::known).find(|old| old.name == column.name);
+        let Some(reason) = before.and_then(|before| changes_old_rows(&before.ty, &column.ty)) else {
+            continue;
+        };
+        let name = column.name.known().map(String::as_str).unwrap_or_default();
+        out.push(
+            // Each summary its own: Terraform shows only the first of several warnings with the same one.
+            Diagnostic::warning(format!("Old rows of {}.{name} may differ from the source", table.ods.plain()))
+                .detail(format!(
+                    "{reason}, and does not write them to its log: ODS keeps what it has for every row that does not change later. To be sure of those rows, load the table again: declare a second databend_cdc_table with other raw and ods tables, let DMS load it, and move readers to it."
+                ))
+                .at(AttributePath::parse(&format!("columns[{i}].type"))),
+        );
+    }
+    out
 }
 
 /// A change of identity is a replacement, which drops data: refused unless deletion is allowed. Everything else that
@@ -117,18 +197,24 @@ fn refuse_loss(plan: &mut Plan, prior: &TableModel, table: Option<&Table>) -> Re
             );
         }
     }
-    if let (Some(prior), Some(next)) = (applied(prior), table)
-        && prior.raw == next.raw
-        && prior.ods == next.ods
-    {
-        refused.extend(evolution::refusals(&prior, next).iter().map(from_table).collect::<Diagnostics>());
-    }
+    let errors = match (applied(prior), table) {
+        (Some(prior), Some(next)) if prior.raw == next.raw && prior.ods == next.ods => {
+            evolution::refusals(&prior, next)
+        }
+        // After an import, the columns are those that ODS has.
+        (None, Some(next)) if prior.primary_key.is_null() => prior
+            .parse_columns(&mut Diagnostics::new())
+            .map(|columns| evolution::adoption_refusals(&columns, next))
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    refused.extend(errors.iter().map(from_table).collect::<Diagnostics>());
     refused.into_result().map(|_| ())
 }
 
 /// The table as the last apply left it. What someone changed by hand since is fixed and refuses nothing. After an import
 /// it is the table as it is.
-fn applied(prior: &TableModel) -> Option<Table> {
+pub(super) fn applied(prior: &TableModel) -> Option<Table> {
     let described = prior.pipeline.known().and_then(|described| Pipeline::try_from(described.clone()).ok());
     described.map(|pipeline| pipeline.table().clone()).or_else(|| prior.table().ok().flatten())
 }
@@ -138,7 +224,8 @@ fn unmapped(prior: Option<&TableModel>, table: Option<&Table>) -> Vec<String> {
     let before = prior.and_then(|prior| prior.unmapped_columns.known()).cloned().unwrap_or_default();
     let Some(table) = table else { return before };
     let mapped: Vec<_> = table.raw_columns().into_iter().map(|c| c.name).collect();
-    before.into_iter().filter(|name| !mapped.contains(name)).collect()
+    let is_mapped = |name: &String| mapped.iter().any(|mapped| same_column(mapped, name));
+    before.into_iter().filter(|name| !is_mapped(name)).collect()
 }
 
 /// What the user chose and should know the price of.

@@ -4,19 +4,21 @@
 use pipeline::column::{DatabendColumn, mysql_type_of};
 use pipeline::data_type::DatabendType;
 use pipeline::default_value;
-use pipeline::evolution::lack;
+use pipeline::evolution::{lack, twins, unfilled};
 use pipeline::mysql_type::MysqlType;
+use pipeline::name::same_column;
 use pipeline::pipeline::Description;
 use pipeline::sql::{self, own};
-use pipeline::table::{DELETED_COLUMN, OP_COLUMN, SEQ_COLUMN, Table};
+use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use pipeline::{Pipeline, TableName};
 use tfplugin::{Attr, Diagnostic, Diagnostics};
 use warehouse::catalog::{ColumnInfo, Snapshot, StreamInfo, TableInfo};
 
 use crate::diagnostics::sentence;
 
-use super::drift;
-use super::model::{ColumnModel, OdsModel, RawModel, TableModel, strings};
+use super::import::import;
+use super::model::{OdsModel, RawModel, TableModel, strings};
+use super::{drift, takeover};
 
 /// Hours per day, for the retention option.
 const HOURS: i64 = 24;
@@ -52,8 +54,8 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
         stream.filter(|stream| is_usable(stream, &raw_name, warnings)).map(|_| stream_name.plain()).into();
     if let (Some(raw), Some(table)) = (raw, &described) {
         let known: Vec<_> = table.raw_columns().into_iter().map(|c| c.name).collect();
-        let unmapped =
-            raw.columns.iter().map(|c| c.name.clone()).filter(|name| !known.contains(name)).collect();
+        let is_known = |name: &String| known.iter().any(|known| same_column(known, name));
+        let unmapped = raw.columns.iter().map(|c| c.name.clone()).filter(|name| !is_known(name)).collect();
         model.unmapped_columns = Attr::Known(unmapped);
     }
     // The description is that of the last apply: it tells what ODS had from what the configuration adds.
@@ -78,7 +80,9 @@ fn read_columns(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&Ta
     let Attr::Known(columns) = &mut model.columns else { return };
     columns.retain(|column| {
         let name = column.known().and_then(|column| column.name.known());
-        name.is_some_and(|name| raw.column(name).is_some() && ods.column(name).is_some())
+        // Raw's column may have another case, which shows in raw_table.
+        let in_raw = |name: &String| raw.columns.iter().any(|column| same_column(&column.name, name));
+        name.is_some_and(|name| in_raw(name) && ods.column(name).is_some())
     });
     for column in columns {
         let Attr::Known(column) = column else { continue };
@@ -95,7 +99,7 @@ fn read_columns(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&Ta
 }
 
 /// The MySQL type that a column of this type would have; a Databend type that none has is shown as it is.
-fn shown_type(column: &ColumnInfo) -> String {
+pub(super) fn shown_type(column: &ColumnInfo) -> String {
     mysql_type_of(&DatabendType::parse(&column.data_type))
         .map_or_else(|| column.data_type.clone(), |ty| ty.to_string())
 }
@@ -160,11 +164,19 @@ fn raw_table(
         .collect();
     lacks.extend(drift::narrow_columns(table, raw));
     let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
-    let missing = lack(&columns(raw), &table.raw_columns()).add;
-    lacks.extend(missing.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
+    let found = columns(raw);
+    let missing = lack(&found, &table.raw_columns());
+    lacks.extend(missing.add.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
+    lacks.extend(
+        missing.rename.iter().map(|r| format!("the column \"{}\", which is \"{}\" there", r.to, r.from)),
+    );
     let ours = own::TABLES.iter().map(own::OwnTable::table_name);
     lacks.extend(ours.filter(|t| seen.table(t).is_none()).map(|t| format!("the table {}", t.plain())));
-    tell(&lacks, &name, "raw_table", warnings).then_some(name)
+    let twins = twins(&found);
+    warnings.extend(
+        twins.iter().map(|pair| takeover::twin(Diagnostic::warning, table, *pair)).collect::<Diagnostics>(),
+    );
+    (tell(&lacks, &name, "raw_table", warnings) && twins.is_empty()).then_some(name)
 }
 
 /// The ODS table's name if it has the columns that the merge needs beside those of the source.
@@ -176,8 +188,10 @@ fn ods_table(
     let ods = ods.filter(|ods| !ods.is_view())?;
     let name = ods.table_name().plain();
     let Some(table) = described else { return Some(name) };
-    let lacks = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());
-    let mut lacks: Vec<_> = lacks.map(|column| format!("the column \"{column}\"")).collect();
+    let missing = [DELETED_COLUMN, SEQ_COLUMN].into_iter().filter(|column| ods.column(column).is_none());
+    let mut lacks: Vec<_> = missing.map(|column| format!("the column \"{column}\"")).collect();
+    let unfilled = unfilled(&columns(ods), table);
+    lacks.extend(unfilled.iter().map(|c| format!("NULL for \"{}\", which no change fills", c.name)));
     lacks.extend(drift::ods_columns(table, ods));
     tell(&lacks, &name, "ods_table", warnings).then_some(name)
 }
@@ -224,30 +238,6 @@ pub(super) fn columns(info: &TableInfo) -> Vec<DatabendColumn> {
         default: Some(c.default.clone()).filter(|default| !default.is_empty()),
     };
     info.columns.iter().map(column).collect()
-}
-
-/// After an import nothing but the names is known: the columns are those of ODS, and its NOT NULL ones are the key.
-fn import(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
-    let (Some(raw), Some(ods)) = (raw, ods) else { return };
-    if !model.columns.is_null() {
-        return;
-    }
-    let flag = |name: &str| [DELETED_COLUMN, SEQ_COLUMN, OP_COLUMN].contains(&name);
-    let own: Vec<&ColumnInfo> =
-        ods.columns.iter().filter(|c| !flag(&c.name) && raw.column(&c.name).is_some()).collect();
-    model.columns = Attr::Known(
-        own.iter()
-            .map(|c| {
-                Attr::Known(ColumnModel {
-                    name: Attr::Known(c.name.clone()),
-                    ty: Attr::Known(shown_type(c)),
-                    default: Attr::Null,
-                })
-            })
-            .collect(),
-    );
-    model.primary_key =
-        Attr::Known(own.iter().filter(|c| !c.nullable).map(|c| Attr::Known(c.name.clone())).collect());
 }
 
 #[cfg(test)]

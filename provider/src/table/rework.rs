@@ -86,14 +86,15 @@ impl Rework {
     }
 }
 
-/// Changes the columns, with the table's tasks suspended and no run in progress, and resumes what ran.
+/// Changes the columns, with the table's tasks suspended and no run in progress, and resumes what ran. Returns whether ODS
+/// has had the chance to take every change that raw has, so that nothing in raw needs to be merged again.
 pub(super) async fn run(
     change: &Change<'_>,
     table: &Table,
     rework: Rework,
     tasks: ChainTasks,
     seen: &Snapshot,
-) -> Result<(), Diagnostic> {
+) -> Result<bool, Diagnostic> {
     let merge = pending_merge(table, seen);
     let (table, warehouse, in_order) = (table.clone(), change.warehouse.clone(), tasks.root_first());
     let guarded = with_chain_suspended(
@@ -123,11 +124,26 @@ struct Work {
 }
 
 impl Work {
-    async fn run(&self, rework: &Rework, merge: Option<String>) -> Result<(), Diagnostic> {
-        let table = &self.table;
+    async fn run(&self, rework: &Rework, merge: Option<String>) -> Result<bool, Diagnostic> {
+        let is_merged = merge.is_some();
+        let before = self.raw_rows().await?;
         if let Some(merge) = merge {
             self.send("What the stream shows could not be merged", &merge).await?;
         }
+        self.change_columns(rework).await?;
+        // The table's own tasks are suspended; only someone else can have added rows meanwhile.
+        Ok(is_merged && self.raw_rows().await? == before)
+    }
+
+    async fn raw_rows(&self) -> Result<u64, Diagnostic> {
+        let failed = |error| from_warehouse("The changes in raw could not be counted", &error);
+        let counted =
+            self.warehouse.query_one(&sql::handover::rows(&self.table.raw)).await.map_err(failed)?;
+        counted.get("n").map_err(failed)
+    }
+
+    async fn change_columns(&self, rework: &Rework) -> Result<(), Diagnostic> {
+        let table = &self.table;
         for column in &rework.ods {
             let questions = [sql::first_in_raw(table, &column.name), sql::first_in_ods(table, &column.name)];
             let first = self.first(&questions).await?;

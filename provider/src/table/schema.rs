@@ -28,14 +28,14 @@ pub(super) fn schema() -> Schema {
             Attribute::nested_list(
                 "columns",
                 vec![
-                    Attribute::string("name").required().describe("Name at the source, case-sensitive."),
+                    Attribute::string("name").required().describe("Name at the source. Where ODS has the column in another case, the name that ODS has: MySQL and COPY ignore case."),
                     Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`."),
                     Attribute::string("default").optional().describe("For a column that was added with `ADD COLUMN … DEFAULT`: the value that MySQL gave the rows that existed then, as `information_schema.columns.column_default` prints it. DMS writes no changes for those rows. Best applied before the DDL. Afterwards, rows without a value get it whose last change is older than the first change with a value in the column. Not for JSON and binary types."),
                 ],
             )
             .required()
-            .describe("The source's columns. Columns are added in place, and types widened; a column that has data does not go."),
-            Attribute::list("primary_key", Type::String).required().describe("Names of the columns that identify a row."),
+            .describe("The source's columns. Columns are added in place, and types widened, also of key columns; a column that has data does not go. A change of type that MySQL makes by converting existing rows is refused, or a warning where ODS holds both types in the same way: DMS does not see what became of those rows, so the table has to be loaded again."),
+            Attribute::list("primary_key", Type::String).required().describe("Names of the columns that identify a row. Their order means nothing."),
             Attribute::nested_single(
                 "raw",
                 vec![
@@ -58,10 +58,10 @@ pub(super) fn schema() -> Schema {
             )
             .required()
             .describe("The table with the latest state of each row. Rows that are gone at the source stay with `is_deleted = true`."),
-            Attribute::string("timestamp_column").optional_computed().describe("Column of the DMS time: `timestamp_column_name` of the DMS S3 endpoint. Default: `_dms_ingestion_timestamp`."),
-            Attribute::string("change_seq_column").optional_computed().describe("Column of the DMS change sequence, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; changes are then ordered by time, and several changes of a row in one transaction tie. Default: `_dms_change_seq`."),
+            Attribute::string("timestamp_column").optional_computed().describe("Column of the DMS time: `timestamp_column_name` of the DMS S3 endpoint. Another name is refused while the changes are ordered by time and DMS does not write it yet. Default: `_dms_ingestion_timestamp`."),
+            Attribute::string("change_seq_column").optional_computed().describe("Column of the DMS change sequence, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; changes are then ordered by time, and several changes of a row in one transaction tie. Another name is refused until DMS writes that column and the changes without it are merged. Default: `_dms_change_seq`."),
             Attribute::string("position_column").optional_computed().describe("Column of the DMS stream position (binlog file and offset), which `dms_table_mappings` adds. Raw keeps it. `\"\"`: the DMS task has none. Default: `_dms_position`."),
-            Attribute::string("before_image_prefix").optional_computed().describe("Prefix of the key's before-image columns, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; a changed key then leaves its old row behind. Default: `_dms_before_`."),
+            Attribute::string("before_image_prefix").optional_computed().describe("Prefix of the key's before-image columns, which `dms_table_mappings` adds. `\"\"`: the DMS task has none; a changed key then leaves its old row behind. Another prefix is refused until DMS writes it and the changes with the old one are merged. Default: `_dms_before_`."),
             Attribute::bool("deletion_protection").optional_computed().describe("Whether destroying and replacing are refused. Default: `true`."),
             Attribute::string("raw_table").computed().describe("`<database>.<table>` of the raw table; null while it lacks something that apply mends."),
             Attribute::string("ods_table").computed().describe("`<database>.<table>` of the ODS table; null while it lacks something that apply mends."),

@@ -12,12 +12,15 @@
 mod column_tests;
 mod config;
 mod contract;
+mod handover;
 mod process;
 mod proposed;
 mod repair_tests;
 mod state;
+mod takeover;
 mod terraform;
 mod tests;
+mod types;
 
 pub(crate) use config::Config;
 pub(crate) use process::{Killed, Process};

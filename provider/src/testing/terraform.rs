@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tfplugin::{
-    Context, Diagnostics, PlanRequest, Private, Provider, ReadRequest, Resource, Schema, Severity,
-    ValidateRequest, Value, testing,
+    Context, Diagnostics, ImportRequest, PlanRequest, Private, Provider, ReadRequest, Resource, Schema,
+    Severity, ValidateRequest, Value, testing,
 };
 
 use super::config::{Config, Declared};
@@ -101,6 +101,34 @@ impl Terraform {
         Ok(outcome)
     }
 
+    /// `terraform import`: takes an existing object into the state. Returns the errors.
+    pub(crate) fn import(
+        &mut self,
+        process: &Process,
+        address: &str,
+        id: &str,
+    ) -> Result<Vec<String>, Killed> {
+        let (outcome, instance) =
+            process.run(async { Walk::new(process).await.import(address, id).await })?;
+        if let Some(mut instance) = instance {
+            let declared = self.config.resources.iter().find(|declared| declared.address == address);
+            instance.dependencies = declared.map(Declared::dependencies).unwrap_or_default();
+            self.state.resources.insert(address.to_owned(), instance);
+        }
+        Ok(outcome.errors)
+    }
+
+    /// `terraform state rm`.
+    pub(crate) fn forget(&mut self, address: &str) {
+        self.state.resources.remove(address);
+    }
+
+    /// An attribute of a resource in the state, as JSON.
+    pub(crate) fn attribute(&self, address: &str, name: &str) -> serde_json::Value {
+        let value = self.state.resources[address].value.get(name);
+        tfplugin::from_value(value).unwrap_or_else(|error| panic!("{address}.{name}: {error}"))
+    }
+
     /// Applies a configuration without resources.
     pub(crate) fn destroy(&mut self, process: &Process) -> Result<Outcome, Killed> {
         self.config = Config::default();
@@ -165,6 +193,25 @@ impl Walk {
             let result = resource.validate(&Context::default(), ValidateRequest { config }).await;
             outcome.say(&declared.address, &result.unwrap_or_else(|diagnostics| diagnostics));
         }
+    }
+
+    async fn import(&self, address: &str, id: &str) -> (Outcome, Option<Instance>) {
+        let mut outcome = Outcome::default();
+        let (resource, schema) = self.of(address);
+        let imported = match resource.import(&Context::default(), ImportRequest { id: id.to_owned() }).await {
+            Ok(response) => response.states.into_iter().next(),
+            Err(diagnostics) => {
+                outcome.say(address, &diagnostics);
+                None
+            }
+        };
+        let Some(imported) = imported else { return (outcome, None) };
+        let value = testing::stored(schema, imported.state);
+        let instance =
+            Instance { value, private: imported.private, is_tainted: false, dependencies: Vec::new() };
+        let state = State { resources: BTreeMap::from([(address.to_owned(), instance)]) };
+        let mut refreshed = self.refresh(&state, &mut outcome).await;
+        (outcome, refreshed.resources.remove(address))
     }
 
     async fn refresh(&self, state: &State, outcome: &mut Outcome) -> State {

@@ -49,6 +49,7 @@ async fn an_import_changes_nothing_in_databend() {
             "path",
             "pipeline",
             "position_column",
+            "primary_key",
             "source",
             "stage",
             "timestamp_column",

@@ -18,5 +18,6 @@ mod plan;
 mod refresh;
 mod secrets;
 mod stage;
+mod takeover;
 mod upgrade;
 mod world;

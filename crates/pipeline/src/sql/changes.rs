@@ -12,10 +12,20 @@ pub(super) const CHANGE_OP: &str = "_cdc_op";
 const CHANGE_TS: &str = "_cdc_ts";
 
 /// The order key of a raw row: the change sequence, or `''` for full-load rows, which come first whatever their
-/// timestamp says (docs/facts/dms.md §2, hazards a and c). Without a sequence, the timestamp.
+/// timestamp says (docs/facts/dms.md §2, hazards a and c). Without a sequence, the timestamp as text: a raw table that
+/// someone else created may hold it as a TIMESTAMP, which Databend prints in the form in which DMS writes it.
 pub(super) fn order_key(table: &Table) -> String {
-    let column = table.change_seq_column.as_ref().unwrap_or(&table.timestamp_column);
-    format!("COALESCE({}, '')", raw(column))
+    match &table.change_seq_column {
+        Some(column) => format!("COALESCE({}, '')", raw(column)),
+        None => format!("COALESCE(CAST({} AS VARCHAR), '')", raw(&table.timestamp_column)),
+    }
+}
+
+/// The raw columns that decide which change of a row is the newest, and which old keys are deleted.
+pub(super) fn order_columns(table: &Table) -> Vec<String> {
+    let order = table.change_seq_column.as_ref().unwrap_or(&table.timestamp_column);
+    let before = table.primary_key.iter().filter_map(|key| table.before_image(key));
+    [order.clone()].into_iter().chain(before).map(|column| raw(&column)).collect()
 }
 
 /// A raw column, qualified: next to an alias or an inner table of the same name, a bare one could mean that instead.
@@ -104,7 +114,7 @@ mod tests {
     fn without_a_change_sequence_the_timestamp_orders() {
         let mut table = orders();
         table.change_seq_column = None;
-        assert_eq!(order_key(&table), r#"COALESCE(r."_dms_ingestion_timestamp", '')"#);
+        assert_eq!(order_key(&table), r#"COALESCE(CAST(r."_dms_ingestion_timestamp" AS VARCHAR), '')"#);
         assert_eq!(order_key(&orders()), r#"COALESCE(r."_dms_change_seq", '')"#);
     }
 

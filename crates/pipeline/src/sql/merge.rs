@@ -1,6 +1,6 @@
 //! The merge of changes into ODS.
 
-use crate::sql::changes::{CHANGE_OP, newest_per_key, upserts};
+use crate::sql::changes::{CHANGE_OP, newest_per_key, order_columns, upserts};
 use crate::sql::normalize::{normalize, normalize_body};
 use crate::sql::{TableName, ident, idents};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
@@ -24,13 +24,27 @@ pub fn merge_all(table: &Table) -> String {
     merge_from(table, &table.raw)
 }
 
-/// Whether a stored merge writes every column that the table has now, with its type: else the changes that it merged
-/// have to be merged once more.
+/// Whether a stored merge does for every change what the table's own merge does now: else the changes that it merged have
+/// to be merged once more. It writes every column with its type, and reads the columns that order the changes.
+///
+/// A merge that another program wrote is taken at its word if it names every column: after a takeover ODS stays as it is.
 pub fn merge_writes_all(stored: &str, table: &Table) -> bool {
     let stored = normalize_body(stored);
-    upserts(table).iter().all(|item| {
-        let printed = normalize(&format!("SELECT {item}"));
-        stored.contains(printed.trim_start_matches("SELECT "))
+    let printed =
+        |item: &String| normalize(&format!("SELECT {item}")).trim_start_matches("SELECT ").to_owned();
+    // Every version of this project writes the order key.
+    if !stored.contains(SEQ_COLUMN) {
+        return table.columns.iter().all(|column| names(&stored, &column.name));
+    }
+    upserts(table).iter().chain(&order_columns(table)).map(printed).all(|item| stored.contains(&item))
+}
+
+/// Whether a statement holds a name as a whole word, in any case.
+fn names(statement: &str, name: &str) -> bool {
+    let (statement, name) = (statement.to_lowercase(), name.to_lowercase());
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    statement.match_indices(&name).any(|(at, _)| {
+        !statement[..at].ends_with(is_part) && !statement[at + name.len()..].starts_with(is_part)
     })
 }
 
@@ -125,6 +139,36 @@ mod tests {
         elsewhere.path = "other/".into();
         elsewhere.retention_days = 3;
         assert!(merge_writes_all(&stored, &elsewhere));
+    }
+
+    #[test]
+    fn a_stored_merge_that_reads_other_columns_of_dms_is_told_apart() {
+        let stored = normalize(&merge(&orders()));
+        for change in [
+            |table: &mut crate::table::Table| table.change_seq_column = Some("seq".into()),
+            |table: &mut crate::table::Table| table.before_image_prefix = Some("before_".into()),
+        ] {
+            let mut table = orders();
+            change(&mut table);
+            assert!(!merge_writes_all(&stored, &table));
+        }
+        let mut by_time = orders();
+        by_time.change_seq_column = None;
+        // The text of an earlier version, which did not cast the time.
+        let earlier = merge(&by_time)
+            .replace(r#"CAST(r."_dms_ingestion_timestamp" AS VARCHAR)"#, r#"r."_dms_ingestion_timestamp""#);
+        assert!(merge_writes_all(&normalize(&earlier), &by_time));
+        by_time.timestamp_column = "ts".into();
+        assert!(!merge_writes_all(&normalize(&earlier), &by_time));
+    }
+
+    #[test]
+    fn a_merge_by_hand_is_taken_at_its_word() {
+        let by_hand = "MERGE INTO ods.orders AS target USING (SELECT order_id, amount, note, Op AS _op FROM raw.stream_orders) AS source ON target.order_id = source.order_id WHEN MATCHED THEN UPDATE SET target.amount = source.amount, target.note = source.note";
+        assert!(merge_writes_all(by_hand, &orders()));
+        let mut table = orders();
+        table.columns[2].name = "not".into();
+        assert!(!merge_writes_all(by_hand, &table));
     }
 
     #[test]

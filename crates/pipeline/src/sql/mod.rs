@@ -1,11 +1,13 @@
 //! Every SQL statement of the project, one file each; see the crate's documentation for the rules they share.
 
+mod adopt;
 pub mod catalog;
 mod changes;
 pub mod checks;
 mod cleanup;
 mod fill;
 mod floor;
+pub mod handover;
 mod horizon;
 mod initial_insert;
 pub mod intents;
@@ -25,6 +27,7 @@ pub(crate) mod testing;
 pub mod transaction;
 
 pub use crate::name::{TableName, ident, idents, is_quotable, literal};
+pub use adopt::{UNFILLED_SEQ_COLUMN, add_unfilled_seq, fill_seq, name_filled_seq};
 pub use cleanup::cleanup;
 pub use fill::{fill_ods, fill_raw, first_in_ods, first_in_raw};
 pub use horizon::{record_created, record_emptied};
@@ -39,7 +42,7 @@ pub use normalize::{
 pub use stage::{create_stage, drop_stage, replace_stage, set_stage_comment};
 pub use table_ddl::{
     add_column, cluster_by, create_database, create_ods, create_raw, create_stream, drop_stream, drop_table,
-    modify_columns, ods_options, raw_options, set_options,
+    modify_columns, ods_options, raw_options, rename_column, set_options,
 };
 pub use task::{
     create_task, drop_task, modify_task_body, modify_task_when, set_task_error_integration,

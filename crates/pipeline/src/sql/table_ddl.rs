@@ -76,6 +76,12 @@ pub fn modify_columns(table: &TableName, columns: &[DatabendColumn]) -> String {
     format!("ALTER TABLE {table} MODIFY {}", columns.join(", "))
 }
 
+/// `ALTER TABLE … RENAME COLUMN`. It works under a stream, which then shows earlier rows under the new name
+/// (docs/facts/databend.md, "Names and schema").
+pub fn rename_column(table: &TableName, from: &str, to: &str) -> String {
+    format!("ALTER TABLE {table} RENAME COLUMN {} TO {}", ident(from), ident(to))
+}
+
 /// `ALTER TABLE … SET OPTIONS`.
 pub fn set_options(table: &TableName, options: &[(&str, String)]) -> String {
     let options: Vec<_> = options.iter().map(|(name, value)| format!("{name} = {value}")).collect();
@@ -151,6 +157,7 @@ mod tests {
                     DatabendColumn::nullable("y", DatabendType::Varchar).with_default("'it''s'"),
                 ],
             ),
+            rename_column(&table.raw, "op", "Op"),
             set_options(&table.raw, &raw_options(&table)),
             cluster_by(&table.ods, &table.cluster_by),
             cluster_by(&table.ods, &[]),

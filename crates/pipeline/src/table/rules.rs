@@ -2,7 +2,7 @@
 
 use super::{DELETED_COLUMN, OP_COLUMN, RESERVED_PREFIX, SEQ_COLUMN, Table};
 use crate::default_value;
-use crate::name::is_quotable;
+use crate::name::{is_quotable, same_column as same};
 use crate::sql::is_reserved;
 
 /// What is wrong with a table's description, with the attribute it is about.
@@ -258,10 +258,6 @@ impl Table {
             );
         }
     }
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
 }
 
 fn unquotable(kind: &str, name: &str) -> String {

@@ -28,9 +28,17 @@ impl Change {
     pub fn delete(id: u64, key: &str) -> Self {
         let cells = BTreeMap::from([
             ("Op".to_owned(), "D".to_owned()),
-            ("_dms_change_seq".to_owned(), format!("{id:035}")),
+            ("_dms_change_seq".to_owned(), order_key(id)),
         ]);
         Self { id, key: key.to_owned(), is_delete: true, is_old: false, cells }
+    }
+
+    /// Replaces the columns that DMS adds beside `Op`, as a DMS task with other settings writes them.
+    #[must_use]
+    pub fn with_dms_columns(mut self, cells: &[(&str, &str)]) -> Self {
+        self.cells.retain(|name, _| !name.starts_with("_dms_"));
+        self.cells.extend(cells.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
     }
 
     /// Older than the retention: the clean-up removes it once ODS shows its effect.
@@ -67,6 +75,18 @@ pub(super) struct OdsRow {
     pub(super) seen: BTreeSet<u64>,
 }
 
+impl OdsRow {
+    /// What the column of the order key holds.
+    pub(super) fn order_key(&self) -> String {
+        if self.newest == 0 { String::new() } else { order_key(self.newest) }
+    }
+}
+
+/// The change sequence of a change.
+fn order_key(id: u64) -> String {
+    format!("{id:035}")
+}
+
 impl Changes {
     pub(super) fn append(&mut self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
@@ -94,6 +114,14 @@ impl Changes {
                 let written = change.cells.keys().filter(|name| columns.contains(*name));
                 row.shows.extend(written.map(|name| (name.clone(), change.id)));
             }
+        }
+    }
+
+    /// Gives each row the order of its newest change among these; a row without one comes before every change.
+    pub(super) fn fill_order(&mut self, changes: &[Change]) {
+        for (key, row) in &mut self.rows {
+            let newest = changes.iter().filter(|change| change.key == *key).map(|change| change.id).max();
+            row.newest = newest.unwrap_or_default();
         }
     }
 

@@ -42,7 +42,7 @@ fn changes(table: &Table, place: u64) -> Relation {
 /// The rows of an ODS table. A column of the source shows the id of the change whose value it has.
 fn ods_rows(table: &Table) -> Relation {
     let cell = |row: &OdsRow, column: &Column| match column.name.as_str() {
-        SEQ_COLUMN => Value::Text(format!("{:035}", row.newest)),
+        SEQ_COLUMN => Value::Text(row.order_key()),
         DELETED_COLUMN => Value::Bool(row.is_deleted),
         name => match row.shows.get(name) {
             None => Value::Null,

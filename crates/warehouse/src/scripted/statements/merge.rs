@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use databend_common_ast::ast::{MatchOperation, MergeIntoStmt, MergeOption, MutationSource};
 
+use pipeline::sql::UNFILLED_SEQ_COLUMN;
+
 use super::super::Answer;
 use super::super::names::{fold, table_name};
 use super::super::query::Relation;
@@ -21,7 +23,11 @@ pub(super) fn merge(state: &mut State, statement: &MergeIntoStmt) -> Answer {
     for column in &columns {
         table.require_column(column)?;
     }
-    table.changes.merge(&changes, &columns);
+    if columns == BTreeSet::from([UNFILLED_SEQ_COLUMN.to_owned()]) {
+        table.changes.fill_order(&changes);
+    } else {
+        table.changes.merge(&changes, &columns);
+    }
     for stream in &consumed {
         state.consume(stream);
     }

@@ -1,0 +1,30 @@
+//! What an import takes from the tables that it finds.
+
+use pipeline::name::same_column;
+use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN};
+use tfplugin::Attr;
+use warehouse::catalog::TableInfo;
+
+use super::model::{ColumnModel, TableModel};
+use super::read::shown_type;
+
+/// After an import nothing but the names is known: the columns are those of ODS that raw has too. The key stays open,
+/// since Databend has none: which columns allow NULL says nothing of it.
+pub(super) fn import(model: &mut TableModel, raw: Option<&TableInfo>, ods: Option<&TableInfo>) {
+    let (Some(raw), Some(ods)) = (raw, ods) else { return };
+    if !model.columns.is_null() {
+        return;
+    }
+    let is_flag = |name: &str| [DELETED_COLUMN, SEQ_COLUMN].contains(&name);
+    let in_raw = |name: &str| raw.columns.iter().any(|column| same_column(&column.name, name));
+    let columns = ods.columns.iter().filter(|column| !is_flag(&column.name) && in_raw(&column.name));
+    let column = |column| -> Attr<ColumnModel> {
+        let column: &warehouse::catalog::ColumnInfo = column;
+        Attr::Known(ColumnModel {
+            name: Attr::Known(column.name.clone()),
+            ty: Attr::Known(shown_type(column)),
+            default: Attr::Null,
+        })
+    };
+    model.columns = Attr::Known(columns.map(column).collect());
+}
