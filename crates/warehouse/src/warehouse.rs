@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::catalog::Catalog;
+use crate::database::Ensured;
 use crate::session::{Server, Session};
 use crate::{Dsn, Row, Transaction, WarehouseError};
 
@@ -42,6 +43,7 @@ struct Inner {
     idle: Mutex<Vec<Session>>,
     permits: Arc<Semaphore>,
     catalog: Catalog,
+    ensured: Ensured,
 }
 
 /// A session that nobody else uses, with the right to use it.
@@ -74,6 +76,7 @@ impl Warehouse {
                 idle: Mutex::new(Vec::new()),
                 permits: Arc::new(Semaphore::new(options.max_sessions.max(1))),
                 catalog: Catalog::default(),
+                ensured: Ensured::default(),
             }),
         };
         let lent = retry(CONNECT_ATTEMPTS, || warehouse.lend(), WarehouseError::is_surely_not_done).await?;
@@ -91,9 +94,14 @@ impl Warehouse {
         self.inner.server.address()
     }
 
-    /// What exists, read in bulk and kept until [`Catalog::invalidate`].
+    /// What exists, read in bulk and kept; what own writes touched is read again.
     pub fn catalog(&self) -> &Catalog {
         &self.inner.catalog
+    }
+
+    /// The databases that this process has ensured.
+    pub(crate) fn ensured(&self) -> &Ensured {
+        &self.inner.ensured
     }
 
     /// Runs a statement that only reads. It is repeated when its answer is lost.
@@ -114,6 +122,13 @@ impl Warehouse {
     /// back as [`WarehouseError::OutcomeUnknown`], and the caller has to look.
     pub async fn execute(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         retry(ATTEMPTS, || self.run(sql), WarehouseError::is_surely_not_done).await
+    }
+
+    /// Runs a DDL statement. Like [`execute`](Self::execute), but it is also repeated where another writer was faster: then
+    /// Databend has refused it.
+    pub async fn execute_ddl(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        let curable = |error: &WarehouseError| error.is_surely_not_done() || error.is_conflict();
+        retry(ATTEMPTS, || self.run(sql), curable).await
     }
 
     /// Runs a statement that does no harm when it is done twice (`ALTER TASK … RESUME`), and

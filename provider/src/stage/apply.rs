@@ -3,6 +3,7 @@
 use pipeline::{Stage, sql};
 use tfplugin::{Diagnostic, Diagnostics, SoFar, Value};
 use warehouse::Warehouse;
+use warehouse::catalog::Object;
 
 use crate::diagnostics::from_warehouse;
 
@@ -33,13 +34,13 @@ pub(super) async fn create(
 ) -> Result<(), Diagnostics> {
     refuse_existing(warehouse, &stage.name).await?;
     let created = warehouse.execute(&sql::create_stage(stage)).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([object(&stage.name)]);
     if let Err(error) = created {
         // Without an answer, a look settles whether the stage was created.
         let exists = error.is_outcome_unknown()
             && warehouse
                 .catalog()
-                .snapshot(warehouse)
+                .snapshot_of(warehouse, &[object(&stage.name)])
                 .await
                 .is_ok_and(|seen| seen.stage(&stage.name).is_some());
         if !exists {
@@ -59,7 +60,7 @@ pub(super) async fn replace(
     so_far: &SoFar,
 ) -> Result<(), Diagnostics> {
     let replaced = warehouse.execute_idempotent(&sql::replace_stage(stage)).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([object(&stage.name)]);
     replaced
         .map_err(|error| from_warehouse(&format!("Stage {} could not be replaced", stage.name), &error))?;
     uncommented(planned, so_far);
@@ -78,11 +79,15 @@ async fn comment(warehouse: &Warehouse, stage: &Stage) -> Result<(), Diagnostics
 pub(super) async fn set_comment(warehouse: &Warehouse, stage: &Stage) -> Result<(), Diagnostics> {
     let text = sql::set_stage_comment(&stage.name, stage.comment.as_deref().unwrap_or_default());
     let set = warehouse.execute_idempotent(&text).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([object(&stage.name)]);
     set.map_err(|error| {
         from_warehouse(&format!("The comment of stage {} could not be set", stage.name), &error)
     })?;
     Ok(())
+}
+
+fn object(name: &str) -> Object {
+    Object::Stage(name.to_owned())
 }
 
 /// The stage exists, and its comment is not set yet.
@@ -96,7 +101,7 @@ fn uncommented(planned: &Value, so_far: &SoFar) {
 async fn refuse_existing(warehouse: &Warehouse, name: &str) -> Result<(), Diagnostic> {
     let seen = warehouse
         .catalog()
-        .snapshot(warehouse)
+        .snapshot_of(warehouse, &[object(name)])
         .await
         .map_err(|error| from_warehouse("The stages could not be read", &error))?;
     if seen.stage(name).is_none() {

@@ -16,6 +16,7 @@ use tfplugin::{
     Schema, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::Warehouse;
+use warehouse::catalog::Object;
 
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
@@ -111,7 +112,7 @@ impl Resource for StageResource {
         let warehouse = self.connection.warehouse().await?;
         let model: StageModel = from_value(&request.state)?;
         let dropped = warehouse.execute_idempotent(&sql::drop_stage(&model.name)).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch([Object::Stage(model.name.clone())]);
         dropped
             .map_err(|error| from_warehouse(&format!("Stage {} could not be dropped", model.name), &error))?;
         Ok(DeleteResponse::default())

@@ -6,7 +6,7 @@ use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use tfplugin::{Context, Diagnostic};
-use warehouse::catalog::{Snapshot, TableInfo};
+use warehouse::catalog::{Object, Snapshot, TableInfo};
 use warehouse::{Warehouse, WarehouseError, code};
 
 use super::read::columns;
@@ -46,7 +46,7 @@ pub(super) struct Made {
 
 /// Fails if anything that is about to be made is there already: it is somebody's, and may hold data.
 pub(super) async fn refuse_existing(warehouse: &Warehouse, table: &Table) -> Result<(), Diagnostic> {
-    let seen = look(warehouse).await?;
+    let seen = look(warehouse, &objects(&table.raw, &table.stream(), &table.ods)).await?;
     for name in [&table.raw, &table.ods, &table.stream()] {
         if seen.table(name).is_some() || seen.stream(name).is_some() {
             return Err(Diagnostic::error("Already there").detail(format!(
@@ -67,13 +67,13 @@ pub(super) async fn ensure(
     table: &Table,
     mut told: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let seen = look(warehouse).await?;
+    let step = Step { ctx, warehouse, objects: objects(&table.raw, &table.stream(), &table.ods) };
+    let seen = step.look().await?;
     let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
     let stream = seen
         .stream(&table.stream())
         .filter(|s| s.invalid_reason.as_deref().unwrap_or("").is_empty() && s.is_on(&table.raw));
     let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
-    let step = Step { ctx, warehouse };
     if let Some(raw) = &raw {
         step.refuse_incomplete_rebuild(table, raw, ods.as_ref()).await?;
     }
@@ -95,7 +95,10 @@ pub(super) async fn ensure(
     told(made);
     let anew = stream.is_none();
     if anew {
-        step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
+        if seen.stream(&table.stream()).is_some() || seen.table(&table.stream()).is_some() {
+            step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream()))
+                .await?;
+        }
         step.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
     }
     made.stream = true;
@@ -123,7 +126,7 @@ pub(super) async fn take_back(
     table: &Table,
     made: Made,
 ) -> Result<(), Diagnostic> {
-    let step = Step { ctx, warehouse };
+    let step = Step { ctx, warehouse, objects: objects(&table.raw, &table.stream(), &table.ods) };
     if made.stream {
         step.repeatable("The new stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
     }
@@ -140,33 +143,50 @@ pub(super) async fn drop_all(
     table: [&TableName; 3],
 ) -> Result<(), Diagnostic> {
     let [raw, stream, ods] = table;
-    tasks::drop_writers(warehouse, &*look(warehouse).await?, raw, ods).await?;
-    let step = Step { ctx, warehouse };
+    tasks::drop_writers(warehouse, &*look_at_all(warehouse).await?, raw, ods).await?;
+    let step = Step { ctx, warehouse, objects: objects(raw, stream, ods) };
     step.repeatable("The stream could not be dropped", &sql::drop_stream(stream)).await?;
     step.repeatable("The raw table could not be dropped", &sql::drop_table(raw)).await?;
     step.repeatable("The ODS table could not be dropped", &sql::drop_table(ods)).await
 }
 
-/// The catalog as it is now.
-async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse
-        .catalog()
-        .snapshot(warehouse)
-        .await
-        .map_err(|error| from_warehouse("Databend's catalog could not be read", &error))
+/// What a table's statements write.
+fn objects(raw: &TableName, stream: &TableName, ods: &TableName) -> [Object; 3] {
+    [Object::Table(raw.clone()), Object::Stream(stream.clone()), Object::Table(ods.clone())]
+}
+
+/// The catalog, in which these objects are as they are now.
+async fn look(warehouse: &Warehouse, objects: &[Object]) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
+    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(unread)
+}
+
+/// The catalog, in which everything that this process wrote is as it is now.
+async fn look_at_all(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
+    warehouse.catalog().snapshot(warehouse).await.map_err(unread)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "map_err hands it over")]
+fn unread(error: WarehouseError) -> Diagnostic {
+    from_warehouse("Databend's catalog could not be read", &error)
 }
 
 struct Step<'a> {
     ctx: &'a Context,
     warehouse: &'a Warehouse,
+    /// What the statements write.
+    objects: [Object; 3],
 }
 
 impl Step<'_> {
+    async fn look(&self) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
+        look(self.warehouse, &self.objects).await
+    }
+
     /// A statement that does no harm when it is done twice.
     async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
         self.stop_if_cancelled()?;
         let result = self.warehouse.execute_idempotent(text).await;
-        self.warehouse.catalog().invalidate();
+        self.warehouse.catalog().touch(self.objects.clone());
         result.map(drop).map_err(|error| from_warehouse(failed, &error))
     }
 
@@ -225,12 +245,12 @@ impl Step<'_> {
     /// A CREATE. When its answer is lost, a look says whether it was done.
     async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.stop_if_cancelled()?;
-        let result = self.warehouse.execute(text).await;
-        self.warehouse.catalog().invalidate();
+        let result = self.warehouse.execute_ddl(text).await;
+        self.warehouse.catalog().touch(self.objects.clone());
         match result {
             Ok(_) => Ok(()),
             Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-                if is_done(&*look(self.warehouse).await?) {
+                if is_done(&*self.look().await?) {
                     Ok(())
                 } else {
                     Err(from_warehouse("A table could not be created", &error).into())

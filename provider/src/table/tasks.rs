@@ -7,7 +7,7 @@ use pipeline::TableName;
 use pipeline::sql::{self, own, tables_written};
 use tfplugin::Diagnostic;
 use warehouse::Warehouse;
-use warehouse::catalog::{Snapshot, TaskInfo};
+use warehouse::catalog::{Object, Snapshot, TaskInfo};
 
 use crate::diagnostics::from_warehouse;
 
@@ -23,11 +23,13 @@ pub(super) async fn drop_writers(
     let failed = |error| from_warehouse("A task of the table could not be dropped", &error);
     writers.sort_by_key(|task| (!task.after.is_empty(), task.name.clone()));
     for task in &writers {
-        warehouse.execute_idempotent(&sql::task_control::suspend(&task.name)).await.map_err(failed)?;
+        let suspended = warehouse.execute_idempotent(&sql::task_control::suspend(&task.name)).await;
+        warehouse.catalog().touch([Object::Task(task.name.clone())]);
+        suspended.map_err(failed)?;
     }
     for task in writers.iter().rev() {
         let dropped = warehouse.execute_idempotent(&sql::drop_task(&task.name)).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch([Object::Task(task.name.clone())]);
         dropped.map_err(failed)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use pipeline::task::Task;
 use pipeline::{Chain, sql};
 use tfplugin::{Context, Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
-use warehouse::catalog::{Snapshot, TaskInfo};
+use warehouse::catalog::{Object, Snapshot, TaskInfo};
 use warehouse::chain::{Awake, ChainTasks, with_chain_suspended};
 use warehouse::{Warehouse, WarehouseError};
 
@@ -50,7 +50,6 @@ pub(super) async fn update(
     chain: &Chain,
     before: Option<BTreeMap<String, TaskNames>>,
 ) -> Result<(), Diagnostics> {
-    warehouse.catalog().invalidate();
     let seen = look(warehouse).await?;
     let before = match before {
         Some(before) => {
@@ -81,11 +80,13 @@ pub(super) async fn delete(warehouse: &Warehouse, tasks: &ChainTasks) -> Result<
     let exists = |name: &&String| seen.task(name).is_some();
     let failed = |error| from_warehouse("A task could not be dropped", &error);
     for name in tasks.root_first().iter().filter(exists) {
-        warehouse.execute_idempotent(&sql::task_control::suspend(name)).await.map_err(failed)?;
+        let suspended = warehouse.execute_idempotent(&sql::task_control::suspend(name)).await;
+        warehouse.catalog().touch([Object::Task(name.clone())]);
+        suspended.map_err(failed)?;
     }
     for name in tasks.children_first().iter().filter(exists) {
         let dropped = warehouse.execute_idempotent(&sql::drop_task(name)).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch([Object::Task(name.clone())]);
         dropped.map_err(failed)?;
     }
     Ok(())
@@ -147,9 +148,10 @@ impl Work {
 
     async fn run(self, ctx: &Context, warehouse: &Warehouse) -> Result<(), Diagnostics> {
         let (inner, steps) = (warehouse.clone(), self.steps);
+        let written: Vec<_> = self.tasks.root_first().into_iter().map(Object::Task).collect();
         let guarded =
             with_chain_suspended(warehouse, &self.tasks, self.awake, ctx.token(), move |cancel| async move {
-                run(&inner, steps, &cancel).await
+                run(&inner, steps, &written, &cancel).await
             })
             .await
             .map_err(|error| Diagnostic::error("The tasks could not be changed").detail(error.to_string()))?;
@@ -187,14 +189,20 @@ fn awake(unit: &Unit<'_>, seen: &Snapshot) -> Awake {
     awake
 }
 
-async fn run(warehouse: &Warehouse, steps: Vec<Step>, cancel: &CancellationToken) -> Result<(), Diagnostic> {
+/// Runs the steps, which change no other tasks than those `written`.
+async fn run(
+    warehouse: &Warehouse,
+    steps: Vec<Step>,
+    written: &[Object],
+    cancel: &CancellationToken,
+) -> Result<(), Diagnostic> {
     for step in steps {
         check_cancelled(cancel.is_cancelled())?;
         match step {
             Step::Create(task) => create_task(warehouse, &task).await?,
             Step::Run(text) => {
                 let done = warehouse.execute_idempotent(&text).await;
-                warehouse.catalog().invalidate();
+                warehouse.catalog().touch(written.iter().cloned());
                 done.map_err(|error| from_warehouse("A task could not be changed", &error))?;
             }
         }
@@ -249,7 +257,7 @@ fn alterations(task: &Task, info: &TaskInfo) -> Vec<Step> {
 /// Creates a task; when the answer is lost, a look says whether it exists.
 async fn create_task(warehouse: &Warehouse, task: &Task) -> Result<(), Diagnostic> {
     let result = warehouse.execute(&sql::create_task(task)).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([Object::Task(task.name.clone())]);
     let failed = |error| from_warehouse(&format!("Task {} could not be created", task.name), &error);
     match result {
         Ok(_) => Ok(()),
