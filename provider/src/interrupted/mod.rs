@@ -13,12 +13,12 @@ use scenario::{Scenario, all};
 /// that keeps intents in `databend_cdc`. A point that recovers and is counted here fails the test too.
 const EXPECTED_FAILURES: &[(&str, &[(Kind, usize)])] = &[
     // What the killed apply created is not in the state, and is refused as somebody else's.
-    ("create", &[(Kind::AlreadyThere, 87)]),
+    ("create", &[(Kind::AlreadyThere, 61)]),
     // The tasks that the killed apply suspended count as suspended by someone.
-    ("added_column", &[(Kind::Asleep, 30)]),
-    ("widened_column", &[(Kind::Asleep, 30)]),
-    ("changed_schedule", &[(Kind::Asleep, 44)]),
-    ("renamed_chain", &[(Kind::AlreadyThere, 17), (Kind::Asleep, 48)]),
+    ("added_column", &[(Kind::Asleep, 22)]),
+    ("widened_column", &[(Kind::Asleep, 22)]),
+    ("changed_schedule", &[(Kind::Asleep, 28)]),
+    ("renamed_chain", &[(Kind::AlreadyThere, 9), (Kind::Asleep, 40)]),
 ];
 
 fn check(scenario: &Scenario) {

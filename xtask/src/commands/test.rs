@@ -67,7 +67,8 @@ fn prepare(
                 return Ok(None);
             }
             say::step("Python tests that need nothing built, beside the build");
-            suites::python_beside_build(workspace, &python, &dir.join("pytest-aws.xml"), &log, &stop).map(Some)
+            suites::python_beside_build(workspace, &python, &dir.join("pytest-aws.xml"), &log, &stop)
+                .map(Some)
         });
         let binaries = Binaries::build(workspace, Scope::ProgramsAndTests);
         stop.store(binaries.is_err(), Ordering::Relaxed);

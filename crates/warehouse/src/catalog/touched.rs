@@ -126,9 +126,9 @@ async fn rows<N>(
     warehouse: &Warehouse,
     names: &[N],
     all: fn() -> String,
-    named: fn(&[N]) -> String,
+    by_name: fn(&[N]) -> String,
 ) -> Result<Vec<Row>, WarehouseError> {
-    match statement(names, all, named) {
+    match statement(names, all, by_name) {
         Some(statement) => warehouse.query(&statement).await,
         None => Ok(Vec::new()),
     }
@@ -142,11 +142,11 @@ async fn task_rows(warehouse: &Warehouse, names: &[String]) -> Result<Vec<Row>, 
 }
 
 /// The statement that reads these names, if there are any.
-fn statement<N>(names: &[N], all: fn() -> String, named: fn(&[N]) -> String) -> Option<String> {
+fn statement<N>(names: &[N], all: fn() -> String, by_name: fn(&[N]) -> String) -> Option<String> {
     match names.len() {
         0 => None,
         n if n > MAX_NAMES => Some(all()),
-        _ => Some(named(names)),
+        _ => Some(by_name(names)),
     }
 }
 
