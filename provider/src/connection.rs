@@ -80,7 +80,17 @@ impl Connection {
                 .get_or_init(|| async move { Warehouse::connect_with(dsn.expose_secret(), options).await })
                 .await
         };
-        attempt.clone().map_err(|error| self.failure(&error))
+        let warehouse = attempt.clone().map_err(|error| self.failure(&error))?;
+        warehouse.gone().map_or(Ok(warehouse), |error| Err(self.failure(&error)))
+    }
+
+    /// An error of a refresh, under what was being done. A Databend that has gone since the connection was opened is
+    /// explained once.
+    pub(crate) fn unread(&self, doing: &str, error: &WarehouseError) -> Diagnostic {
+        match error {
+            WarehouseError::Unreachable { .. } => self.failure(error),
+            _ => from_warehouse(doing, error),
+        }
     }
 
     /// What a connection is opened with.

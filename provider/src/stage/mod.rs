@@ -40,7 +40,7 @@ async fn copied(warehouse: &Warehouse, stage: &Stage) -> Result<Private, Diagnos
     if !matches!(stage.auth, Auth::Connection(_)) {
         return Ok(Private::default());
     }
-    match warehouse.catalog().snapshot(warehouse).await {
+    match warehouse.catalog().snapshot_of(warehouse, &[Object::Stage(stage.name.clone())]).await {
         Ok(seen) => seen
             .stage(&stage.name)
             .map_or_else(|| Ok(Private::default()), |info| Private::from_json(&Copied::of(info))),
@@ -77,7 +77,7 @@ impl Resource for StageResource {
             .catalog()
             .snapshot(&warehouse)
             .await
-            .map_err(|error| from_warehouse("The stages could not be read", &error))?;
+            .map_err(|error| self.connection.unread("The stages could not be read", &error))?;
         let Some(info) = seen.stage(&model.name) else { return Ok(ReadResponse::gone()) };
         let (copied, warnings) = read::update(&mut model, copied, info);
         let mut response = ReadResponse::new(to_value(&model)?).with(warnings);

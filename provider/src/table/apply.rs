@@ -157,17 +157,16 @@ fn objects(raw: &TableName, stream: &TableName, ods: &TableName) -> [Object; 3] 
 
 /// The catalog, in which these objects are as they are now.
 async fn look(warehouse: &Warehouse, objects: &[Object]) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(unread)
+    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(|error| unread(&error))
 }
 
 /// The catalog, in which everything that this process wrote is as it is now.
 async fn look_at_all(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot(warehouse).await.map_err(unread)
+    warehouse.catalog().snapshot(warehouse).await.map_err(|error| unread(&error))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "map_err hands it over")]
-fn unread(error: WarehouseError) -> Diagnostic {
-    from_warehouse("Databend's catalog could not be read", &error)
+fn unread(error: &WarehouseError) -> Diagnostic {
+    from_warehouse("Databend's catalog could not be read", error)
 }
 
 struct Step<'a> {

@@ -18,7 +18,6 @@ use tfplugin::{
 };
 
 use crate::connection::Connection;
-use crate::diagnostics::from_warehouse;
 use apply::{Failure, Made};
 use model::TableModel;
 
@@ -68,7 +67,7 @@ impl Resource for TableResource {
             .catalog()
             .snapshot(&warehouse)
             .await
-            .map_err(|error| from_warehouse("The tables could not be read", &error))?;
+            .map_err(|error| self.connection.unread("The tables could not be read", &error))?;
         let mut warnings = Diagnostics::new();
         if !read::update(&mut model, &seen, &mut warnings) {
             return Ok(ReadResponse::gone());

@@ -26,7 +26,8 @@ pub(super) async fn create(
     mut told: impl FnMut(&BTreeSet<String>),
 ) -> Result<(), Diagnostic> {
     let tasks = chain.tasks();
-    let seen = look(warehouse).await?;
+    let own: Vec<_> = tasks.iter().map(|task| Object::Task(task.name.clone())).collect();
+    let seen = look_at(warehouse, &own).await?;
     if let Some(task) = tasks.iter().find(|task| seen.task(&task.name).is_some()) {
         return Err(exists(&task.name, chain));
     }
@@ -262,7 +263,8 @@ async fn create_task(warehouse: &Warehouse, task: &Task) -> Result<(), Diagnosti
     match result {
         Ok(_) => Ok(()),
         Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-            if look(warehouse).await?.task(&task.name).is_some() { Ok(()) } else { Err(failed(error)) }
+            let seen = look_at(warehouse, &[Object::Task(task.name.clone())]).await?;
+            if seen.task(&task.name).is_some() { Ok(()) } else { Err(failed(error)) }
         }
         Err(error) => Err(failed(error)),
     }
@@ -311,11 +313,16 @@ fn adopted(chain: &Chain, seen: &Snapshot) -> BTreeMap<String, TaskNames> {
 }
 
 async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse
-        .catalog()
-        .snapshot(warehouse)
-        .await
-        .map_err(|error| from_warehouse("Databend's tasks could not be read", &error))
+    warehouse.catalog().snapshot(warehouse).await.map_err(|error| unread(&error))
+}
+
+/// The catalog, in which of all that this process wrote only these objects need be as they are now.
+async fn look_at(warehouse: &Warehouse, objects: &[Object]) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
+    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(|error| unread(&error))
+}
+
+fn unread(error: &WarehouseError) -> Diagnostic {
+    from_warehouse("Databend's tasks could not be read", error)
 }
 
 fn check_cancelled(cancelled: bool) -> Result<(), Diagnostic> {

@@ -65,7 +65,7 @@ impl Resource for TaskChainResource {
             .catalog()
             .snapshot(&warehouse)
             .await
-            .map_err(|error| from_warehouse("The tasks could not be read", &error))?;
+            .map_err(|error| self.connection.unread("The tasks could not be read", &error))?;
         let mut warnings = Diagnostics::new();
         if !read::update(&mut model, &seen, &mut warnings) {
             return Ok(ReadResponse::gone());
