@@ -2,13 +2,16 @@
 //! planning new resources works without Databend.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 use tfplugin::{Diagnostic, Value};
 use tokio::sync::OnceCell;
+use warehouse::catalog::Snapshot;
+use warehouse::intents::Intents;
 use warehouse::{Options, Warehouse, WarehouseError};
 
+use crate::claims::Claims;
 use crate::diagnostics::from_warehouse;
 
 /// Environment variable of the DSN.
@@ -17,7 +20,6 @@ pub(crate) const DSN_VARIABLE: &str = "DATABEND_DSN";
 pub(crate) const MAX_CONCURRENCY: usize = 8;
 
 /// The settings of the provider block, and the connection once it is open.
-#[derive(Default)]
 pub(crate) struct Connection {
     settings: Mutex<Settings>,
     /// The one attempt of this process to connect, its failure included: a Databend that cannot be reached is not
@@ -25,6 +27,10 @@ pub(crate) struct Connection {
     attempt: OnceCell<Result<Warehouse, WarehouseError>>,
     /// Whether a resource has already shown the failure.
     failure_shown: AtomicBool,
+    /// What the resources are about to do.
+    pub(crate) intents: Intents,
+    /// What each resource of this process has for itself.
+    pub(crate) claims: Claims,
 }
 
 #[derive(Default, Clone)]
@@ -38,6 +44,18 @@ enum Settings {
         dsn: Option<SecretString>,
         max_concurrency: usize,
     },
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            settings: Mutex::default(),
+            attempt: OnceCell::default(),
+            failure_shown: AtomicBool::default(),
+            intents: Intents::new(&format!("terraform of {}", warehouse::actor())),
+            claims: Claims::default(),
+        }
+    }
 }
 
 impl Connection {
@@ -84,12 +102,20 @@ impl Connection {
         warehouse.gone().map_or(Ok(warehouse), |error| Err(self.failure(&error)))
     }
 
-    /// An error of a refresh, under what was being done. A Databend that has gone since the connection was opened is
-    /// explained once.
-    pub(crate) fn unread(&self, doing: &str, error: &WarehouseError) -> Diagnostic {
-        match error {
-            WarehouseError::Unreachable { .. } => self.failure(error),
-            _ => from_warehouse(doing, error),
+    /// The catalog for a refresh. A Databend that has gone since the connection was opened is explained once.
+    pub(crate) async fn seen(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, Diagnostic> {
+        warehouse.catalog().snapshot(warehouse).await.map_err(|error| match error {
+            WarehouseError::Unreachable { .. } => self.failure(&error),
+            _ => from_warehouse("Databend's catalog could not be read", &error),
+        })
+    }
+
+    /// What is left to do when the process ends.
+    pub(crate) async fn shutdown(&self) {
+        // A process that never connected has nothing to forget.
+        let Some(Ok(warehouse)) = self.attempt.get() else { return };
+        if let Err(error) = self.intents.forget_finished(warehouse).await {
+            tracing::debug!(%error, "finished intents were not removed; the next refresh does it");
         }
     }
 
@@ -123,7 +149,6 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::*;

@@ -16,6 +16,8 @@
 //!
 //! What a pipeline is and its SQL: crate `pipeline`. How Databend is asked: crate `warehouse`.
 
+mod change;
+mod claims;
 mod connection;
 mod description;
 mod diagnostics;

@@ -73,6 +73,10 @@ impl Provider for Databend {
         Ok(Diagnostics::new())
     }
 
+    async fn shutdown(&self) {
+        self.connection.shutdown().await;
+    }
+
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![
             Arc::new(StageResource::new(self.connection.clone())),

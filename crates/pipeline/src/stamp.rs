@@ -59,8 +59,8 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// 16 hexadecimal digits.
-fn fingerprint(text: &str) -> String {
+/// A fingerprint of a text: 16 hexadecimal digits.
+pub fn fingerprint(text: &str) -> String {
     let digest = Sha256::digest(text);
     let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{number:016x}")

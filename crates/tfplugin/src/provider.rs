@@ -26,6 +26,10 @@ pub trait Provider: Send + Sync + 'static {
     /// Takes the provider block. At plan time values in it may be unknown; then nothing can be asked of the outside yet.
     async fn configure(&self, ctx: &Context, request: ConfigureRequest) -> Result<Diagnostics, Diagnostics>;
 
+    /// Called once, when Terraform has ended the process and no call runs any more. There is about a second for what is
+    /// good to do and may be left undone.
+    async fn shutdown(&self) {}
+
     /// Its resources.
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         Vec::new()

@@ -10,6 +10,7 @@
 //! - [`catalog`]: what exists (tables, columns, streams, stages, tasks), read in bulk, cached, shared.
 //! - [`Warehouse::ensure_database`]: makes a database, and takes none from its owner.
 //! - [`chain`]: task chains: suspend, resume, and a guard that puts a chain back as it was.
+//! - [`intents`]: what an apply is about to do, recorded before it does it.
 //! - [`history`]: what the tasks did.
 //! - `scripted`: a Databend in memory, for tests alone (feature `scripted`).
 //! - [`WarehouseError`]: what went wrong. "The server said no" and "no answer came" are different things: the second
@@ -17,12 +18,14 @@
 //!
 //! SQL text is not made here but in the crate `pipeline`. Nothing here knows of Terraform.
 
+mod actor;
 pub mod catalog;
 pub mod chain;
 mod database;
 mod dsn;
 mod error;
 pub mod history;
+pub mod intents;
 mod redact;
 mod row;
 #[cfg(feature = "scripted")]
@@ -31,6 +34,7 @@ mod session;
 mod transaction;
 mod warehouse;
 
+pub use actor::actor;
 pub use dsn::Dsn;
 pub use error::{WarehouseError, code};
 pub use row::{FromValue, Row, affected_rows};

@@ -1,6 +1,7 @@
 //! Every point of a scenario, and what must hold after it.
 
 use pipeline::sql::TableName;
+use warehouse::catalog::WRITER_TIME_TO_LIVE;
 use warehouse::scripted::{Scripted, When};
 
 use super::scenario::{Scenario, World, start_all_tasks};
@@ -48,6 +49,11 @@ impl Report {
         counts.into_iter().collect()
     }
 
+    /// How many points fail.
+    pub(super) fn failures(&self) -> usize {
+        self.failures.len()
+    }
+
     /// Every failure in a line.
     pub(super) fn details(&self) -> String {
         let line = |failure: &Failure| {
@@ -71,16 +77,26 @@ pub(super) fn run(scenario: &Scenario) -> Report {
     let world = scenario.prepare();
     let clean = undisturbed(scenario, &world);
     let mut report = Report { points: 0, failures: Vec::new() };
+    let mut same: Option<Vec<(Kind, String)>> = None;
     for (n, sql) in clean.heard.iter().enumerate() {
         for (when, word) in [(When::Before, "before"), (When::After, "after")] {
             report.points += 1;
-            let problems = killed_at(scenario, &world, &clean, n, when);
+            // Around a query, Databend is as the last statement that changed something left it.
+            if when == When::After && !is_query(sql) {
+                same = None;
+            }
+            let problems = same.clone().unwrap_or_else(|| killed_at(scenario, &world, &clean, n, when));
+            same = Some(problems.clone());
             if !problems.is_empty() {
                 report.failures.push(Failure { label: format!("{word} {}", short(sql)), problems });
             }
         }
     }
     report
+}
+
+fn is_query(sql: &str) -> bool {
+    sql.starts_with("SELECT")
 }
 
 /// Enough of a statement to know it.
@@ -98,7 +114,7 @@ fn undisturbed(scenario: &Scenario, world: &World) -> Clean {
     let heard = scripted.heard().into_iter().map(|heard| heard.sql).collect();
     let clean = Clean { heard, running: scripted.running_tasks(), objects: scripted.objects() };
     let problems = look(scenario, &World { scripted, terraform }, &clean);
-    assert!(problems.is_empty(), "{}, not even killed: {problems:?}", scenario.name);
+    assert!(problems.is_empty(), "{}, not even killed: {problems:?}\n{:#?}", scenario.name, clean.heard);
     clean
 }
 
@@ -111,13 +127,14 @@ fn killed_at(scenario: &Scenario, world: &World, clean: &Clean, n: usize, when: 
     };
     assert!(killed, "{}: statement {n} was not sent this time", scenario.name);
     world.scripted.restart();
-    // Databend goes on without Terraform.
+    // Databend goes on without Terraform, and the killed process shows no more signs of life.
     world.scripted.tick();
+    world.scripted.advance(WRITER_TIME_TO_LIVE);
     let process = Process::start(&world.scripted).unwrap();
     let outcome = world.terraform.apply(&process).unwrap();
     drop(process);
     let kind = |error: &str| {
-        if error.contains("exists in Databend") { Kind::AlreadyThere } else { Kind::ApplyFails }
+        if error.contains("already exists") { Kind::AlreadyThere } else { Kind::ApplyFails }
     };
     let mut problems: Vec<_> = outcome.errors.into_iter().map(|error| (kind(&error), error)).collect();
     problems.extend(look(scenario, &world, clean));

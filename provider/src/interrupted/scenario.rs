@@ -16,6 +16,8 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     /// Applied before, with its tasks running and changes in raw; `None` for nothing at all.
     before: Option<Config>,
+    /// What a person does by hand then.
+    by_hand: &'static [&'static str],
     after: Config,
     /// Tables whose changes must all be in ODS at the end.
     pub(super) tables: Vec<&'static str>,
@@ -58,6 +60,9 @@ impl Scenario {
             }
             // What DMS has written meanwhile.
             load(&scripted, 20);
+            for statement in self.by_hand {
+                scripted.sql(statement).unwrap();
+            }
         }
         terraform.config = self.after.clone();
         World { scripted, terraform }
@@ -141,6 +146,12 @@ fn both() -> Config {
     tables().with(CHAIN, chain("1 minute", &["orders", "items"]))
 }
 
+fn grouped(schedule: &str) -> Config {
+    let mut chain = chain(schedule, &["orders", "items"]);
+    chain["load_tasks"] = "grouped".into();
+    tables().with(CHAIN, chain)
+}
+
 fn one() -> Config {
     tables().with(CHAIN, chain("1 minute", &["orders"]))
 }
@@ -152,9 +163,14 @@ pub(super) fn all() -> Vec<Scenario> {
     let scenario = |name, before, after, tables: &[&'static str]| Scenario {
         name,
         before,
+        by_hand: &[],
         after,
         tables: tables.to_vec(),
     };
+    let by_hand =
+        |name, by_hand| Scenario { by_hand, ..scenario(name, Some(both()), both(), &["orders", "items"]) };
+    let mut moved = table("items", COLUMNS);
+    moved["path"] = "shop/items2/".into();
     let mut changed_stage = stage();
     changed_stage["comment"] = "other".into();
     let mut renamed = chain("1 minute", &["orders", "items"]);
@@ -186,6 +202,18 @@ pub(super) fn all() -> Vec<Scenario> {
             Some(both()),
             one().without("databend_cdc_table.items"),
             &["orders"],
+        ),
+        // Its data goes with it, so no change of the old table may be missed.
+        scenario("table_replaced", Some(both()), both().with("databend_cdc_table.items", moved), &["orders"]),
+        by_hand("stream_dropped_by_hand", &["DROP STREAM raw.stream_orders"]),
+        by_hand("ods_dropped_by_hand", &["DROP TABLE ods.orders"]),
+        by_hand("root_dropped_by_hand", &["DROP TASK shop_load_ods_orders"]),
+        scenario("regrouped", Some(both()), grouped("1 minute"), &["orders", "items"]),
+        scenario(
+            "changed_schedule_grouped",
+            Some(grouped("1 minute")),
+            grouped("5 minutes"),
+            &["orders", "items"],
         ),
         scenario("stage_changed", Some(both()), both().with(STAGE, changed_stage), &["orders", "items"]),
         scenario("renamed_chain", Some(both()), both().with(CHAIN, renamed), &["orders", "items"]),

@@ -5,6 +5,7 @@ use tfplugin::{Diagnostic, Diagnostics, SoFar, Value};
 use warehouse::Warehouse;
 use warehouse::catalog::Object;
 
+use crate::change::{Change, look_at};
 use crate::diagnostics::from_warehouse;
 
 /// The attributes that only CREATE OR REPLACE STAGE changes. It is one statement, and ALTER STAGE … SET URL would remove
@@ -25,14 +26,23 @@ pub(super) fn needs_replacement(prior: &Value, planned: &Value) -> bool {
     REPLACED.iter().any(|name| prior.get(name) != planned.get(name))
 }
 
-/// Creates the stage and sets its comment.
+/// Creates the stage and sets its comment. One that an interrupted create made is replaced: whether it has the present keys
+/// does not show.
 pub(super) async fn create(
-    warehouse: &Warehouse,
+    change: &Change<'_>,
     stage: &Stage,
     planned: &Value,
     so_far: &SoFar,
 ) -> Result<(), Diagnostics> {
-    refuse_existing(warehouse, &stage.name).await?;
+    let warehouse = change.warehouse;
+    let exists = look_at(warehouse, &[object(&stage.name)]).await?.stage(&stage.name).is_some();
+    if exists && !change.adopts() {
+        return Err(already_exists(&stage.name).into());
+    }
+    change.effect(|| change.unfinished(), |_| false).await?;
+    if exists {
+        return replace(warehouse, stage, planned, so_far).await;
+    }
     let created = warehouse.execute(&sql::create_stage(stage)).await;
     warehouse.catalog().touch([object(&stage.name)]);
     if let Err(error) = created {
@@ -97,19 +107,11 @@ fn uncommented(planned: &Value, so_far: &SoFar) {
     so_far.set(state);
 }
 
-/// Fails if a stage of this name exists: it belongs to someone else.
-async fn refuse_existing(warehouse: &Warehouse, name: &str) -> Result<(), Diagnostic> {
-    let seen = warehouse
-        .catalog()
-        .snapshot_of(warehouse, &[object(name)])
-        .await
-        .map_err(|error| from_warehouse("The stages could not be read", &error))?;
-    if seen.stage(name).is_none() {
-        return Ok(());
-    }
-    Err(Diagnostic::error("The stage already exists").at("name").detail(format!(
+/// A stage of this name belongs to someone else.
+fn already_exists(name: &str) -> Diagnostic {
+    Diagnostic::error("The stage already exists").at("name").detail(format!(
         "Stage {name} exists in Databend and is not in Terraform's state. To take it over, run: terraform import <address> {name}. To create another one, choose another name."
-    )))
+    ))
 }
 
 #[cfg(test)]

@@ -9,19 +9,22 @@ mod schema;
 use std::sync::Arc;
 
 use pipeline::stage::Auth;
+use pipeline::stamp::fingerprint;
 use pipeline::{Stage, sql};
 use tfplugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    ImportRequest, ImportResponse, PlanRequest, PlanResponse, Private, ReadRequest, ReadResponse, Resource,
-    Schema, UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
+    ImportRequest, ImportResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
+    UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::Warehouse;
 use warehouse::catalog::Object;
 
+use crate::change::{self, Change, Kept, Subject};
+use crate::claims::Thing;
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
 use model::StageModel;
-use read::Copied;
+use read::{Copied, StageKept};
 
 /// The resource.
 pub(crate) struct StageResource {
@@ -34,21 +37,29 @@ impl StageResource {
     }
 }
 
-/// Private state after the stage was created or replaced: what it has copied from its connection. A plan alone stores no
-/// private state, so it is noted now. Where the look fails, the next stored read notes it.
-async fn copied(warehouse: &Warehouse, stage: &Stage) -> Result<Private, Diagnostic> {
+/// What the stage has copied from its connection, after it was created or replaced. A plan alone stores no private state,
+/// so it is noted now. Where the look fails, the next stored read notes it.
+async fn copied(warehouse: &Warehouse, stage: &Stage) -> Option<Copied> {
     if !matches!(stage.auth, Auth::Connection(_)) {
-        return Ok(Private::default());
+        return None;
     }
     match warehouse.catalog().snapshot_of(warehouse, &[Object::Stage(stage.name.clone())]).await {
-        Ok(seen) => seen
-            .stage(&stage.name)
-            .map_or_else(|| Ok(Private::default()), |info| Private::from_json(&Copied::of(info))),
+        Ok(seen) => seen.stage(&stage.name).map(Copied::of),
         Err(error) => {
             tracing::warn!(%error, stage = stage.name, "the role of the stage's connection could not be read");
-            Ok(Private::default())
+            None
         }
     }
+}
+
+/// Fingerprint of what a create makes. The keys are no part of it.
+fn description(planned: &Value) -> String {
+    fingerprint(&format!("{planned:?}"))
+}
+
+/// What the intents call a stage.
+fn subject_of(name: &str) -> String {
+    format!("stage {name}")
 }
 
 #[async_trait]
@@ -66,32 +77,43 @@ impl Resource for StageResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
+        let name = request.proposed.get("name").as_str().map(str::to_owned);
+        let thing = name.map(|name| (Thing::Stage(name), "name"));
+        self.connection.claims.plan(&request, thing.into_iter().collect()).into_result()?;
         Ok(plan::plan(request))
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let mut model: StageModel = from_value(&request.state)?;
-        let copied: Option<Copied> = request.private.to_json()?;
-        let seen = warehouse
-            .catalog()
-            .snapshot(&warehouse)
-            .await
-            .map_err(|error| self.connection.unread("The stages could not be read", &error))?;
+        let StageKept { kept, copied } = StageKept::read(&request.private)?;
+        let seen = self.connection.seen(&warehouse).await?;
+        // What an interrupted change of a stage left shows in its attributes.
+        change::interruption(&self.connection, &seen, &subject_of(&model.name), &kept);
         let Some(info) = seen.stage(&model.name) else { return Ok(ReadResponse::gone()) };
         let (copied, warnings) = read::update(&mut model, copied, info);
         let mut response = ReadResponse::new(to_value(&model)?).with(warnings);
-        response.private = copied.as_ref().map(Private::from_json).transpose()?;
+        response.private = Some(StageKept { kept, copied }.write()?);
         Ok(response)
     }
 
-    async fn create(&self, _ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
+    async fn create(&self, ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         // The keys are in the configuration alone.
         let stage = from_value::<StageModel>(&request.config)?.stage()?;
-        apply::create(&warehouse, &stage, &request.planned, &request.so_far).await?;
+        let subject = Subject {
+            names: vec![subject_of(&stage.name)],
+            operation: "create",
+            description: description(&request.planned),
+        };
+        let change = Change::new(ctx, &self.connection, &warehouse, subject, Kept::default()).await?;
+        if let Err(diagnostics) = apply::create(&change, &stage, &request.planned, &request.so_far).await {
+            change.failed().await;
+            return Err(diagnostics);
+        }
+        let kept = StageKept { kept: change.done(), copied: copied(&warehouse, &stage).await };
         let mut response = ApplyResponse::new(request.planned);
-        response.private = Some(copied(&warehouse, &stage).await?);
+        response.private = Some(kept.write()?);
         Ok(response)
     }
 
@@ -99,9 +121,12 @@ impl Resource for StageResource {
         let warehouse = self.connection.warehouse().await?;
         let stage = from_value::<StageModel>(&request.config)?.stage()?;
         let mut response = ApplyResponse::new(request.planned.clone());
+        // Both statements can be repeated, and the catalog shows what they set: no intent is needed.
         if apply::needs_replacement(&request.prior, &request.planned) {
             apply::replace(&warehouse, &stage, &request.planned, &request.so_far).await?;
-            response.private = Some(copied(&warehouse, &stage).await?);
+            let kept = StageKept::read(&request.private)?.kept;
+            let kept = StageKept { kept, copied: copied(&warehouse, &stage).await };
+            response.private = Some(kept.write()?);
         } else {
             apply::set_comment(&warehouse, &stage).await?;
         }

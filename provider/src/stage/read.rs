@@ -5,17 +5,50 @@
 //! format itself.
 
 use serde::{Deserialize, Serialize};
-use tfplugin::{Diagnostic, Diagnostics};
+use tfplugin::{Diagnostic, Diagnostics, Private};
 use warehouse::catalog::StageInfo;
 
 use super::model::StageModel;
+use crate::change::Kept;
+
+/// The role in private state.
+const ROLE: &str = "role_arn";
 
 /// What private state keeps of a stage that copies a connection: the catalog shows the connection's role, and the
 /// configuration does not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Copied {
     /// The role when the stage was created, replaced or imported.
     pub(super) role_arn: Option<String>,
+}
+
+/// Private state of a stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct StageKept {
+    pub(super) kept: Kept,
+    pub(super) copied: Option<Copied>,
+}
+
+/// Its stored form. A stage that copies no connection has no `role_arn`; one whose connection has no role has a null one.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl StageKept {
+    pub(super) fn read(private: &Private) -> Result<Self, Diagnostic> {
+        let Some(stored) = private.to_json::<Stored>()? else { return Ok(Self::default()) };
+        let copied = stored.rest.get(ROLE).map(|role| Copied { role_arn: role.as_str().map(str::to_owned) });
+        Ok(Self { kept: Kept { token: stored.token }, copied })
+    }
+
+    pub(super) fn write(self) -> Result<Private, Diagnostic> {
+        let role = self.copied.map(|copied| (ROLE.to_owned(), copied.role_arn.into()));
+        Private::from_json(&Stored { token: self.kept.token, rest: role.into_iter().collect() })
+    }
 }
 
 impl Copied {

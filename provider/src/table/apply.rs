@@ -1,18 +1,18 @@
-//! Making and changing the tables. Every step looks at what is there and adds what is lacking, so that it can be done
+//! Creating and changing the tables. Every step looks at what is there and adds what is lacking, so that it can be done
 //! again after any failure.
 
 use pipeline::TableName;
 use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
-use tfplugin::{Context, Diagnostic};
-use warehouse::catalog::{Object, Snapshot, TableInfo};
-use warehouse::{Warehouse, WarehouseError, code};
+use tfplugin::Diagnostic;
+use warehouse::catalog::{Object, Snapshot, StreamInfo, TableInfo, Unfinished};
+use warehouse::{WarehouseError, code};
 
 use super::read::columns;
-use super::tasks;
+use super::tasks::{self, is_lease_on};
+use crate::change::{Change, look, look_at};
 use crate::diagnostics::from_warehouse;
-use crate::own_database;
 
 /// Why tables could not be created or changed.
 pub(super) enum Failure {
@@ -44,89 +44,128 @@ pub(super) struct Made {
     pub(super) ods: bool,
 }
 
-/// Fails if anything that is about to be made is there already: it is somebody's, and may hold data.
-pub(super) async fn refuse_existing(warehouse: &Warehouse, table: &Table) -> Result<(), Diagnostic> {
-    let seen = look(warehouse, &objects(&table.raw, &table.stream(), &table.ods)).await?;
-    for name in [&table.raw, &table.ods, &table.stream()] {
-        if seen.table(name).is_some() || seen.stream(name).is_some() {
-            return Err(Diagnostic::error("Already there").detail(format!(
-                "{} exists in Databend and is not in Terraform's state. To take it over, run: terraform import <address> '{},{}'. To make a new one, choose other names.",
-                name.plain(),
-                table.raw.plain(),
-                table.ods.plain()
-            )));
-        }
+/// Fails if anything that is about to be created exists, unless an interrupted create of the same table made it: it is
+/// somebody's, and may hold data.
+pub(super) async fn refuse_existing(change: &Change<'_>, table: &Table) -> Result<(), Diagnostic> {
+    let seen = look_at(change.warehouse, &objects(table)).await?;
+    if tasks::refuse_second_reader(&seen, table).is_err() {
+        // This process may have dropped that task since the catalog was read.
+        tasks::refuse_second_reader(&*look(change.warehouse).await?, table)?;
     }
-    Ok(())
+    let exists = |name: &&&TableName| seen.table(name).is_some() || seen.stream(name).is_some();
+    let stream = table.stream();
+    let Some(name) = [&table.raw, &table.ods, &stream].iter().find(exists).copied() else { return Ok(()) };
+    if change.adopts() {
+        return Ok(());
+    }
+    let way = if change.open().is_some_and(|intent| intent.operation == "create") {
+        "An interrupted apply created it from another description of this table. Apply that description again, or import it"
+    } else {
+        "To take it over, run"
+    };
+    Err(Diagnostic::error("The table already exists").detail(format!(
+        "{} exists in Databend and is not in Terraform's state. {way}: terraform import <address> '{},{}'. To create a new one, choose other names.",
+        name.plain(),
+        table.raw.plain(),
+        table.ods.plain()
+    )))
 }
 
-/// Makes what is missing and mends what differs. `told` hears after each step what exists.
+/// Creates what is missing and changes what differs. `told` hears after each step what exists.
 pub(super) async fn ensure(
-    ctx: &Context,
-    warehouse: &Warehouse,
+    change: &Change<'_>,
     table: &Table,
     mut told: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let step = Step { ctx, warehouse, objects: objects(&table.raw, &table.stream(), &table.ods) };
-    let seen = step.look().await?;
-    let (raw, ods) = (seen.table(&table.raw).cloned(), seen.table(&table.ods).cloned());
-    let stream = seen
-        .stream(&table.stream())
-        .filter(|s| s.invalid_reason.as_deref().unwrap_or("").is_empty() && s.is_on(&table.raw));
-    let mut made = Made { raw: raw.is_some(), stream: stream.is_some(), ods: ods.is_some() };
-    if let Some(raw) = &raw {
-        step.refuse_incomplete_rebuild(table, raw, ods.as_ref()).await?;
+    let tasks = change.unfinished().tasks.into_keys().map(Object::Task);
+    let objects: Vec<_> = objects(table).into_iter().chain(tasks).collect();
+    let seen = look_at(change.warehouse, &objects).await?;
+    let now = Now::of(table, &seen);
+    let mut made = Made { raw: now.raw.is_some(), stream: now.stream.is_some(), ods: now.ods.is_some() };
+    let before = change.unfinished();
+    let step = Step { change, table, seen: &seen, unfinished: now.unfinished(table, before.clone()) };
+    if let Some(raw) = now.raw {
+        if before.new_raw && !seen.own().is_recorded(raw) {
+            step.record_created().await?;
+        } else {
+            step.refuse_incomplete_rebuild(raw, now.ods).await?;
+        }
     }
     for database in [&table.raw.database, &table.ods.database] {
-        step.database(&seen, database).await?;
+        step.database(database).await?;
     }
-    own_database::ensure(warehouse, &seen).await?;
-    match &raw {
+    match now.raw {
         None => {
             step.once(&sql::create_raw(table), |seen| seen.table(&table.raw).is_some()).await?;
-            // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
-            if ods.is_none() {
-                step.record_created(table).await?;
+            if step.unfinished.new_raw {
+                step.record_created().await?;
             }
         }
-        Some(raw) => step.mend_raw(table, raw).await?,
+        Some(raw) => step.change_raw(raw).await?,
     }
     made.raw = true;
     told(made);
-    let anew = stream.is_none();
-    if anew {
-        if seen.stream(&table.stream()).is_some() || seen.table(&table.stream()).is_some() {
-            step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream()))
-                .await?;
+    if now.stream.is_none() {
+        let stream = table.stream();
+        if seen.stream(&stream).is_some() || seen.table(&stream).is_some() {
+            step.repeatable("The old stream could not be dropped", &sql::drop_stream(&stream)).await?;
         }
         step.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
     }
     made.stream = true;
     told(made);
-    let added = match &ods {
-        None => {
-            step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?;
-            true
-        }
-        Some(ods) => step.mend_ods(table, ods).await?,
-    };
+    match now.ods {
+        None => step.once(&sql::create_ods(table), |seen| seen.table(&table.ods).is_some()).await?,
+        Some(ods) => step.change_ods(ods).await?,
+    }
     made.ods = true;
     told(made);
     // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
-    if raw.is_some() && (anew || added) {
+    if step.unfinished.merge.contains(&table.ods.plain()) {
         step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
     }
+    tasks::resume(change, &seen, &before).await?;
     Ok(())
 }
 
+/// What exists of a table.
+struct Now<'a> {
+    raw: Option<&'a TableInfo>,
+    /// The stream, if it can be used.
+    stream: Option<&'a StreamInfo>,
+    ods: Option<&'a TableInfo>,
+}
+
+impl<'a> Now<'a> {
+    fn of(table: &Table, seen: &'a Snapshot) -> Self {
+        let is_usable = |stream: &&StreamInfo| {
+            stream.invalid_reason.as_deref().unwrap_or("").is_empty() && stream.is_on(&table.raw)
+        };
+        Self {
+            raw: seen.table(&table.raw),
+            stream: seen.stream(&table.stream()).filter(is_usable),
+            ods: seen.table(&table.ods),
+        }
+    }
+
+    /// What the next apply has to finish if this one does not.
+    fn unfinished(&self, table: &Table, before: Unfinished) -> Unfinished {
+        let mut unfinished = before;
+        let lacks_columns =
+            self.ods.is_none_or(|ods| !lack(&columns(ods), &table.ods_columns()).add.is_empty());
+        if self.raw.is_some() && (self.stream.is_none() || lacks_columns) {
+            unfinished.merge.insert(table.ods.plain());
+        }
+        // Beside an ODS table that exists, a new raw table lacks the changes that the old one had.
+        unfinished.new_raw |= self.raw.is_none() && self.ods.is_none();
+        unfinished
+    }
+}
+
 /// Takes back a create that another process got in the way of: drops what this create made, and nothing else.
-pub(super) async fn take_back(
-    ctx: &Context,
-    warehouse: &Warehouse,
-    table: &Table,
-    made: Made,
-) -> Result<(), Diagnostic> {
-    let step = Step { ctx, warehouse, objects: objects(&table.raw, &table.stream(), &table.ods) };
+pub(super) async fn take_back(change: &Change<'_>, table: &Table, made: Made) -> Result<(), Diagnostic> {
+    let seen = look_at(change.warehouse, &objects(table)).await?;
+    let step = Step { change, table, seen: &seen, unfinished: Unfinished::default() };
     if made.stream {
         step.repeatable("The new stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
     }
@@ -137,83 +176,81 @@ pub(super) async fn take_back(
 }
 
 /// Drops everything: first the tasks that write to the tables, ODS last, since it is what readers see.
-pub(super) async fn drop_all(
-    ctx: &Context,
-    warehouse: &Warehouse,
-    table: [&TableName; 3],
-) -> Result<(), Diagnostic> {
-    let [raw, stream, ods] = table;
-    tasks::drop_writers(warehouse, &*look_at_all(warehouse).await?, raw, ods).await?;
-    let step = Step { ctx, warehouse, objects: objects(raw, stream, ods) };
-    step.repeatable("The stream could not be dropped", &sql::drop_stream(stream)).await?;
-    step.repeatable("The raw table could not be dropped", &sql::drop_table(raw)).await?;
-    step.repeatable("The ODS table could not be dropped", &sql::drop_table(ods)).await
+pub(super) async fn drop_all(change: &Change<'_>, names: [&TableName; 3]) -> Result<(), Diagnostic> {
+    let [raw, stream, ods] = names;
+    let seen = look(change.warehouse).await?;
+    let tasks = tasks::drop_writers(change, &seen, raw, ods).await?;
+    let drop = async |failed: &str, text: String| {
+        let unfinished = || Unfinished { tasks: tasks.clone(), ..change.unfinished() };
+        change.effect(unfinished, |held| is_lease_on(held, &seen, raw, ods)).await?;
+        let dropped = change.warehouse.execute_idempotent(&text).await;
+        change.warehouse.catalog().touch(objects_named(raw, stream, ods));
+        dropped.map(std::mem::drop).map_err(|error| from_warehouse(failed, &error))
+    };
+    drop("The stream could not be dropped", sql::drop_stream(stream)).await?;
+    drop("The raw table could not be dropped", sql::drop_table(raw)).await?;
+    drop("The ODS table could not be dropped", sql::drop_table(ods)).await
 }
 
 /// What a table's statements write.
-fn objects(raw: &TableName, stream: &TableName, ods: &TableName) -> [Object; 3] {
+fn objects(table: &Table) -> [Object; 3] {
+    objects_named(&table.raw, &table.stream(), &table.ods)
+}
+
+fn objects_named(raw: &TableName, stream: &TableName, ods: &TableName) -> [Object; 3] {
     [Object::Table(raw.clone()), Object::Stream(stream.clone()), Object::Table(ods.clone())]
 }
 
-/// The catalog, in which these objects are as they are now.
-async fn look(warehouse: &Warehouse, objects: &[Object]) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(|error| unread(&error))
-}
-
-/// The catalog, in which everything that this process wrote is as it is now.
-async fn look_at_all(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot(warehouse).await.map_err(|error| unread(&error))
-}
-
-fn unread(error: &WarehouseError) -> Diagnostic {
-    from_warehouse("Databend's catalog could not be read", error)
-}
-
 struct Step<'a> {
-    ctx: &'a Context,
-    warehouse: &'a Warehouse,
-    /// What the statements write.
-    objects: [Object; 3],
+    change: &'a Change<'a>,
+    table: &'a Table,
+    seen: &'a Snapshot,
+    unfinished: Unfinished,
 }
 
 impl Step<'_> {
-    async fn look(&self) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-        look(self.warehouse, &self.objects).await
+    /// Before each statement that changes something.
+    async fn effect(&self) -> Result<(), Diagnostic> {
+        let is_lease = |held: &_| is_lease_on(held, self.seen, &self.table.raw, &self.table.ods);
+        self.change.effect(|| self.unfinished.clone(), is_lease).await
     }
 
     /// A statement that does no harm when it is done twice.
     async fn repeatable(&self, failed: &str, text: &str) -> Result<(), Diagnostic> {
-        self.stop_if_cancelled()?;
-        let result = self.warehouse.execute_idempotent(text).await;
-        self.warehouse.catalog().touch(self.objects.clone());
+        self.effect().await?;
+        let warehouse = self.change.warehouse;
+        let result = warehouse.execute_idempotent(text).await;
+        warehouse.catalog().touch(objects(self.table));
         result.map(drop).map_err(|error| from_warehouse(failed, &error))
     }
 
     /// A database, where it is missing: what the catalog shows costs no statement.
-    async fn database(&self, seen: &Snapshot, name: &str) -> Result<(), Diagnostic> {
-        if seen.shows_database(name) {
+    async fn database(&self, name: &str) -> Result<(), Diagnostic> {
+        if self.seen.shows_database(name) {
             return Ok(());
         }
-        self.stop_if_cancelled()?;
-        self.warehouse
+        self.effect().await?;
+        self.change
+            .warehouse
             .ensure_database(name)
             .await
             .map_err(|error| from_warehouse("A database could not be created", &error))
     }
 
     /// The record without which a raw table counts as incomplete.
-    async fn record_created(&self, table: &Table) -> Result<(), Diagnostic> {
-        self.repeatable("The new raw table could not be recorded", &sql::record_created(&table.raw)).await
+    async fn record_created(&self) -> Result<(), Diagnostic> {
+        self.repeatable("The new raw table could not be recorded", &sql::record_created(&self.table.raw))
+            .await
     }
 
     /// Fails if ODS, or a column that the merge keeps there, would have to be rebuilt from a raw table that no longer has
     /// every change: what clean-up removed would be missing silently, and deleted rows would come back to life.
     async fn refuse_incomplete_rebuild(
         &self,
-        table: &Table,
         raw: &TableInfo,
         ods: Option<&TableInfo>,
     ) -> Result<(), Diagnostic> {
+        let table = self.table;
         let missing = match ods {
             None => table.ods.plain(),
             Some(ods) => {
@@ -224,7 +261,7 @@ impl Step<'_> {
             }
         };
         let failed = |error| from_warehouse("The raw table's horizon could not be read", &error);
-        let complete = match self.warehouse.query_one(&sql::is_complete(&table.raw, raw.id)).await {
+        let complete = match self.change.warehouse.query_one(&sql::is_complete(&table.raw, raw.id)).await {
             Ok(row) => row.get::<u64>("n").map_err(failed)? > 0,
             Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => false,
             Err(error) => return Err(failed(error)),
@@ -243,13 +280,14 @@ impl Step<'_> {
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
     async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
-        self.stop_if_cancelled()?;
-        let result = self.warehouse.execute_ddl(text).await;
-        self.warehouse.catalog().touch(self.objects.clone());
+        self.effect().await?;
+        let warehouse = self.change.warehouse;
+        let result = warehouse.execute_ddl(text).await;
+        warehouse.catalog().touch(objects(self.table));
         match result {
             Ok(_) => Ok(()),
             Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-                if is_done(&*self.look().await?) {
+                if is_done(&*look_at(warehouse, &objects(self.table)).await?) {
                     Ok(())
                 } else {
                     Err(from_warehouse("A table could not be created", &error).into())
@@ -262,7 +300,8 @@ impl Step<'_> {
         }
     }
 
-    async fn mend_raw(&self, table: &Table, raw: &TableInfo) -> Result<(), Failure> {
+    async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
+        let table = self.table;
         for column in lack(&columns(raw), &table.raw_columns()).add {
             self.once(&sql::add_column(&table.raw, &column), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
@@ -280,8 +319,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Returns whether columns were added.
-    async fn mend_ods(&self, table: &Table, ods: &TableInfo) -> Result<bool, Failure> {
+    async fn change_ods(&self, ods: &TableInfo) -> Result<(), Failure> {
+        let table = self.table;
         let lack = lack(&columns(ods), &table.ods_columns());
         for column in &lack.add {
             self.once(&sql::add_column(&table.ods, column), |seen| {
@@ -310,14 +349,6 @@ impl Step<'_> {
                 &sql::set_options(&table.ods, &wanted),
             )
             .await?;
-        }
-        Ok(!lack.add.is_empty())
-    }
-
-    fn stop_if_cancelled(&self) -> Result<(), Diagnostic> {
-        if self.ctx.is_cancelled() {
-            return Err(Diagnostic::error("Stopped")
-                .detail("Apply again to go on: what is done so far is in the state."));
         }
         Ok(())
     }

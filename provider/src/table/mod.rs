@@ -9,14 +9,17 @@ mod tasks;
 
 use std::sync::Arc;
 
-use pipeline::TableName;
+use pipeline::stamp::fingerprint;
 use pipeline::table::Table;
+use pipeline::{Pipeline, TableName};
 use tfplugin::{
     ApplyResponse, Attr, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     ImportRequest, ImportResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
     UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
+use warehouse::Warehouse;
 
+use crate::change::{self, Change, Kept, Subject};
 use crate::connection::Connection;
 use apply::{Failure, Made};
 use model::TableModel;
@@ -30,6 +33,38 @@ impl TableResource {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self { connection }
     }
+
+    async fn change<'a>(
+        &self,
+        ctx: &'a Context,
+        warehouse: &'a Warehouse,
+        operation: &'static str,
+        table: &Table,
+        kept: Kept,
+    ) -> Result<Change<'a>, Diagnostic> {
+        let subject = Subject {
+            names: vec![subject_of(&table.raw, &table.ods)],
+            operation,
+            description: fingerprint(&Pipeline::new(table.clone()).to_json()),
+        };
+        Change::new(ctx, &self.connection, warehouse, subject, kept).await
+    }
+
+    /// The answer of a change that is done.
+    fn applied(&self, model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
+        let mut response = ApplyResponse::new(to_value(model)?);
+        response.private = Some(change::private(&change.done())?);
+        Ok(response)
+    }
+}
+
+/// What the intents call a table.
+fn subject_of(raw: &TableName, ods: &TableName) -> String {
+    format!("table {},{}", raw.plain(), ods.plain())
+}
+
+fn subject(model: &TableModel) -> Option<String> {
+    Some(subject_of(&model.raw_name()?, &model.ods_name()?))
 }
 
 #[async_trait]
@@ -57,53 +92,69 @@ impl Resource for TableResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request)
+        plan::plan(request, &self.connection.claims)
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let mut model: TableModel = from_value(&request.state)?;
-        let seen = warehouse
-            .catalog()
-            .snapshot(&warehouse)
-            .await
-            .map_err(|error| self.connection.unread("The tables could not be read", &error))?;
+        let seen = self.connection.seen(&warehouse).await?;
         let mut warnings = Diagnostics::new();
         if !read::update(&mut model, &seen, &mut warnings) {
             return Ok(ReadResponse::gone());
         }
+        let kept = Kept::read(&request.private)?;
+        let open = subject(&model)
+            .and_then(|subject| change::interruption(&self.connection, &seen, &subject, &kept));
+        model.interrupted = open.map(change::told).into();
+        warnings.extend(open.map(change::warning).into_iter().collect::<Diagnostics>());
         Ok(ReadResponse::new(to_value(&model)?).with(warnings))
     }
 
     async fn create(&self, ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
-        apply::refuse_existing(&warehouse, &table).await?;
+        let change = self.change(ctx, &warehouse, "create", &table, Kept::default()).await?;
         let mut made = Made::default();
-        let result = apply::ensure(ctx, &warehouse, &table, |now| {
-            made = now;
-            if let Ok(state) = to_value(&so_far(&model, now)) {
-                request.so_far.set(state);
+        let result = match apply::refuse_existing(&change, &table).await {
+            Err(diagnostic) => Err(Failure::Other(diagnostic)),
+            Ok(()) => {
+                apply::ensure(&change, &table, |now| {
+                    made = now;
+                    if let Ok(state) = to_value(&so_far(&model, now)) {
+                        request.so_far.set(state);
+                    }
+                })
+                .await
             }
-        })
-        .await;
+        };
         match result {
-            Ok(()) => Ok(ApplyResponse::new(to_value(&model)?)),
+            Ok(()) => self.applied(&model, change),
             Err(Failure::Exists(diagnostic)) => {
                 // A state would make the next apply drop what is not ours.
-                apply::take_back(ctx, &warehouse, &table, made).await?;
+                apply::take_back(&change, &table, made).await?;
                 request.so_far.set(Value::Null);
+                change.gone().await;
                 Err(diagnostic.into())
             }
-            Err(Failure::Other(diagnostic)) => Err(diagnostic.into()),
+            Err(Failure::Other(diagnostic)) => {
+                change.failed().await;
+                Err(diagnostic.into())
+            }
         }
     }
 
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
-        apply::ensure(ctx, &warehouse, &table, |_| {}).await.map_err(Diagnostic::from)?;
-        Ok(ApplyResponse::new(to_value(&model)?))
+        let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
+        match apply::ensure(&change, &table, |_| {}).await {
+            Ok(()) => self.applied(&model, change),
+            Err(failure) => {
+                change.failed().await;
+                Err(Diagnostic::from(failure).into())
+            }
+        }
     }
 
     async fn delete(&self, ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
@@ -112,14 +163,26 @@ impl Resource for TableResource {
         if model.deletion_protection != Attr::Known(false) {
             return Err(plan::protected(&model).into());
         }
-        let (Some(raw), Some(ods)) = (model.raw_name(), model.ods_name()) else {
+        let (Some(raw), Some(ods), Some(subject)) = (model.raw_name(), model.ods_name(), subject(&model))
+        else {
             return Err(Diagnostic::error("The state does not say which tables these are")
                 .detail("Use terraform state rm, and drop the tables by hand.")
                 .into());
         };
+        let subject = Subject { names: vec![subject], operation: "destroy", description: String::new() };
+        let kept = Kept::read(&request.private)?;
+        let change = Change::new(ctx, &self.connection, &warehouse, subject, kept).await?;
         let stream = TableName::new(&raw.database, format!("stream_{}", raw.table));
-        apply::drop_all(ctx, &warehouse, [&raw, &stream, &ods]).await?;
-        Ok(DeleteResponse::default())
+        match apply::drop_all(&change, [&raw, &stream, &ods]).await {
+            Ok(()) => {
+                change.gone().await;
+                Ok(DeleteResponse::default())
+            }
+            Err(diagnostic) => {
+                change.failed().await;
+                Err(diagnostic.into())
+            }
+        }
     }
 
     /// State of version 0 has a pipeline with SQL, which reading replaces, and lacks attributes that were added since.

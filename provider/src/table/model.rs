@@ -34,6 +34,7 @@ pub(super) struct TableModel {
     pub(super) stream: Attr<String>,
     pub(super) pipeline: Attr<Description>,
     pub(super) unmapped_columns: Attr<Vec<String>>,
+    pub(super) interrupted: Attr<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use pipeline::{evolution, table::Table};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
 use super::model::TableModel;
+use crate::claims::{Claims, Thing};
 use crate::diagnostics::from_table;
 
 /// Attributes that say which tables these are. With another value they are other tables.
@@ -19,7 +20,7 @@ const IDENTITY: [&str; 8] = [
 ];
 
 /// Plans one table.
-pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
+pub(super) fn plan(request: PlanRequest, claims: &Claims) -> Result<PlanResponse, Diagnostics> {
     if request.is_destroy() {
         return plan_destroy(&request);
     }
@@ -33,6 +34,7 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
     }
     let table = model.table()?;
     if let Some(table) = &table {
+        claims.plan(plan.request(), things(table)).into_result()?;
         model.fill_computed(table);
     } else {
         model.id = Attr::Unknown;
@@ -42,12 +44,22 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
         model.pipeline = Attr::Unknown;
     }
     model.unmapped_columns = Attr::Known(unmapped(prior.as_ref(), table.as_ref()));
+    model.interrupted = Attr::Null;
     plan.set_model(&model)?;
     if let Some(prior) = &prior {
         refuse_loss(&mut plan, prior, table.as_ref())?;
     }
     plan.say(warnings(&model));
     Ok(plan.finish())
+}
+
+/// What no other resource may have.
+fn things(table: &Table) -> Vec<(Thing, &'static str)> {
+    vec![
+        (Thing::Table(table.raw.plain()), "raw.table"),
+        (Thing::Table(table.ods.plain()), "ods.table"),
+        (Thing::Folder(format!("{}/{}", table.stage, table.path)), "path"),
+    ]
 }
 
 fn plan_destroy(request: &PlanRequest) -> Result<PlanResponse, Diagnostics> {

@@ -2,6 +2,7 @@
 
 use tfplugin::{Attribute, Schema, Type};
 
+use crate::change::INTERRUPTED;
 use crate::description::description_type;
 
 /// Version of the stored state. 0: the pipeline held SQL.
@@ -65,6 +66,7 @@ pub(super) fn schema() -> Schema {
             Attribute::string("stream").computed().describe("`<database>.<stream>` of the stream on raw; null while it is missing or invalid."),
             Attribute::new("pipeline", description_type()).computed().describe("The description of this table for `databend_cdc_task_chain.tables` and the runbook. Known at plan time."),
             Attribute::list("unmapped_columns", Type::String).computed().describe("Columns that the raw table took from the files by itself and that `columns` does not list, so ODS does not have them."),
+            Attribute::string("interrupted").computed().describe(INTERRUPTED),
         ],
     )
     .version(VERSION)

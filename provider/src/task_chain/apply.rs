@@ -9,33 +9,38 @@ use pipeline::task::Task;
 use pipeline::{Chain, sql};
 use tfplugin::{Context, Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
-use warehouse::catalog::{Object, Snapshot, TaskInfo};
+use warehouse::catalog::{Object, Snapshot, TaskInfo, Unfinished};
 use warehouse::chain::{Awake, ChainTasks, with_chain_suspended};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::faults::{self, Fault};
-use super::units::{Unit, units};
+use super::units::{Member, Unit, units};
+use crate::change::{Change, look, look_at};
 use crate::diagnostics::from_warehouse;
-use crate::own_database;
 
 /// Creates every task, all suspended. `told` hears after each which ones exist.
 pub(super) async fn create(
-    ctx: &Context,
-    warehouse: &Warehouse,
+    change: &Change<'_>,
     chain: &Chain,
     mut told: impl FnMut(&BTreeSet<String>),
-) -> Result<(), Diagnostic> {
+) -> Result<(), Diagnostics> {
     let tasks = chain.tasks();
     let own: Vec<_> = tasks.iter().map(|task| Object::Task(task.name.clone())).collect();
-    let seen = look_at(warehouse, &own).await?;
-    if let Some(task) = tasks.iter().find(|task| seen.task(&task.name).is_some()) {
-        return Err(exists(&task.name, chain));
+    let seen = look_at(change.warehouse, &own).await?;
+    let taken = tasks.iter().find(|task| seen.task(&task.name).is_some());
+    if let Some(task) = taken {
+        if !change.adopts() {
+            return Err(exists(&task.name, chain).into());
+        }
+        let names = chain.tables.iter().map(|table| (table.ods.plain(), chain.task_names(table)));
+        return update(change, chain, Some(names.collect())).await;
     }
-    own_database::ensure(warehouse, &seen).await?;
+    let names = tasks.iter().map(|task| (task.name.clone(), false)).collect();
+    let unfinished = Unfinished { tasks: names, ..change.unfinished() };
     let mut created = BTreeSet::new();
     for task in &tasks {
-        check_cancelled(ctx.is_cancelled())?;
-        create_task(warehouse, task).await?;
+        change.effect(|| unfinished.clone(), |held| held.pipeline == chain.name).await?;
+        create_task(change.warehouse, task).await?;
         created.insert(task.name.clone());
         told(&created);
     }
@@ -46,11 +51,11 @@ pub(super) async fn create(
 /// suspended. A unit without a difference is left alone. `before` are the tasks that the state knows, by ODS table;
 /// `None` after an import.
 pub(super) async fn update(
-    ctx: &Context,
-    warehouse: &Warehouse,
+    change: &Change<'_>,
     chain: &Chain,
     before: Option<BTreeMap<String, TaskNames>>,
 ) -> Result<(), Diagnostics> {
+    let warehouse = change.warehouse;
     let seen = look(warehouse).await?;
     let before = match before {
         Some(before) => {
@@ -59,33 +64,59 @@ pub(super) async fn update(
         }
         None => adopted(chain, &seen),
     };
-    own_database::ensure(warehouse, &seen).await?;
+    let interrupted = interrupted(change, &seen);
+    let works: Vec<Work> = units(chain, &before)
+        .iter()
+        .map(|unit| Work::new(chain, unit, &seen, &interrupted))
+        .filter(|work| !work.is_empty(&seen))
+        .collect();
+    let mut unfinished = interrupted;
+    for work in &works {
+        work.note(&seen, &mut unfinished);
+    }
     let mut diagnostics = Diagnostics::new();
-    for unit in units(chain, &before) {
-        let work = Work::new(chain, &unit, &seen);
-        if work.steps.is_empty() {
-            continue;
-        }
-        if ctx.is_cancelled() {
-            diagnostics.collect_error(check_cancelled(true).map_err(Diagnostics::from));
+    for work in works {
+        let effect = change.effect(|| unfinished.clone(), |held| held.pipeline == chain.name).await;
+        if let Err(diagnostic) = effect {
+            diagnostics.push(diagnostic);
             break;
         }
-        diagnostics.collect_error(work.run(ctx, warehouse).await);
+        diagnostics.collect_error(work.run(change.ctx, warehouse).await);
     }
     diagnostics.into_result().map(|_| ())
 }
 
+/// What interrupted applies left unfinished: this chain's own, and those that were to destroy one of its tables.
+fn interrupted(change: &Change<'_>, seen: &Snapshot) -> Unfinished {
+    let mut unfinished = change.unfinished();
+    for intent in seen.own().intents().filter(|intent| intent.operation == "destroy" && !intent.is_held) {
+        for (task, ran) in &intent.unfinished.tasks {
+            *unfinished.tasks.entry(task.clone()).or_default() |= ran;
+        }
+    }
+    unfinished
+}
+
 /// Suspends the roots first, then drops every task, children before roots.
-pub(super) async fn delete(warehouse: &Warehouse, tasks: &ChainTasks) -> Result<(), Diagnostic> {
+pub(super) async fn delete(change: &Change<'_>, chain: &str, tasks: &ChainTasks) -> Result<(), Diagnostic> {
+    let warehouse = change.warehouse;
     let seen = look(warehouse).await?;
     let exists = |name: &&String| seen.task(name).is_some();
+    let mut unfinished = change.unfinished();
+    for name in tasks.root_first().iter().filter(exists) {
+        let runs = seen.task(name).is_some_and(TaskInfo::is_running);
+        *unfinished.tasks.entry(name.clone()).or_default() |= runs;
+    }
+    let effect = || change.effect(|| unfinished.clone(), |held| held.pipeline == chain);
     let failed = |error| from_warehouse("A task could not be dropped", &error);
     for name in tasks.root_first().iter().filter(exists) {
+        effect().await?;
         let suspended = warehouse.execute_idempotent(&sql::task_control::suspend(name)).await;
         warehouse.catalog().touch([Object::Task(name.clone())]);
         suspended.map_err(failed)?;
     }
     for name in tasks.children_first().iter().filter(exists) {
+        effect().await?;
         let dropped = warehouse.execute_idempotent(&sql::drop_task(name)).await;
         warehouse.catalog().touch([Object::Task(name.clone())]);
         dropped.map_err(failed)?;
@@ -100,6 +131,8 @@ struct Work {
     /// What runs afterwards.
     awake: Awake,
     steps: Vec<Step>,
+    /// ODS tables into which everything that raw keeps is merged.
+    merge: BTreeSet<String>,
 }
 
 enum Step {
@@ -108,7 +141,7 @@ enum Step {
 }
 
 impl Work {
-    fn new(chain: &Chain, unit: &Unit<'_>, seen: &Snapshot) -> Self {
+    fn new(chain: &Chain, unit: &Unit<'_>, seen: &Snapshot, interrupted: &Unfinished) -> Self {
         let mut wanted: BTreeMap<String, Task> = BTreeMap::new();
         for member in &unit.tables {
             for task in [
@@ -138,13 +171,34 @@ impl Work {
         let gone = gone.iter().filter(|name| !wanted.contains_key(*name) && seen.task(name).is_some());
         steps.extend(gone.map(|name| Step::Run(sql::drop_task(name))));
         // A merge that now writes what it did not write before: the changes that went by meanwhile are in raw.
-        let merges = unit.tables.iter().filter(|member| {
+        let is_due = |member: &&Member<'_>| {
             let stored = member.before.as_ref().and_then(|before| seen.task(&before.merge));
             stored.is_some_and(|stored| !sql::merge_writes_all(&stored.definition, member.table))
-        });
-        steps.extend(merges.map(|member| Step::Run(sql::merge_all(member.table))));
+                || interrupted.merge.contains(&member.table.ods.plain())
+        };
+        let merges: Vec<&Member<'_>> = unit.tables.iter().filter(is_due).collect();
+        steps.extend(merges.iter().map(|member| Step::Run(sql::merge_all(member.table))));
+        let merge = merges.iter().map(|member| member.table.ods.plain()).collect();
         let names = unit.tables.iter().map(|member| member.names.clone());
-        Self { tasks: ChainTasks::new(names.chain(before)), awake: awake(unit, seen), steps }
+        let awake = awake(unit, seen, interrupted);
+        Self { tasks: ChainTasks::new(names.chain(before)), awake, steps, merge }
+    }
+
+    /// Whether there is nothing to change and nothing to resume.
+    fn is_empty(&self, seen: &Snapshot) -> bool {
+        let sleeps = |name: &String| seen.task(name).is_some_and(|task| !task.is_running());
+        let replaced = self.awake.replaces.iter().filter(|(_, old)| self.awake.ran.contains(*old));
+        let mut due = self.awake.ran.iter().chain(replaced.map(|(new, _)| new));
+        self.steps.is_empty() && !due.any(sleeps)
+    }
+
+    /// Notes what the next apply has to finish if this one does not.
+    fn note(&self, seen: &Snapshot, unfinished: &mut Unfinished) {
+        for name in self.tasks.root_first() {
+            let runs = seen.task(&name).is_some_and(TaskInfo::is_running) || self.awake.also.contains(&name);
+            *unfinished.tasks.entry(name).or_default() |= runs;
+        }
+        unfinished.merge.extend(self.merge.iter().cloned());
     }
 
     async fn run(self, ctx: &Context, warehouse: &Warehouse) -> Result<(), Diagnostics> {
@@ -165,11 +219,15 @@ impl Work {
     }
 }
 
-/// What runs after a change beside what ran before it: a task that replaces one that ran, and one that was dropped by
-/// hand while its table's other tasks run.
-fn awake(unit: &Unit<'_>, seen: &Snapshot) -> Awake {
-    let runs = |name: &String| seen.task(name).is_some_and(TaskInfo::is_running);
+/// What runs after a change beside what runs before it: what ran before an apply that was interrupted, a task that
+/// replaces one that ran, and one that was dropped by hand while its table's other tasks run.
+fn awake(unit: &Unit<'_>, seen: &Snapshot, interrupted: &Unfinished) -> Awake {
+    let ran = |name: &String| interrupted.tasks.get(name).copied().unwrap_or_default();
+    let runs = |name: &String| ran(name) || seen.task(name).is_some_and(TaskInfo::is_running);
     let mut awake = Awake::default();
+    let all = unit.tables.iter().map(|member| member.names.clone());
+    let all = all.chain(unit.tables.iter().filter_map(|member| member.before.clone()));
+    awake.ran = ChainTasks::new(all).root_first().into_iter().filter(ran).collect();
     for member in &unit.tables {
         let Some(before) = &member.before else { continue };
         let pairs = [
@@ -178,7 +236,7 @@ fn awake(unit: &Unit<'_>, seen: &Snapshot) -> Awake {
             (&before.cleanup, &member.names.cleanup, &before.merge),
         ];
         for (old, new, sibling) in pairs {
-            if seen.task(old).is_some() {
+            if seen.task(old).is_some() || ran(old) {
                 if old != new {
                     awake.replaces.insert(new.clone(), old.clone());
                 }
@@ -310,19 +368,6 @@ fn adopted(chain: &Chain, seen: &Snapshot) -> BTreeMap<String, TaskNames> {
         (table.ods.plain(), names)
     };
     chain.tables.iter().map(adopt).collect()
-}
-
-async fn look(warehouse: &Warehouse) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot(warehouse).await.map_err(|error| unread(&error))
-}
-
-/// The catalog, in which of all that this process wrote only these objects need be as they are now.
-async fn look_at(warehouse: &Warehouse, objects: &[Object]) -> Result<std::sync::Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(|error| unread(&error))
-}
-
-fn unread(error: &WarehouseError) -> Diagnostic {
-    from_warehouse("Databend's tasks could not be read", error)
 }
 
 fn check_cancelled(cancelled: bool) -> Result<(), Diagnostic> {

@@ -11,16 +11,19 @@ mod upgrade;
 
 use std::sync::Arc;
 
-use pipeline::Chain;
+use pipeline::stamp::fingerprint;
+use pipeline::{Chain, sql};
 use tfplugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     ImportRequest, ImportResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
     UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
+use warehouse::Warehouse;
 use warehouse::chain::ChainTasks;
 
+use crate::change::{self, Change, Kept, Subject};
 use crate::connection::Connection;
-use crate::diagnostics::{from_warehouse, sentence};
+use crate::diagnostics::sentence;
 use model::ChainModel;
 
 /// The resource.
@@ -32,6 +35,45 @@ impl TaskChainResource {
     pub(crate) fn new(connection: Arc<Connection>) -> Self {
         Self { connection }
     }
+
+    async fn change<'a>(
+        &self,
+        ctx: &'a Context,
+        warehouse: &'a Warehouse,
+        names: Vec<String>,
+        operation: &'static str,
+        description: String,
+        kept: Kept,
+    ) -> Result<Change<'a>, Diagnostic> {
+        let subject = Subject { names, operation, description };
+        Change::new(ctx, &self.connection, warehouse, subject, kept).await
+    }
+}
+
+/// What the intents call a chain.
+fn subject_of(name: &str) -> String {
+    format!("chain {name}")
+}
+
+/// Fingerprint of everything that a chain's tasks are made from.
+fn description(chain: &Chain) -> String {
+    let tasks: Vec<String> = chain.tasks().iter().map(sql::create_task).collect();
+    fingerprint(&tasks.join("\n"))
+}
+
+/// The answer of a change.
+async fn finish(
+    model: &ChainModel,
+    change: Change<'_>,
+    result: Result<(), Diagnostics>,
+) -> Result<ApplyResponse, Diagnostics> {
+    if let Err(diagnostics) = result {
+        change.failed().await;
+        return Err(diagnostics);
+    }
+    let mut response = ApplyResponse::new(to_value(model)?);
+    response.private = Some(change::private(&change.done())?);
+    Ok(response)
 }
 
 #[async_trait]
@@ -55,36 +97,40 @@ impl Resource for TaskChainResource {
     }
 
     async fn plan(&self, _ctx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
-        plan::plan(request)
+        plan::plan(request, &self.connection.claims)
     }
 
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let mut model: ChainModel = from_value(&request.state)?;
-        let seen = warehouse
-            .catalog()
-            .snapshot(&warehouse)
-            .await
-            .map_err(|error| self.connection.unread("The tasks could not be read", &error))?;
+        let seen = self.connection.seen(&warehouse).await?;
+        let kept = Kept::read(&request.private)?;
+        let name = model.name.known().map(|name| subject_of(name));
+        let open = name.and_then(|name| change::interruption(&self.connection, &seen, &name, &kept));
         let mut warnings = Diagnostics::new();
-        if !read::update(&mut model, &seen, &mut warnings) {
+        if !read::update(&mut model, &seen, open.is_some(), &mut warnings) {
             return Ok(ReadResponse::gone());
         }
+        model.interrupted = open.map(change::told).into();
+        warnings.extend(open.map(change::warning).into_iter().collect::<Diagnostics>());
         Ok(ReadResponse::new(to_value(&model)?).with(warnings))
     }
 
     async fn create(&self, ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, chain) = planned(&request.planned)?;
-        apply::create(ctx, &warehouse, &chain, |created| {
+        let names = vec![subject_of(&chain.name)];
+        let change =
+            self.change(ctx, &warehouse, names, "create", description(&chain), Kept::default()).await?;
+        let created = apply::create(&change, &chain, |created| {
             let mut partial = model.clone();
             partial.retain_tasks(|name| created.contains(name));
             if let Ok(state) = to_value(&partial) {
                 request.so_far.set(state);
             }
         })
-        .await?;
-        Ok(ApplyResponse::new(to_value(&model)?))
+        .await;
+        finish(&model, change, created).await
     }
 
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
@@ -92,15 +138,32 @@ impl Resource for TaskChainResource {
         let (model, chain) = planned(&request.planned)?;
         let prior: ChainModel = from_value(&request.prior)?;
         let before = if prior.tables.is_null() { None } else { Some(prior.task_names()) };
-        apply::update(ctx, &warehouse, &chain, before).await?;
-        Ok(ApplyResponse::new(to_value(&model)?))
+        let mut names: Vec<String> = prior.name.known().map(|name| subject_of(name)).into_iter().collect();
+        names.push(subject_of(&chain.name));
+        names.dedup();
+        let kept = Kept::read(&request.private)?;
+        let change = self.change(ctx, &warehouse, names, "update", description(&chain), kept).await?;
+        let updated = apply::update(&change, &chain, before).await;
+        finish(&model, change, updated).await
     }
 
-    async fn delete(&self, _ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
+    async fn delete(&self, ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let model: ChainModel = from_value(&request.state)?;
-        apply::delete(&warehouse, &ChainTasks::new(model.task_names().into_values())).await?;
-        Ok(DeleteResponse::default())
+        let names = model.name.known().map(|name| subject_of(name)).into_iter().collect();
+        let kept = Kept::read(&request.private)?;
+        let change = self.change(ctx, &warehouse, names, "destroy", String::new(), kept).await?;
+        let name = model.name.known().cloned().unwrap_or_default();
+        match apply::delete(&change, &name, &ChainTasks::new(model.task_names().into_values())).await {
+            Ok(()) => {
+                change.gone().await;
+                Ok(DeleteResponse::default())
+            }
+            Err(diagnostic) => {
+                change.failed().await;
+                Err(diagnostic.into())
+            }
+        }
     }
 
     async fn upgrade(&self, _ctx: &Context, mut request: UpgradeRequest) -> Result<Value, Diagnostics> {

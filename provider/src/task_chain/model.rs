@@ -26,6 +26,7 @@ pub(super) struct ChainModel {
     pub(super) error_integration: Attr<String>,
     pub(super) dms_task_arn: Attr<String>,
     pub(super) tasks: Attr<BTreeMap<String, Attr<TasksModel>>>,
+    pub(super) interrupted: Attr<String>,
 }
 
 /// The tasks of one table. One that is missing, or not as it must be, is null.

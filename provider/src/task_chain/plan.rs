@@ -4,9 +4,10 @@ use pipeline::Chain;
 use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
 use super::model::ChainModel;
+use crate::claims::{Claims, Thing};
 
 /// Plans one chain. A new name is a change in place: the tasks get new names and run on as they ran.
-pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
+pub(super) fn plan(request: PlanRequest, claims: &Claims) -> Result<PlanResponse, Diagnostics> {
     if request.is_destroy() {
         return Ok(PlanResponse::default());
     }
@@ -20,9 +21,14 @@ pub(super) fn plan(request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
     }
     let chain = model.chain()?;
     match &chain {
-        Some(chain) => model.fill_computed(chain),
+        Some(chain) => {
+            let tasks = chain.tasks().into_iter().map(|task| (Thing::Task(task.name), "name"));
+            claims.plan(plan.request(), tasks.collect()).into_result()?;
+            model.fill_computed(chain);
+        }
         None => model.tasks = Attr::Unknown,
     }
+    model.interrupted = Attr::Null;
     plan.set_model(&model)?;
     if let (Some(prior), Some(chain)) = (&prior, &chain) {
         plan.say(new_tables(prior, chain));

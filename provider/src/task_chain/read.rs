@@ -14,13 +14,18 @@ use super::faults::{self, Fault};
 use super::model::ChainModel;
 use crate::diagnostics::sentence;
 
-/// Brings the attributes up to what is there. `false`: none of it is.
-pub(super) fn update(model: &mut ChainModel, seen: &Snapshot, warnings: &mut Diagnostics) -> bool {
+/// Brings the attributes up to what is there. `false`: none of it is, and no interrupted apply is to blame.
+pub(super) fn update(
+    model: &mut ChainModel,
+    seen: &Snapshot,
+    is_interrupted: bool,
+    warnings: &mut Diagnostics,
+) -> bool {
     if model.tables.is_null() {
         return imported(model, seen);
     }
     if let Ok(Some(chain)) = known_before(model).chain() {
-        return described(model, &chain, seen, warnings);
+        return described(model, &chain, seen, warnings) || is_interrupted;
     }
     // Written by an earlier version: what the tasks should run is not known before the next apply.
     model.retain_tasks(|name| seen.task(name).is_some());
@@ -49,9 +54,6 @@ fn described(model: &mut ChainModel, chain: &Chain, seen: &Snapshot, warnings: &
     let wanted = chain.tasks();
     let found: Vec<(&Task, &TaskInfo)> =
         wanted.iter().filter_map(|task| seen.task(&task.name).map(|info| (task, info))).collect();
-    if found.is_empty() {
-        return false;
-    }
     model.fill_computed(chain);
     let mut wrong: BTreeMap<&str, Vec<Fault>> =
         found.iter().map(|(task, info)| (task.name.as_str(), faults::of(task, info))).collect();
@@ -66,7 +68,7 @@ fn described(model: &mut ChainModel, chain: &Chain, seen: &Snapshot, warnings: &
     }
     let right = |name: &str| wrong.get(name).is_some_and(Vec::is_empty);
     model.retain_tasks(right);
-    true
+    !found.is_empty()
 }
 
 /// Reads what the tasks have in common. Where they agree, the attribute shows it. Where they differ, the attribute stays

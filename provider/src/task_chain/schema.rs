@@ -2,6 +2,7 @@
 
 use tfplugin::{Attribute, Schema, Type};
 
+use crate::change::INTERRUPTED;
 use crate::description::description_type;
 
 /// Version of the stored state. 0: tables with SQL, and one load and one clean-up task for all of them.
@@ -23,6 +24,7 @@ pub(super) fn schema() -> Schema {
             Attribute::string("error_integration").optional().describe("Notification integration that hears of failures. Default: none."),
             Attribute::string("dms_task_arn").optional().describe("ARN of the DMS task that feeds the tables, for the runbook. Default: none."),
             Attribute::map("tasks", tasks).computed().describe("The names of each table's tasks, `load`, `merge` and `cleanup`, by its ODS table, `<database>.<table>`. A task that is missing, or not as it must be, is null; a warning says what differs."),
+            Attribute::string("interrupted").computed().describe(INTERRUPTED),
         ],
     )
     .version(VERSION)

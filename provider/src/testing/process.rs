@@ -9,11 +9,11 @@ use warehouse::scripted::Scripted;
 
 use crate::provider::Databend;
 
-/// A provider on a runtime of its own. Dropping it ends everything that it spawned, as SIGKILL does.
+/// A runtime of its own, on which each of Terraform's walks has a provider. Dropping it ends everything that it spawned,
+/// as SIGKILL does.
 pub(crate) struct Process {
     runtime: Runtime,
     scripted: Arc<Scripted>,
-    pub(super) provider: Databend,
 }
 
 /// The process was stopped by the scripted Databend.
@@ -24,10 +24,16 @@ impl Process {
     /// Starts a process. To be killed, the scripted Databend is told before.
     pub(crate) fn start(scripted: &Arc<Scripted>) -> Result<Self, Killed> {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        let open = Warehouse::scripted(scripted.clone());
-        let warehouse = until_killed(&runtime, scripted, open)?;
-        let warehouse = warehouse.unwrap_or_else(|error| panic!("{error}"));
-        Ok(Self { runtime, scripted: scripted.clone(), provider: Databend::on(warehouse) })
+        let process = Self { runtime, scripted: scripted.clone() };
+        // A process that is stopped already does not start.
+        process.run(process.provider())?;
+        Ok(process)
+    }
+
+    /// A provider with a connection of its own. Terraform starts one for each walk.
+    pub(super) async fn provider(&self) -> Databend {
+        let warehouse = Warehouse::scripted(self.scripted.clone()).await;
+        Databend::on(warehouse.unwrap_or_else(|error| panic!("{error}")))
     }
 
     /// Runs something to its end, or until the process is stopped.

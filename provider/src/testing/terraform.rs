@@ -11,6 +11,7 @@ use tfplugin::{
 use super::config::{Config, Declared};
 use super::state::{Instance, State};
 use super::{Killed, Process, contract, proposed};
+use crate::provider::Databend;
 
 /// A configuration and its state.
 #[derive(Debug, Clone, Default)]
@@ -74,19 +75,27 @@ impl Terraform {
 
     /// Refreshes and plans. The state stays as it is.
     pub(crate) fn plan(&self, process: &Process) -> Result<Outcome, Killed> {
-        process.run(async { Walk::new(process).plan(&self.config, &self.state).await.outcome })
+        process.run(async {
+            let walk = Walk::new(process).await;
+            let planned = walk.plan(&self.config, &self.state).await;
+            walk.end().await;
+            planned.outcome
+        })
     }
 
     /// Refreshes, plans and applies. A killed apply leaves the state as it was before.
     pub(crate) fn apply(&mut self, process: &Process) -> Result<Outcome, Killed> {
         let (outcome, state) = process.run(async {
-            let walk = Walk::new(process);
+            let walk = Walk::new(process).await;
             let planned = walk.plan(&self.config, &self.state).await;
-            if planned.outcome.errors.is_empty() {
-                walk.apply(&self.config, planned).await
-            } else {
-                (planned.outcome, self.state.clone())
+            walk.end().await;
+            if !planned.outcome.errors.is_empty() {
+                return (planned.outcome, self.state.clone());
             }
+            let walk = Walk::new(process).await;
+            let applied = walk.apply(&self.config, planned).await;
+            walk.end().await;
+            applied
         })?;
         self.state = state;
         Ok(outcome)
@@ -99,17 +108,26 @@ impl Terraform {
     }
 }
 
+/// One walk over all resources, with a provider process of its own.
 struct Walk {
+    provider: Databend,
     resources: BTreeMap<String, (Arc<dyn Resource>, Arc<Schema>)>,
 }
 
 impl Walk {
-    fn new(process: &Process) -> Self {
+    async fn new(process: &Process) -> Self {
+        let provider = process.provider().await;
         let by_name = |resource: Arc<dyn Resource>| {
             let schema = Arc::new(resource.schema());
             (resource.type_name().to_owned(), (resource, schema))
         };
-        Self { resources: process.provider.resources().into_iter().map(by_name).collect() }
+        let resources = provider.resources().into_iter().map(by_name).collect();
+        Self { provider, resources }
+    }
+
+    /// Terraform ends the provider in an orderly way.
+    async fn end(self) {
+        self.provider.shutdown().await;
     }
 
     fn of(&self, address: &str) -> (&dyn Resource, &Arc<Schema>) {

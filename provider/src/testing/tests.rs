@@ -84,7 +84,7 @@ impl World {
 #[test]
 fn what_is_applied_needs_no_change_and_keeps_no_secret() {
     let world = World::applied();
-    assert_eq!(world.scripted.objects().len(), 14, "{:?}", world.scripted.objects());
+    assert_eq!(world.scripted.objects().len(), 15, "{:?}", world.scripted.objects());
     assert!(!format!("{:?}", world.terraform.state).contains("secret\""));
 }
 
@@ -102,6 +102,7 @@ fn everything_that_was_created_is_destroyed_but_for_the_databases() {
         "database raw",
         "table databend_cdc.floors",
         "table databend_cdc.horizons",
+        "table databend_cdc.intents",
         "table databend_cdc.journal",
         "table databend_cdc.lease",
     ];

@@ -10,13 +10,13 @@ use warehouse::chain::ChainTasks;
 
 use super::Setup;
 use super::cutover::CutoverError;
-use super::setup::actor;
 use crate::dms::DmsError;
 use crate::journal::{Journal, RunId, StepName};
 use crate::manifest::{Chain, ChainTable};
 use crate::output::{Exit, Output};
 use crate::report::explain;
 use crate::steps::{self, Action, Context, Found, Site, Step, StepError};
+use warehouse::actor;
 
 /// One step of a plan.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -6,10 +6,10 @@ use tokio_util::sync::CancellationToken;
 use warehouse::chain::{self, ChainTasks, Change};
 
 use super::Setup;
-use super::setup::actor;
 use crate::journal::{Journal, RunId, StepName};
 use crate::output::{Exit, Output};
 use crate::steps::{Site, StepError, chain_problems, identify};
+use warehouse::actor;
 
 #[derive(Serialize)]
 struct ChainChanges {

@@ -7,6 +7,7 @@ mod cleanup;
 mod floor;
 mod horizon;
 mod initial_insert;
+pub mod intents;
 pub mod journal;
 mod load;
 mod lossy;

@@ -87,8 +87,27 @@ pub const HORIZONS: OwnTable = OwnTable {
     ],
 };
 
+/// What an apply of Terraform is about to do, written before its first effect.
+pub const INTENTS: OwnTable = OwnTable {
+    name: "intents",
+    comment: "databend-cdc: what an apply is about to do, written before its first effect",
+    columns: &[
+        // What is changed: `table raw.orders,ods.orders`. Empty in a row that is about a writer.
+        ("subject", "VARCHAR NOT NULL"),
+        ("token", "VARCHAR NOT NULL"),
+        ("event", "VARCHAR NOT NULL"),
+        // Fingerprint of what the subject is to become.
+        ("description", "VARCHAR NOT NULL"),
+        ("detail", "VARCHAR NOT NULL"),
+        ("writer", "VARCHAR NOT NULL"),
+        ("at", "TIMESTAMP NOT NULL"),
+        ("format", "INT NOT NULL DEFAULT 1"),
+        ("operation", "VARCHAR NOT NULL DEFAULT ''"),
+    ],
+};
+
 /// All of our tables.
-pub const TABLES: [OwnTable; 4] = [JOURNAL, LEASE, FLOORS, HORIZONS];
+pub const TABLES: [OwnTable; 5] = [JOURNAL, LEASE, FLOORS, HORIZONS, INTENTS];
 
 impl OwnTable {
     /// Its name with the database.
@@ -125,6 +144,42 @@ pub fn existing() -> String {
     format!("SELECT \"table\", name FROM system.columns WHERE database = {}", literal(DATABASE))
 }
 
+/// What a refresh needs of our database, in one statement. The columns, by `kind`:
+///
+/// - `intent`: as in [`INTENTS`], with the subject as `name`;
+/// - `horizon`: the latest row of each operation on a raw table; `name` is its database, `token` its name, `description`
+///   the id of the table that was created;
+/// - `lease`: a lease that is held; `name` is the pipeline, `writer` the holder.
+pub fn read() -> String {
+    format!(
+        r#"{INTENTS_READ} FROM {} UNION ALL SELECT 'horizon', "raw_database", "raw_table", '', "operation", "raw_table_id"::VARCHAR, '', '', max("at"), 1, NOW() FROM {} GROUP BY "raw_database", "raw_table", "operation", "raw_table_id" UNION ALL {}"#,
+        INTENTS.table_name(),
+        HORIZONS.table_name(),
+        leases_read(),
+    )
+}
+
+/// Of [`read`], what tells whether somebody else is at work on these subjects: their intents, the signs of life of all
+/// writers, and the leases.
+pub fn read_of(subjects: &[String]) -> String {
+    let subjects: Vec<_> = subjects.iter().map(|subject| literal(subject)).collect();
+    format!(
+        r#"{INTENTS_READ} FROM {} WHERE "subject" IN ('', {}) UNION ALL {}"#,
+        INTENTS.table_name(),
+        subjects.join(", "),
+        leases_read(),
+    )
+}
+
+const INTENTS_READ: &str = r#"SELECT 'intent' AS kind, "subject" AS name, "token", "event", "operation", "description", "detail", "writer", "at", "format", NOW() AS server_now"#;
+
+fn leases_read() -> String {
+    format!(
+        r#"SELECT 'lease', "pipeline", "token", '', '', '', '', "holder", "acquired_at", 1, NOW() FROM {} WHERE "holder" <> '' AND "expires_at" > NOW()"#,
+        LEASE.table_name(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +196,13 @@ mod tests {
             assert_parses(&sql);
         }
         assert_parses(&existing());
+        assert_parses(&read());
+        let of = read_of(&["chain o'clock".to_owned(), "stage s".to_owned()]);
+        assert!(
+            of.contains(r#"WHERE "subject" IN ('', 'chain o''clock', 'stage s') UNION ALL SELECT 'lease'"#),
+            "{of}"
+        );
+        assert_parses(&of);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use pipeline::chain::{Chain, LoadTasks};
 use pipeline::column::Column;
 use pipeline::schedule::Schedule;
+use pipeline::sql::intents::IntentRow;
 use pipeline::sql::journal::JournalRow;
 use pipeline::sql::{self, checks, task_control};
 use pipeline::stage::{Auth, Stage};
@@ -158,6 +159,7 @@ impl Names {
             sql::journal::lease_release(&self.detail, &self.secret),
             sql::journal::lease_select(&self.detail),
             sql::journal::select(&[&self.detail, &self.comment]),
+            sql::intents::forget(&[&self.detail, &self.secret]),
         ];
         all.extend(sql::cleanup(&table));
         for auth in [
@@ -202,6 +204,15 @@ impl Names {
             detail: "{}",
             actor: &self.detail,
             operation: &self.comment,
+        }]));
+        all.push(sql::intents::insert(&[IntentRow {
+            subject: self.detail.clone(),
+            token: self.secret.clone(),
+            event: sql::intents::BEGIN,
+            operation: "update",
+            description: self.comment.clone(),
+            detail: self.detail.clone(),
+            writer: self.secret.clone(),
         }]));
         all.extend([
             sql::set_task_warehouse("shop_load", &self.warehouse),

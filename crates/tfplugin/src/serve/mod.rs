@@ -98,7 +98,7 @@ async fn run(provider: Arc<dyn Provider>, handshake: Handshake) -> Result<(), Re
     let calls = Arc::new(Calls::default());
     let shutdown = CancellationToken::new();
     let control = control::Control::new(shutdown.clone());
-    let service = ProviderServer::new(Service::new(provider, Arc::clone(&calls)))
+    let service = ProviderServer::new(Service::new(provider.clone(), Arc::clone(&calls)))
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     let server = tonic::transport::Server::builder()
@@ -119,8 +119,12 @@ async fn run(provider: Arc<dyn Provider>, handshake: Handshake) -> Result<(), Re
     tracing::debug!(?end, "ending");
     calls.stop();
     let grace = if end == End::Shutdown { GRACE_AFTER_SHUTDOWN } else { GRACE };
-    if tokio::time::timeout(grace, calls.finished()).await.is_err() {
-        tracing::error!("calls were still running after {grace:?}");
+    let finished = async {
+        calls.finished().await;
+        provider.shutdown().await;
+    };
+    if tokio::time::timeout(grace, finished).await.is_err() {
+        tracing::error!("the provider was still at work after {grace:?}");
     }
     drained.cancel();
     // The answer to Shutdown is on its way; connections that stay open are no reason to stay.

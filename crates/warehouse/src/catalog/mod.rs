@@ -3,6 +3,7 @@
 
 mod model;
 mod options;
+mod own;
 mod read;
 mod touched;
 
@@ -12,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
 
 pub use model::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState};
+pub use own::{Held, Intent, Own, Unfinished, WRITER_TIME_TO_LIVE};
 pub use read::Snapshot;
 pub(crate) use read::tasks;
 pub use touched::Object;
@@ -74,6 +76,16 @@ impl Catalog {
     pub async fn fresh(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, WarehouseError> {
         self.invalidate();
         self.snapshot(warehouse).await
+    }
+
+    /// What our own database tells of changes of these subjects and of leases, read now. What was read before is not
+    /// replaced by it.
+    pub(crate) async fn read_own_of(
+        &self,
+        warehouse: &Warehouse,
+        subjects: &[String],
+    ) -> Result<Own, WarehouseError> {
+        own::read_of(warehouse, subjects).await
     }
 
     /// Forgets what was read.

@@ -8,7 +8,7 @@ use pipeline::TableName;
 use serde::{Deserialize, Serialize};
 
 /// A table (or view, or stream as a table).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TableInfo {
     /// Database, letter by letter.
     pub database: String,

@@ -1,11 +1,12 @@
 //! Reading the catalog: one statement per kind of object.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
-use super::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, options};
+use super::{ColumnInfo, Own, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, options, own};
 use crate::{Row, Warehouse, WarehouseError, code};
 
 /// What existed at one time. Everything is looked up by its exact name.
@@ -15,6 +16,7 @@ pub struct Snapshot {
     pub(super) streams: HashMap<TableName, StreamInfo>,
     pub(super) stages: HashMap<String, StageInfo>,
     pub(super) tasks: HashMap<String, TaskInfo>,
+    pub(super) own: Arc<Own>,
 }
 
 impl Snapshot {
@@ -43,6 +45,11 @@ impl Snapshot {
         self.tasks.get(name)
     }
 
+    /// What our own database tells.
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
     /// All tables, in no order.
     pub fn tables(&self) -> impl Iterator<Item = &TableInfo> {
         self.tables.values()
@@ -64,22 +71,24 @@ impl Snapshot {
     }
 }
 
-/// Reads everything, with five statements however much there is.
+/// Reads everything, with six statements however much there is: one per kind of object, and one for our own database.
 pub(crate) async fn read(warehouse: &Warehouse) -> Result<Snapshot, WarehouseError> {
     let (tables, columns, streams, stages, tasks) =
         (sql::tables(), sql::columns(), sql::streams(), sql::stages(), sql::tasks());
-    let (tables, columns, streams, stages, tasks) = tokio::try_join!(
+    let (tables, columns, streams, stages, tasks, own) = tokio::try_join!(
         warehouse.query(&tables),
         warehouse.query(&columns),
         warehouse.query(&streams),
         warehouse.query(&stages),
         tasks_or_none(warehouse, &tasks),
+        own::read(warehouse),
     )?;
     Ok(Snapshot {
         tables: keyed_tables(&tables, &columns)?,
         streams: keyed_streams(&streams)?,
         stages: keyed_stages(&stages)?,
         tasks: keyed_tasks(&tasks)?,
+        own: Arc::new(own),
     })
 }
 

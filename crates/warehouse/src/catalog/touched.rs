@@ -1,11 +1,12 @@
 //! What own writes touched since the catalog was read: only that is read again, by name.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
+use super::own;
 use super::read::{self, Snapshot};
 use crate::{Row, Warehouse, WarehouseError};
 
@@ -23,6 +24,8 @@ pub enum Object {
     Stage(String),
     /// A task.
     Task(String),
+    /// What our own database tells.
+    Own,
 }
 
 /// The objects that were written, each with the number of its latest write.
@@ -87,13 +90,14 @@ impl Stale {
         self.objects.is_empty()
     }
 
-    /// The snapshot with these objects as they are now. At most five statements.
+    /// The snapshot with these objects as they are now. At most six statements.
     pub(super) async fn read_again(
         &self,
         warehouse: &Warehouse,
         snapshot: &Snapshot,
     ) -> Result<Snapshot, WarehouseError> {
         let (mut tables, mut streams, mut stages, mut tasks) = (vec![], vec![], vec![], vec![]);
+        let mut has_own = false;
         for (object, _) in &self.objects {
             match object.clone() {
                 Object::Table(name) => tables.push(name),
@@ -104,20 +108,25 @@ impl Stale {
                 }
                 Object::Stage(name) => stages.push(name),
                 Object::Task(name) => tasks.push(name),
+                Object::Own => has_own = true,
             }
         }
-        let (table_rows, column_rows, stream_rows, stage_rows, task_rows) = tokio::try_join!(
+        let (table_rows, column_rows, stream_rows, stage_rows, task_rows, own) = tokio::try_join!(
             rows(warehouse, &tables, sql::tables, sql::tables_named),
             rows(warehouse, &tables, sql::columns, sql::columns_named),
             rows(warehouse, &streams, sql::streams, sql::streams_named),
             rows(warehouse, &stages, sql::stages, sql::stages_named),
             task_rows(warehouse, &tasks),
+            async { if has_own { own::read(warehouse).await.map(Some) } else { Ok(None) } },
         )?;
         let mut new = snapshot.clone();
         replace(&mut new.tables, &tables, read::keyed_tables(&table_rows, &column_rows)?);
         replace(&mut new.streams, &streams, read::keyed_streams(&stream_rows)?);
         replace(&mut new.stages, &stages, read::keyed_stages(&stage_rows)?);
         replace(&mut new.tasks, &tasks, read::keyed_tasks(&task_rows)?);
+        if let Some(own) = own {
+            new.own = Arc::new(own);
+        }
         Ok(new)
     }
 }

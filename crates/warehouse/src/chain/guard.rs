@@ -24,6 +24,8 @@ pub struct Guarded<T, E> {
 pub struct Awake {
     /// New tasks, each with the one that it replaces: it runs if that one ran and is gone.
     pub replaces: BTreeMap<String, String>,
+    /// Tasks that ran before an earlier change, which was interrupted.
+    pub ran: BTreeSet<String>,
     /// Tasks that run in any case.
     pub also: BTreeSet<String>,
 }
@@ -102,8 +104,9 @@ where
     T: Send + 'static,
     E: Send + 'static,
 {
-    let running = control.running().await.map_err(SuspendError::Suspend)?;
-    for task in tasks.root_first().iter().filter(|task| running.contains(*task)) {
+    let now_running = control.running().await.map_err(SuspendError::Suspend)?;
+    let running: BTreeSet<String> = now_running.union(&awake.ran).cloned().collect();
+    for task in tasks.root_first().iter().filter(|task| now_running.contains(*task)) {
         if let Err(cause) = control.suspend(task).await {
             // This task too may be suspended by now: an error may have come after the deed.
             return Err(match put_back(control, tasks, awake, &running).await {

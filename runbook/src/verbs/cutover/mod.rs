@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use warehouse::actor;
 use warehouse::catalog::Snapshot;
 use warehouse::chain::ChainTasks;
 
@@ -24,7 +25,7 @@ use outcome::{ChainOutcome, TableOutcome, print};
 use table::TableWork;
 
 use super::Setup;
-use super::setup::{SetupError, actor};
+use super::setup::SetupError;
 use crate::dms::Watch;
 use crate::journal::{Journal, RunId, StepName};
 use crate::lease::Lease;

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Setup;
-use super::setup::actor;
 use crate::dms::{AwsDms, Dms};
 use crate::journal::{Journal, RunId};
 use crate::output::Exit;
 use crate::steps::StepError;
+use warehouse::actor;
 
 /// Looks at everything and says what it found. Changes nothing.
 pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {

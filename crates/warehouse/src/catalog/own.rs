@@ -1,0 +1,324 @@
+//! What our own database tells: changes that have begun, how complete raw tables are, leases that are held.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use pipeline::sql::{intents, own as sql};
+use serde::{Deserialize, Serialize};
+
+use super::TableInfo;
+use crate::{Row, Warehouse, WarehouseError, code};
+
+/// How long a writer counts as alive after its last row.
+pub const WRITER_TIME_TO_LIVE: Duration = Duration::from_secs(30);
+
+/// Database, name and id of a raw table.
+type RawId = (String, String, String);
+
+/// The latest rows of our own database. Empty where the database does not exist yet.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// By subject, the change that began last.
+    intents: HashMap<String, Intent>,
+    /// Every token that has a row.
+    tokens: BTreeSet<String>,
+    /// Raw tables whose creation is recorded and which no clean-up has touched since: by database, name and id.
+    complete: BTreeSet<RawId>,
+    /// Raw tables whose creation is recorded.
+    recorded: BTreeSet<RawId>,
+    leases: Vec<Held>,
+}
+
+/// A change that has begun, and that nobody has forgotten since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// What is changed.
+    pub subject: String,
+    /// Names the change.
+    pub token: String,
+    /// `create`, `update` or `destroy`.
+    pub operation: String,
+    /// Fingerprint of what the subject is to become.
+    pub description: String,
+    /// What has to be finished if the writer does not.
+    pub unfinished: Unfinished,
+    /// The process that makes the change.
+    pub writer: String,
+    /// When it began, by Databend's clock.
+    pub at: DateTime<Utc>,
+    /// The writer's latest row.
+    pub last_seen: DateTime<Utc>,
+    /// Whether the writer may still be at work: it has not said that it stopped, and its latest row is younger than
+    /// [`WRITER_TIME_TO_LIVE`].
+    pub is_held: bool,
+}
+
+/// What has to be finished after an apply that was interrupted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// Every task that the change may touch, by its names before and after, and whether it ran or has to run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tasks: BTreeMap<String, bool>,
+    /// ODS tables into which everything that raw keeps has to be merged.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub merge: BTreeSet<String>,
+    /// The raw table is made by this change, beside no ODS table that exists, so it is complete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_raw: bool,
+}
+
+/// A lease that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What it is on.
+    pub pipeline: String,
+    /// Who holds it.
+    pub holder: String,
+    /// Since when, by Databend's clock.
+    pub since: DateTime<Utc>,
+}
+
+impl Own {
+    /// The change of a subject that began last and that a state with this token does not tell of.
+    pub fn open(&self, subject: &str, token: Option<&str>) -> Option<&Intent> {
+        self.intents.get(subject).filter(|intent| Some(intent.token.as_str()) != token)
+    }
+
+    /// Every subject's latest change, in no order.
+    pub fn intents(&self) -> impl Iterator<Item = &Intent> {
+        self.intents.values()
+    }
+
+    /// Whether a change with this token has a row.
+    pub fn has(&self, token: &str) -> bool {
+        self.tokens.contains(token)
+    }
+
+    /// Whether a raw table is known to have every change that was ever written to it.
+    pub fn is_complete(&self, raw: &TableInfo) -> bool {
+        self.complete.contains(&raw_id(raw))
+    }
+
+    /// Whether the creation of a raw table is recorded, whatever clean-up did since.
+    pub fn is_recorded(&self, raw: &TableInfo) -> bool {
+        self.recorded.contains(&raw_id(raw))
+    }
+
+    /// The leases that are held.
+    pub fn leases(&self) -> &[Held] {
+        &self.leases
+    }
+}
+
+/// Reads it. A database that does not exist yet, or lacks a table, tells nothing.
+pub(crate) async fn read(warehouse: &Warehouse) -> Result<Own, WarehouseError> {
+    from_statement(warehouse, &sql::read()).await
+}
+
+/// Reads what it tells of changes of these subjects, and of leases.
+pub(crate) async fn read_of(warehouse: &Warehouse, subjects: &[String]) -> Result<Own, WarehouseError> {
+    from_statement(warehouse, &sql::read_of(subjects)).await
+}
+
+async fn from_statement(warehouse: &Warehouse, statement: &str) -> Result<Own, WarehouseError> {
+    let rows = match warehouse.query(statement).await {
+        Ok(rows) => rows,
+        Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => {
+            return Ok(Own::default());
+        }
+        Err(error) => return Err(error),
+    };
+    let rows = rows.iter().map(OwnRow::read).collect::<Result<Vec<_>, _>>()?;
+    Ok(Own::from_rows(rows))
+}
+
+struct OwnRow {
+    kind: String,
+    name: String,
+    token: String,
+    event: String,
+    operation: String,
+    description: String,
+    detail: String,
+    writer: String,
+    at: DateTime<Utc>,
+    format: u64,
+    now: DateTime<Utc>,
+}
+
+impl OwnRow {
+    fn read(row: &Row) -> Result<Self, WarehouseError> {
+        Ok(Self {
+            kind: row.get("kind")?,
+            name: row.get("name")?,
+            token: row.get("token")?,
+            event: row.get("event")?,
+            operation: row.get("operation")?,
+            description: row.get("description")?,
+            detail: row.get("detail")?,
+            writer: row.get("writer")?,
+            at: row.get("at")?,
+            format: row.get("format")?,
+            now: row.get("server_now")?,
+        })
+    }
+}
+
+impl Own {
+    fn from_rows(rows: Vec<OwnRow>) -> Self {
+        let mut own = Self::default();
+        let mut seen: HashMap<String, DateTime<Utc>> = HashMap::new();
+        let mut stopped = BTreeSet::new();
+        let mut begun = Vec::new();
+        let mut horizons = Vec::new();
+        for row in rows {
+            if row.format > u64::from(sql::FORMAT) {
+                tracing::warn!(
+                    kind = row.kind,
+                    format = row.format,
+                    "a row of databend_cdc was written by a later version and is not understood"
+                );
+                continue;
+            }
+            match row.kind.as_str() {
+                "intent" => {
+                    let last = seen.entry(row.writer.clone()).or_insert(row.at);
+                    *last = (*last).max(row.at);
+                    if !row.token.is_empty() {
+                        own.tokens.insert(row.token.clone());
+                    }
+                    match row.event.as_str() {
+                        intents::STOPPED => drop(stopped.insert(row.token)),
+                        intents::BEGIN => begun.push(row),
+                        _ => {}
+                    }
+                }
+                "horizon" => horizons.push(row),
+                _ => own.leases.push(Held { pipeline: row.name, holder: row.writer, since: row.at }),
+            }
+        }
+        for row in begun {
+            let last_seen = seen.get(&row.writer).copied().unwrap_or(row.at);
+            let silent = (row.now - last_seen).to_std().unwrap_or_default();
+            let intent = Intent {
+                is_held: !stopped.contains(&row.token) && silent < WRITER_TIME_TO_LIVE,
+                unfinished: serde_json::from_str(&row.detail).unwrap_or_else(|error| {
+                    tracing::warn!(%error, subject = row.name, "the detail of an intent cannot be read");
+                    Unfinished::default()
+                }),
+                subject: row.name,
+                token: row.token,
+                operation: row.operation,
+                description: row.description,
+                writer: row.writer,
+                at: row.at,
+                last_seen,
+            };
+            let is_latest = own.intents.get(&intent.subject).is_none_or(|known| known.at <= intent.at);
+            if is_latest {
+                own.intents.insert(intent.subject.clone(), intent);
+            }
+        }
+        own.complete = complete(&horizons);
+        own.recorded = created(&horizons).map(created_id).collect();
+        own
+    }
+}
+
+fn raw_id(raw: &TableInfo) -> RawId {
+    (raw.database.clone(), raw.name.clone(), raw.id.to_string())
+}
+
+fn created(horizons: &[OwnRow]) -> impl Iterator<Item = &OwnRow> {
+    horizons.iter().filter(|row| row.operation == "create")
+}
+
+fn created_id(row: &OwnRow) -> RawId {
+    (row.name.clone(), row.token.clone(), row.description.clone())
+}
+
+/// Created, and not cleaned up since.
+fn complete(horizons: &[OwnRow]) -> BTreeSet<RawId> {
+    let of = |row: &OwnRow| (row.name.clone(), row.token.clone());
+    let cleaned: HashMap<(String, String), DateTime<Utc>> =
+        horizons.iter().filter(|row| row.operation == "cleanup").map(|row| (of(row), row.at)).collect();
+    created(horizons)
+        .filter(|row| cleaned.get(&of(row)).is_none_or(|cleaned| *cleaned < row.at))
+        .map(created_id)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    fn row(kind: &str, name: &str, token: &str, event: &str, second: i64) -> OwnRow {
+        OwnRow {
+            kind: kind.into(),
+            name: name.into(),
+            token: token.into(),
+            event: event.into(),
+            operation: "update".into(),
+            description: String::new(),
+            detail: r#"{"tasks":{"a":true}}"#.into(),
+            writer: "w".into(),
+            at: at(second),
+            format: 1,
+            now: at(100),
+        }
+    }
+
+    #[test]
+    fn the_latest_change_of_a_subject_is_open_until_a_state_has_its_token() {
+        let own = Own::from_rows(vec![
+            row("intent", "chain a", "t2", "begin", 20),
+            row("intent", "chain a", "t1", "begin", 10),
+        ]);
+        assert_eq!(own.open("chain a", None).unwrap().token, "t2");
+        assert_eq!(own.open("chain a", Some("t1")).unwrap().token, "t2");
+        assert_eq!(own.open("chain a", Some("t2")), None);
+        assert_eq!(own.open("chain b", None), None);
+        assert!(own.has("t1") && !own.has("t3"));
+        assert!(own.open("chain a", None).unwrap().unfinished.tasks["a"]);
+    }
+
+    #[test]
+    fn a_change_is_held_while_its_writer_shows_life_and_has_not_stopped() {
+        let held = |rows| Own::from_rows(rows).open("chain a", None).unwrap().is_held;
+        let begin = |second| row("intent", "chain a", "t", "begin", second);
+        assert!(held(vec![begin(80)]));
+        assert!(!held(vec![begin(60)]));
+        assert!(held(vec![begin(10), row("intent", "", "", "alive", 95)]));
+        assert!(!held(vec![begin(95), row("intent", "chain a", "t", "stopped", 96)]));
+    }
+
+    #[test]
+    fn a_later_format_is_passed_over() {
+        let mut later = row("intent", "chain a", "t", "begin", 80);
+        later.format = 2;
+        assert_eq!(Own::from_rows(vec![later]).open("chain a", None), None);
+    }
+
+    #[test]
+    fn a_raw_table_is_complete_until_a_cleanup_after_its_creation() {
+        let horizon = |operation: &str, id: &str, second| OwnRow {
+            operation: operation.into(),
+            description: id.into(),
+            ..row("horizon", "raw", "orders", "", second)
+        };
+        let raw =
+            |id| TableInfo { database: "raw".into(), name: "orders".into(), id, ..TableInfo::default() };
+        let created = Own::from_rows(vec![horizon("create", "7", 10)]);
+        assert!(created.is_complete(&raw(7)));
+        assert!(!created.is_complete(&raw(8)), "another table of this name");
+        let cleaned = Own::from_rows(vec![horizon("create", "7", 10), horizon("cleanup", "0", 20)]);
+        assert!(!cleaned.is_complete(&raw(7)));
+        let again = Own::from_rows(vec![horizon("create", "9", 30), horizon("cleanup", "0", 20)]);
+        assert!(again.is_complete(&raw(9)));
+    }
+}

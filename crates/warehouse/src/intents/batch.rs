@@ -1,0 +1,119 @@
+//! Sending what concurrent callers have in one statement.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::WarehouseError;
+
+type Answer<A> = Result<A, WarehouseError>;
+
+/// Items that wait, and the turn to send them. While one caller sends, the others' items pile up; whoever has the turn
+/// next sends them all.
+pub(super) struct Batch<T, A> {
+    waiting: Mutex<Vec<(Vec<T>, oneshot::Sender<Answer<A>>)>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<T, A> Default for Batch<T, A> {
+    fn default() -> Self {
+        Self { waiting: Mutex::new(Vec::new()), turn: tokio::sync::Mutex::new(()) }
+    }
+}
+
+impl<T: Clone, A: Clone> Batch<T, A> {
+    /// Sends the items, alone or with others', and answers what came of it.
+    pub(super) async fn add<F: Future<Output = Answer<A>>>(
+        &self,
+        items: Vec<T>,
+        send: impl Fn(Vec<T>) -> F,
+    ) -> Answer<A> {
+        loop {
+            let (sender, mut receiver) = oneshot::channel();
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((items.clone(), sender));
+            let _turn = self.turn.lock().await;
+            match receiver.try_recv() {
+                Ok(answer) => return answer,
+                // Whoever took the items was dropped before it had an answer.
+                Err(oneshot::error::TryRecvError::Closed) => continue,
+                Err(oneshot::error::TryRecvError::Empty) => {}
+            }
+            let batch = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            let (items, senders): (Vec<Vec<T>>, Vec<_>) = batch.into_iter().unzip();
+            let answer = send(items.into_iter().flatten().collect()).await;
+            for sender in senders {
+                // Whoever is gone needs no answer.
+                let _ = sender.send(answer.clone());
+            }
+            return answer;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_while_one_is_sending_goes_together() {
+        let batch = Arc::new(Batch::default());
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let calls = (0..10).map(|n| {
+            let (batch, sent) = (batch.clone(), sent.clone());
+            tokio::spawn(async move {
+                let send = |items: Vec<u32>| {
+                    let sent = sent.clone();
+                    async move {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        sent.lock().unwrap().push(items);
+                        Ok(())
+                    }
+                };
+                batch.add(vec![n], send).await
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap().unwrap();
+        }
+        let sent = sent.lock().unwrap();
+        assert!(sent.len() <= 2, "{sent:?}");
+        let mut all: Vec<u32> = sent.iter().flatten().copied().collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_dropped_caller_took_is_sent_by_the_next() {
+        let batch = Batch::default();
+        let slow = |_: Vec<u32>| async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(())
+        };
+        let dropped = tokio::time::timeout(Duration::from_secs(1), batch.add(vec![1], slow));
+        let other = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            batch
+                .add(vec![2], |items: Vec<u32>| async move {
+                    assert_eq!(items, [2]);
+                    Ok(())
+                })
+                .await
+        };
+        let (dropped, other) = tokio::join!(dropped, other);
+        assert!(dropped.is_err());
+        assert_eq!(other, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_failure_reaches_everyone_whose_items_were_sent() {
+        let batch: Batch<u32, ()> = Batch::default();
+        let failure = WarehouseError::OutcomeUnknown { statement: "X".into(), detail: "lost".into() };
+        let fail = |_: Vec<u32>| async { Err(failure.clone()) };
+        let (a, b) = tokio::join!(batch.add(vec![1], fail), batch.add(vec![2], fail));
+        assert_eq!((a, b), (Err(failure.clone()), Err(failure.clone())));
+    }
+}
