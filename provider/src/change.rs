@@ -41,15 +41,17 @@ pub(crate) fn interruption<'a>(
     subject: &str,
     kept: &Kept,
 ) -> Option<&'a Intent> {
-    if let Some(token) = kept.token.as_deref().filter(|token| seen.own().has(token)) {
-        connection.intents.finished(token);
+    if let Some(token) = &kept.token {
+        for token in seen.own().told_by(subject, token) {
+            connection.intents.finished(token);
+        }
     }
     seen.own().open(subject, kept.token.as_deref())
 }
 
 /// The value of the attribute `interrupted`.
 pub(crate) fn told(intent: &Intent) -> String {
-    format!("{} by {}, begun {}", intent.operation, intent.writer, intent.at.format("%Y-%m-%d %H:%M:%S UTC"))
+    format!("{} by {}, begun {}", intent.operation, intent.who(), intent.at.format("%Y-%m-%d %H:%M:%S UTC"))
 }
 
 /// The warning beside the attribute.
@@ -58,7 +60,7 @@ pub(crate) fn warning(intent: &Intent) -> Diagnostic {
         return Diagnostic::warning(format!("An apply is changing {}", intent.subject))
             .detail(format!(
                 "{} began at {} and is still at work. What this plan shows may be half-way.",
-                intent.writer,
+                intent.who(),
                 intent.at.format("%Y-%m-%d %H:%M:%S UTC")
             ))
             .at("interrupted");
@@ -75,7 +77,7 @@ pub(crate) fn warning(intent: &Intent) -> Diagnostic {
         .detail(format!(
             "The {} of {} that began at {} did not end, or failed. Run terraform apply: it finishes what is unfinished.{tasks}",
             intent.operation,
-            intent.writer,
+            intent.who(),
             intent.at.format("%Y-%m-%d %H:%M:%S UTC")
         ))
         .at("interrupted")
@@ -185,10 +187,7 @@ impl<'a> Change<'a> {
     }
 
     /// The change failed. Its intent stays open.
-    pub(crate) async fn failed(mut self) {
-        if let Some(begun) = self.begun.take() {
-            begun.stopped(self.warehouse).await;
-        }
+    pub(crate) fn failed(self) {
         self.release();
     }
 

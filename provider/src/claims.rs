@@ -15,6 +15,8 @@ pub(crate) enum Thing {
     Table(String),
     /// `stage/folder/`; a folder inside of it is the same files.
     Folder(String),
+    /// The changes in a raw table, `database.table`: one chain moves them.
+    Changes(String),
     /// Unique in the account.
     Task(String),
     /// Unique in the account.
@@ -26,6 +28,7 @@ impl fmt::Display for Thing {
         match self {
             Self::Table(name) => write!(f, "table {name}"),
             Self::Folder(path) => write!(f, "folder @{path}"),
+            Self::Changes(raw) => write!(f, "the changes of table {raw}"),
             Self::Task(name) => write!(f, "task {name}"),
             Self::Stage(name) => write!(f, "stage {name}"),
         }
@@ -40,6 +43,7 @@ impl Thing {
             Self::Folder(_) => {
                 "A load removes the files that it has read, so each of the two tables would get a part of the changes."
             }
+            Self::Changes(_) => "One chain moves the changes of a table.",
             Self::Task(_) => "The names of tasks are unique in the account.",
             Self::Stage(_) => "Each would replace the other's stage.",
         }
@@ -72,19 +76,18 @@ impl Claims {
                     claim.may_be_replaced && request.is_create() && claim.config == request.config,
                 )
             });
-            match taken {
-                Some((taken, false)) => refused.push(
+            if let Some((taken, false)) = taken {
+                refused.push(
                     Diagnostic::error("Two resources have the same")
                         .detail(format!(
                             "Another resource of this configuration has {taken} too. {} Choose another name for one of them, or remove one.",
                             thing.consequence()
                         ))
                         .at(AttributePath::parse(path)),
-                ),
-                _ => {
-                    let may_be_replaced = !request.is_create();
-                    planned.insert(thing, Claim { config: request.config.clone(), may_be_replaced });
-                }
+                );
+            } else {
+                let may_be_replaced = !request.is_create();
+                planned.insert(thing, Claim { config: request.config.clone(), may_be_replaced });
             }
         }
         refused
@@ -111,10 +114,8 @@ fn overlapping<'a>(planned: &'a BTreeMap<Thing, Claim>, thing: &Thing) -> Option
         .range(thing.clone()..)
         .next()
         .filter(|(other, _)| matches!(other, Thing::Folder(other) if other.starts_with(path)));
-    let ends = path.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| at + 1);
-    inside.or_else(|| {
-        ends.filter_map(|end| planned.get_key_value(&Thing::Folder(path[..end].to_owned()))).next()
-    })
+    let mut ends = path.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| at + 1);
+    inside.or_else(|| ends.find_map(|end| planned.get_key_value(&Thing::Folder(path[..end].to_owned()))))
 }
 
 #[cfg(test)]

@@ -114,8 +114,8 @@ impl Connection {
     pub(crate) async fn shutdown(&self) {
         // A process that never connected has nothing to forget.
         let Some(Ok(warehouse)) = self.attempt.get() else { return };
-        if let Err(error) = self.intents.forget_finished(warehouse).await {
-            tracing::debug!(%error, "finished intents were not removed; the next refresh does it");
+        if let Err(error) = self.intents.end(warehouse).await {
+            tracing::debug!(%error, "the end of this process was not recorded");
         }
     }
 

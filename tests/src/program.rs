@@ -57,11 +57,12 @@ fn read(output: &std::process::Output) -> Output {
     }
 }
 
-/// Like [`output`], for a program that gets what Ctrl-C sends once `when` is over, and every program that it started
-/// with it.
-pub(crate) async fn interrupted(
+/// Like [`output`], for a program that gets a signal once `when` is over, and every program that it started with it:
+/// SIGINT is what Ctrl-C sends.
+pub(crate) async fn signaled(
     command: &mut Command,
     when: impl Future<Output = ()>,
+    signal: Signal,
 ) -> Result<Output, Error> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let child = command.process_group(0).spawn();
@@ -72,7 +73,7 @@ pub(crate) async fn interrupted(
         when.await;
         if let Some(group) = group {
             // It may have ended by itself: then its output says so.
-            let _ = kill_process_group(group, Signal::INT);
+            let _ = kill_process_group(group, signal);
         }
         std::future::pending::<()>().await;
     };

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -199,7 +200,13 @@ impl TerraformDir {
     /// providers, as a terminal sends it.
     pub async fn apply_interrupted(&self, when: impl Future<Output = ()>) -> Result<Output, Error> {
         let mut command = self.command(&["apply", "-auto-approve", "-input=false", "-no-color"]);
-        program::interrupted(&mut command, when).await
+        program::signaled(&mut command, when, Signal::INT).await
+    }
+
+    /// `terraform apply`, killed (SIGKILL) together with the providers once `when` is over.
+    pub async fn apply_killed(&self, when: impl Future<Output = ()>) -> Result<Output, Error> {
+        let mut command = self.command(&["apply", "-auto-approve", "-input=false", "-no-color"]);
+        program::signaled(&mut command, when, Signal::KILL).await
     }
 
     /// `terraform plan`, which must fail: its message, as [`Self::apply_fails`] returns it.

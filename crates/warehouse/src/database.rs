@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pipeline::TableName;
 use pipeline::sql::{self, own};
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::batch::Batch;
 use crate::catalog::Object;
 use crate::{Warehouse, WarehouseError};
 
@@ -13,6 +15,7 @@ use crate::{Warehouse, WarehouseError};
 pub(crate) struct Ensured {
     databases: Mutex<BTreeSet<String>>,
     own: OnceCell<()>,
+    new_raw_tables: Batch<TableName, ()>,
 }
 
 impl Warehouse {
@@ -60,6 +63,16 @@ impl Warehouse {
             self.add_own_column(table.name, column, &statement).await?;
         }
         Ok(())
+    }
+
+    /// Records that a raw table is new, in one statement with those of concurrent callers.
+    pub async fn record_created(&self, raw: &TableName) -> Result<(), WarehouseError> {
+        let record = async |tables: Vec<TableName>| {
+            self.execute_idempotent(&sql::record_created(&tables)).await.map(drop)
+        };
+        let recorded = self.ensured().new_raw_tables.add(vec![raw.clone()], record).await;
+        self.catalog().touch([Object::Own]);
+        recorded
     }
 
     /// The columns of our tables, by table.

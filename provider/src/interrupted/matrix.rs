@@ -7,9 +7,14 @@ use warehouse::scripted::{Scripted, When};
 use super::scenario::{Scenario, World, start_all_tasks};
 use crate::testing::{Killed, Process};
 
+/// Of the statements that change something, how many there are per second kill.
+const EVERY: usize = 3;
+
 /// What a scenario came to.
 pub(super) struct Report {
     pub(super) points: usize,
+    /// Pairs of points at which two applies were killed, one after the other.
+    pub(super) twice: usize,
     failures: Vec<Failure>,
 }
 
@@ -49,6 +54,12 @@ impl Report {
         counts.into_iter().collect()
     }
 
+    fn note(&mut self, label: String, problems: Vec<(Kind, String)>) {
+        if !problems.is_empty() {
+            self.failures.push(Failure { label, problems });
+        }
+    }
+
     /// How many points fail.
     pub(super) fn failures(&self) -> usize {
         self.failures.len()
@@ -76,7 +87,7 @@ struct Clean {
 pub(super) fn run(scenario: &Scenario) -> Report {
     let world = scenario.prepare();
     let clean = undisturbed(scenario, &world);
-    let mut report = Report { points: 0, failures: Vec::new() };
+    let mut report = Report { points: 0, twice: 0, failures: Vec::new() };
     let mut same: Option<Vec<(Kind, String)>> = None;
     for (n, sql) in clean.heard.iter().enumerate() {
         for (when, word) in [(When::Before, "before"), (When::After, "after")] {
@@ -85,12 +96,21 @@ pub(super) fn run(scenario: &Scenario) -> Report {
             if when == When::After && !is_query(sql) {
                 same = None;
             }
-            let problems = same.clone().unwrap_or_else(|| killed_at(scenario, &world, &clean, n, when));
+            let kills = [(n, when)];
+            let problems = same.clone().unwrap_or_else(|| killed_at(scenario, &world, &clean, &kills));
             same = Some(problems.clone());
-            if !problems.is_empty() {
-                report.failures.push(Failure { label: format!("{word} {}", short(sql)), problems });
-            }
+            report.note(format!("{word} {}", short(sql)), problems);
         }
+    }
+    for (n, sql) in clean.heard.iter().enumerate().filter(|(_, sql)| !is_query(sql)).step_by(EVERY) {
+        // Another place in the second apply for each in the first.
+        let second = 7 * n % clean.heard.len();
+        let kills = [(n, When::After), (second, When::After)];
+        report.twice += 1;
+        report.note(
+            format!("after {}, then after statement {second}", short(sql)),
+            killed_at(scenario, &world, &clean, &kills),
+        );
     }
     report
 }
@@ -118,18 +138,27 @@ fn undisturbed(scenario: &Scenario, world: &World) -> Clean {
     clean
 }
 
-fn killed_at(scenario: &Scenario, world: &World, clean: &Clean, n: usize, when: When) -> Vec<(Kind, String)> {
+/// What is not as it must be after an apply that is killed at each of these points in turn, and one that is not.
+fn killed_at(
+    scenario: &Scenario,
+    world: &World,
+    clean: &Clean,
+    kills: &[(usize, When)],
+) -> Vec<(Kind, String)> {
     let mut world = world.copy();
-    world.scripted.stop_at(n, when);
-    let killed = match Process::start(&world.scripted) {
-        Err(Killed) => true,
-        Ok(process) => world.terraform.apply(&process).is_err(),
-    };
-    assert!(killed, "{}: statement {n} was not sent this time", scenario.name);
-    world.scripted.restart();
-    // Databend goes on without Terraform, and the killed process shows no more signs of life.
-    world.scripted.tick();
-    world.scripted.advance(WRITER_TIME_TO_LIVE);
+    for (i, (n, when)) in kills.iter().enumerate() {
+        world.scripted.stop_at(*n, *when);
+        let killed = match Process::start(&world.scripted) {
+            Err(Killed) => true,
+            Ok(process) => world.terraform.apply(&process).is_err(),
+        };
+        // A second apply may have less to do.
+        assert!(killed || i > 0, "{}: statement {n} was not sent this time", scenario.name);
+        world.scripted.restart();
+        // Databend goes on without Terraform, and the killed process shows no more signs of life.
+        world.scripted.tick();
+        world.scripted.advance(WRITER_TIME_TO_LIVE);
+    }
     let process = Process::start(&world.scripted).unwrap();
     let outcome = world.terraform.apply(&process).unwrap();
     drop(process);
@@ -155,12 +184,15 @@ fn look(scenario: &Scenario, world: &World, clean: &Clean) -> Vec<(Kind, String)
             format!("there are {:?}, should be {:?}", scripted.objects(), clean.objects),
         ));
     }
-    scripted.restart();
-    let process = Process::start(scripted).unwrap();
-    let next = terraform.plan(&process).unwrap();
-    drop(process);
-    if !next.is_empty() {
-        problems.push((Kind::PlanNotEmpty, format!("{:?} {:?}", next.differences, next.errors)));
+    // The first one removes the intents that are finished.
+    for _ in 0..2 {
+        scripted.restart();
+        let process = Process::start(scripted).unwrap();
+        let next = terraform.plan(&process).unwrap();
+        drop(process);
+        if !next.is_empty() {
+            problems.push((Kind::PlanNotEmpty, format!("{:?} {:?}", next.differences, next.errors)));
+        }
     }
     problems.extend(lost(scenario, scripted).into_iter().map(|what| (Kind::Lost, what)));
     problems

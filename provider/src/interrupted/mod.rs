@@ -3,6 +3,7 @@
 //! The points are enumerated from what a clean run heard, so a statement without a point cannot be. After each kill a
 //! new process refreshes, plans and applies; then everything must be as if the apply had not been killed.
 
+mod behavior;
 mod matrix;
 mod scenario;
 
@@ -11,7 +12,13 @@ use scenario::{Scenario, all};
 
 fn check(scenario: &Scenario) {
     let report = run(scenario);
-    println!("{}: {} points, {} failures", scenario.name, report.points, report.failures());
+    println!(
+        "{}: {} points, {} pairs of points, {} failures",
+        scenario.name,
+        report.points,
+        report.twice,
+        report.failures()
+    );
     assert_eq!(report.failures(), 0, "{}: {:?}\n{}", scenario.name, report.counts(), report.details());
 }
 

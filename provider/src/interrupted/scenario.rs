@@ -10,6 +10,7 @@ use crate::testing::{Config, Process, Terraform};
 
 pub(super) const CHAIN: &str = "databend_cdc_task_chain.shop";
 const STAGE: &str = "databend_cdc_stage.dms";
+pub(super) const ORDERS: &str = "databend_cdc_table.orders";
 
 /// A change of the configuration.
 pub(super) struct Scenario {
@@ -109,11 +110,11 @@ fn changes(first_id: u64) -> Vec<Change> {
     ]
 }
 
-fn stage() -> Json {
+pub(super) fn stage() -> Json {
     json!({ "name": "dms", "url": "s3://b/dms/", "role_arn": "arn:aws:iam::1:role/databend", "comment": "files of DMS" })
 }
 
-fn table(name: &str, columns: &[(&str, &str)]) -> Json {
+pub(super) fn table(name: &str, columns: &[(&str, &str)]) -> Json {
     let columns: Vec<_> = columns.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect();
     json!({
         "stage": format!("${{{STAGE}.name}}"),
@@ -128,14 +129,19 @@ fn table(name: &str, columns: &[(&str, &str)]) -> Json {
 
 const COLUMNS: &[(&str, &str)] = &[("order_id", "bigint"), ("quantity", "int"), ("note", "text")];
 
-fn chain(schedule: &str, tables: &[&str]) -> Json {
+/// The columns of every table, and more.
+pub(super) fn columns_of<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [COLUMNS, more].concat()
+}
+
+pub(super) fn chain(schedule: &str, tables: &[&str]) -> Json {
     let tables: Vec<_> =
         tables.iter().map(|name| format!("${{databend_cdc_table.{name}.pipeline}}")).collect();
     json!({ "name": "shop", "warehouse": "default", "schedule": schedule, "tables": tables })
 }
 
 /// A stage and two tables.
-fn tables() -> Config {
+pub(super) fn tables() -> Config {
     Config::default()
         .with(STAGE, stage())
         .with("databend_cdc_table.orders", table("orders", COLUMNS))

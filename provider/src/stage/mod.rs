@@ -18,6 +18,7 @@ use tfplugin::{
 };
 use warehouse::Warehouse;
 use warehouse::catalog::Object;
+use warehouse::intents::stage_subject;
 
 use crate::change::{self, Change, Kept, Subject};
 use crate::claims::Thing;
@@ -57,11 +58,6 @@ fn description(planned: &Value) -> String {
     fingerprint(&format!("{planned:?}"))
 }
 
-/// What the intents call a stage.
-fn subject_of(name: &str) -> String {
-    format!("stage {name}")
-}
-
 #[async_trait]
 impl Resource for StageResource {
     fn type_name(&self) -> &'static str {
@@ -89,7 +85,7 @@ impl Resource for StageResource {
         let StageKept { kept, copied } = StageKept::read(&request.private)?;
         let seen = self.connection.seen(&warehouse).await?;
         // What an interrupted change of a stage left shows in its attributes.
-        change::interruption(&self.connection, &seen, &subject_of(&model.name), &kept);
+        change::interruption(&self.connection, &seen, &stage_subject(&model.name), &kept);
         let Some(info) = seen.stage(&model.name) else { return Ok(ReadResponse::gone()) };
         let (copied, warnings) = read::update(&mut model, copied, info);
         let mut response = ReadResponse::new(to_value(&model)?).with(warnings);
@@ -102,13 +98,13 @@ impl Resource for StageResource {
         // The keys are in the configuration alone.
         let stage = from_value::<StageModel>(&request.config)?.stage()?;
         let subject = Subject {
-            names: vec![subject_of(&stage.name)],
+            names: vec![stage_subject(&stage.name)],
             operation: "create",
             description: description(&request.planned),
         };
         let change = Change::new(ctx, &self.connection, &warehouse, subject, Kept::default()).await?;
         if let Err(diagnostics) = apply::create(&change, &stage, &request.planned, &request.so_far).await {
-            change.failed().await;
+            change.failed();
             return Err(diagnostics);
         }
         let kept = StageKept { kept: change.done(), copied: copied(&warehouse, &stage).await };

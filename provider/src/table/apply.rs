@@ -239,8 +239,9 @@ impl Step<'_> {
 
     /// The record without which a raw table counts as incomplete.
     async fn record_created(&self) -> Result<(), Diagnostic> {
-        self.repeatable("The new raw table could not be recorded", &sql::record_created(&self.table.raw))
-            .await
+        self.effect().await?;
+        let recorded = self.change.warehouse.record_created(&self.table.raw).await;
+        recorded.map_err(|error| from_warehouse("The new raw table could not be recorded", &error))
     }
 
     /// Fails if ODS, or a column that the merge keeps there, would have to be rebuilt from a raw table that no longer has

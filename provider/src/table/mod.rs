@@ -18,6 +18,7 @@ use tfplugin::{
     UpdateRequest, UpgradeRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::Warehouse;
+use warehouse::intents::table_subject;
 
 use crate::change::{self, Change, Kept, Subject};
 use crate::connection::Connection;
@@ -43,28 +44,23 @@ impl TableResource {
         kept: Kept,
     ) -> Result<Change<'a>, Diagnostic> {
         let subject = Subject {
-            names: vec![subject_of(&table.raw, &table.ods)],
+            names: vec![table_subject(&table.raw, &table.ods)],
             operation,
             description: fingerprint(&Pipeline::new(table.clone()).to_json()),
         };
         Change::new(ctx, &self.connection, warehouse, subject, kept).await
     }
-
-    /// The answer of a change that is done.
-    fn applied(&self, model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
-        let mut response = ApplyResponse::new(to_value(model)?);
-        response.private = Some(change::private(&change.done())?);
-        Ok(response)
-    }
 }
 
-/// What the intents call a table.
-fn subject_of(raw: &TableName, ods: &TableName) -> String {
-    format!("table {},{}", raw.plain(), ods.plain())
+/// The answer of a change that is done.
+fn applied(model: &TableModel, change: Change<'_>) -> Result<ApplyResponse, Diagnostics> {
+    let mut response = ApplyResponse::new(to_value(model)?);
+    response.private = Some(change::private(&change.done())?);
+    Ok(response)
 }
 
 fn subject(model: &TableModel) -> Option<String> {
-    Some(subject_of(&model.raw_name()?, &model.ods_name()?))
+    Some(table_subject(&model.raw_name()?, &model.ods_name()?))
 }
 
 #[async_trait]
@@ -129,7 +125,7 @@ impl Resource for TableResource {
             }
         };
         match result {
-            Ok(()) => self.applied(&model, change),
+            Ok(()) => applied(&model, change),
             Err(Failure::Exists(diagnostic)) => {
                 // A state would make the next apply drop what is not ours.
                 apply::take_back(&change, &table, made).await?;
@@ -138,7 +134,7 @@ impl Resource for TableResource {
                 Err(diagnostic.into())
             }
             Err(Failure::Other(diagnostic)) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }
@@ -149,9 +145,9 @@ impl Resource for TableResource {
         let (model, table) = planned(&request.planned)?;
         let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
         match apply::ensure(&change, &table, |_| {}).await {
-            Ok(()) => self.applied(&model, change),
+            Ok(()) => applied(&model, change),
             Err(failure) => {
-                change.failed().await;
+                change.failed();
                 Err(Diagnostic::from(failure).into())
             }
         }
@@ -179,7 +175,7 @@ impl Resource for TableResource {
                 Ok(DeleteResponse::default())
             }
             Err(diagnostic) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }

@@ -20,6 +20,7 @@ use tfplugin::{
 };
 use warehouse::Warehouse;
 use warehouse::chain::ChainTasks;
+use warehouse::intents::chain_subject;
 
 use crate::change::{self, Change, Kept, Subject};
 use crate::connection::Connection;
@@ -50,11 +51,6 @@ impl TaskChainResource {
     }
 }
 
-/// What the intents call a chain.
-fn subject_of(name: &str) -> String {
-    format!("chain {name}")
-}
-
 /// Fingerprint of everything that a chain's tasks are made from.
 fn description(chain: &Chain) -> String {
     let tasks: Vec<String> = chain.tasks().iter().map(sql::create_task).collect();
@@ -62,13 +58,13 @@ fn description(chain: &Chain) -> String {
 }
 
 /// The answer of a change.
-async fn finish(
+fn finish(
     model: &ChainModel,
     change: Change<'_>,
     result: Result<(), Diagnostics>,
 ) -> Result<ApplyResponse, Diagnostics> {
     if let Err(diagnostics) = result {
-        change.failed().await;
+        change.failed();
         return Err(diagnostics);
     }
     let mut response = ApplyResponse::new(to_value(model)?);
@@ -105,7 +101,7 @@ impl Resource for TaskChainResource {
         let mut model: ChainModel = from_value(&request.state)?;
         let seen = self.connection.seen(&warehouse).await?;
         let kept = Kept::read(&request.private)?;
-        let name = model.name.known().map(|name| subject_of(name));
+        let name = model.name.known().map(|name| chain_subject(name));
         let open = name.and_then(|name| change::interruption(&self.connection, &seen, &name, &kept));
         let mut warnings = Diagnostics::new();
         if !read::update(&mut model, &seen, open.is_some(), &mut warnings) {
@@ -119,7 +115,7 @@ impl Resource for TaskChainResource {
     async fn create(&self, ctx: &Context, request: CreateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, chain) = planned(&request.planned)?;
-        let names = vec![subject_of(&chain.name)];
+        let names = vec![chain_subject(&chain.name)];
         let change =
             self.change(ctx, &warehouse, names, "create", description(&chain), Kept::default()).await?;
         let created = apply::create(&change, &chain, |created| {
@@ -130,7 +126,7 @@ impl Resource for TaskChainResource {
             }
         })
         .await;
-        finish(&model, change, created).await
+        finish(&model, change, created)
     }
 
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
@@ -138,19 +134,19 @@ impl Resource for TaskChainResource {
         let (model, chain) = planned(&request.planned)?;
         let prior: ChainModel = from_value(&request.prior)?;
         let before = if prior.tables.is_null() { None } else { Some(prior.task_names()) };
-        let mut names: Vec<String> = prior.name.known().map(|name| subject_of(name)).into_iter().collect();
-        names.push(subject_of(&chain.name));
+        let mut names: Vec<String> = prior.name.known().map(|name| chain_subject(name)).into_iter().collect();
+        names.push(chain_subject(&chain.name));
         names.dedup();
         let kept = Kept::read(&request.private)?;
         let change = self.change(ctx, &warehouse, names, "update", description(&chain), kept).await?;
         let updated = apply::update(&change, &chain, before).await;
-        finish(&model, change, updated).await
+        finish(&model, change, updated)
     }
 
     async fn delete(&self, ctx: &Context, request: DeleteRequest) -> Result<DeleteResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let model: ChainModel = from_value(&request.state)?;
-        let names = model.name.known().map(|name| subject_of(name)).into_iter().collect();
+        let names = model.name.known().map(|name| chain_subject(name)).into_iter().collect();
         let kept = Kept::read(&request.private)?;
         let change = self.change(ctx, &warehouse, names, "destroy", String::new(), kept).await?;
         let name = model.name.known().cloned().unwrap_or_default();
@@ -160,7 +156,7 @@ impl Resource for TaskChainResource {
                 Ok(DeleteResponse::default())
             }
             Err(diagnostic) => {
-                change.failed().await;
+                change.failed();
                 Err(diagnostic.into())
             }
         }

@@ -23,7 +23,8 @@ pub(super) fn plan(request: PlanRequest, claims: &Claims) -> Result<PlanResponse
     match &chain {
         Some(chain) => {
             let tasks = chain.tasks().into_iter().map(|task| (Thing::Task(task.name), "name"));
-            claims.plan(plan.request(), tasks.collect()).into_result()?;
+            let changes = chain.tables.iter().map(|table| (Thing::Changes(table.raw.plain()), "tables"));
+            claims.plan(plan.request(), tasks.chain(changes).collect()).into_result()?;
             model.fill_computed(chain);
         }
         None => model.tasks = Attr::Unknown,

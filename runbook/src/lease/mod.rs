@@ -10,6 +10,7 @@
 //! A run that was stopped for longer than its lease and wakes up again is fenced off: what it commits last in each
 //! transaction is an UPDATE of the lease's rows by its own token, and the commit conflicts with whoever has taken them.
 
+mod applies;
 mod decide;
 mod heartbeat;
 
@@ -84,10 +85,12 @@ pub enum LeaseError {
 
 impl Lease {
     /// Takes the lease on every pipeline, in the order of their names. Waits for leases of killed runs to expire, and
-    /// says so; fails when the holder is alive. When the lease is lost later, `lost` is cancelled.
+    /// says so; fails when the holder is alive, or when a `terraform apply` changes one of the `subjects`
+    /// ([`warehouse::intents`]). When the lease is lost later, `lost` is cancelled.
     pub async fn acquire(
         warehouse: &Warehouse,
         pipelines: &[String],
+        subjects: &[String],
         holder: &str,
         talk: &Talk,
         cancel: &CancellationToken,
@@ -104,6 +107,11 @@ impl Lease {
                 shared.give_back().await;
                 return Err(error);
             }
+        }
+        // Written first and read then, as an apply does: of two that begin together, one sees the other.
+        if let Err(error) = applies::wait(&shared.warehouse, subjects, talk, cancel).await {
+            shared.give_back().await;
+            return Err(error);
         }
         let stop = CancellationToken::new();
         let heartbeat = tokio::spawn(heartbeat::run(shared.clone(), stop.clone(), lost.clone()));

@@ -10,6 +10,7 @@ use miette::Diagnostic;
 use pipeline::Pipeline;
 use pipeline::chain::TaskNames;
 use warehouse::chain::ChainTasks;
+use warehouse::intents::{chain_subject, table_subject};
 
 /// Every chain in the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +183,13 @@ impl Manifest {
             }
         }
         Ok(manifest)
+    }
+
+    /// What an apply would call the chains and the selected tables ([`warehouse::intents`]).
+    pub fn subjects(&self) -> Vec<String> {
+        let chains = self.chains.iter().map(|chain| chain_subject(&chain.name));
+        let tables = self.chains.iter().flat_map(Chain::selected);
+        chains.chain(tables.map(|table| table_subject(&table.pipeline.raw, &table.pipeline.ods))).collect()
     }
 
     /// Keeps the chains of the named tables and marks those; no names means all.

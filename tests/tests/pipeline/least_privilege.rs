@@ -130,7 +130,10 @@ async fn none_of_the_grants_can_be_left_out() {
 
 #[tokio::test]
 async fn terraform_names_the_missing_grant_and_the_way_out() {
-    let sandbox = user(&names::unique("less"), "SUPER").await;
+    let name = names::unique("less");
+    let sandbox = user(&name, "SUPER").await;
+    // All tests share our own database, which another role has created.
+    owners::give_journal_to_root(&name).await;
     let terraform = TerraformDir::new(&sandbox).unwrap();
     terraform
         .write(

@@ -9,6 +9,7 @@ mod drift;
 mod errors;
 mod functions;
 mod import;
+mod killed;
 mod lifecycle;
 mod modules;
 mod partial;

@@ -5,19 +5,19 @@ use crate::sql::own::{FORMAT, INTENTS};
 
 /// A change begins. Its row is the subject's latest one until the state carries its token.
 pub const BEGIN: &str = "begin";
-/// The change ended without success; its writer does nothing more.
-pub const STOPPED: &str = "stopped";
 /// A writer is still at work.
 pub const ALIVE: &str = "alive";
+/// A writer does nothing more.
+pub const ENDED: &str = "ended";
 
 /// A row of the table of intents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntentRow {
-    /// What is changed; empty with [`ALIVE`].
+    /// What is changed; empty with [`ALIVE`] and [`ENDED`].
     pub subject: String,
     /// Names the change; a renamed subject has two rows with one token.
     pub token: String,
-    /// [`BEGIN`], [`STOPPED`] or [`ALIVE`].
+    /// [`BEGIN`], [`ALIVE`] or [`ENDED`].
     pub event: &'static str,
     /// `create`, `update` or `destroy`.
     pub operation: &'static str,
@@ -53,11 +53,11 @@ pub fn insert(rows: &[IntentRow]) -> String {
     )
 }
 
-/// Removes the rows of changes that Terraform's state tells of, and old signs of life.
+/// Removes the rows of changes that Terraform's state tells of, and what writers said of themselves a day ago.
 pub fn forget<S: AsRef<str>>(tokens: &[S]) -> String {
     let tokens: Vec<_> = tokens.iter().map(|token| literal(token.as_ref())).collect();
     format!(
-        r#"DELETE FROM {} WHERE "token" IN ({}) OR ("event" = '{ALIVE}' AND "at" < DATE_SUB(DAY, 1, NOW()))"#,
+        r#"DELETE FROM {} WHERE "token" IN ({}) OR ("token" = '' AND "at" < DATE_SUB(DAY, 1, NOW()))"#,
         INTENTS.table_name(),
         tokens.join(", ")
     )
@@ -89,11 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_state_tells_is_forgotten_with_old_signs_of_life() {
+    fn what_the_state_tells_is_forgotten_with_what_old_writers_said() {
         let sql = forget(&["a", "b'"]);
         assert_eq!(
             sql,
-            r#"DELETE FROM "databend_cdc"."intents" WHERE "token" IN ('a', 'b''') OR ("event" = 'alive' AND "at" < DATE_SUB(DAY, 1, NOW()))"#
+            r#"DELETE FROM "databend_cdc"."intents" WHERE "token" IN ('a', 'b''') OR ("token" = '' AND "at" < DATE_SUB(DAY, 1, NOW()))"#
         );
         assert_parses(&sql);
     }

@@ -21,8 +21,8 @@ type RawId = (String, String, String);
 pub struct Own {
     /// By subject, the change that began last.
     intents: HashMap<String, Intent>,
-    /// Every token that has a row.
-    tokens: BTreeSet<String>,
+    /// By subject, the tokens of all changes, the earliest first.
+    tokens: HashMap<String, Vec<String>>,
     /// Raw tables whose creation is recorded and which no clean-up has touched since: by database, name and id.
     complete: BTreeSet<RawId>,
     /// Raw tables whose creation is recorded.
@@ -49,7 +49,7 @@ pub struct Intent {
     pub at: DateTime<Utc>,
     /// The writer's latest row.
     pub last_seen: DateTime<Utc>,
-    /// Whether the writer may still be at work: it has not said that it stopped, and its latest row is younger than
+    /// Whether the writer may still be at work: it has not said that it ended, and its latest row is younger than
     /// [`WRITER_TIME_TO_LIVE`].
     pub is_held: bool,
 }
@@ -79,6 +79,13 @@ pub struct Held {
     pub since: DateTime<Utc>,
 }
 
+impl Intent {
+    /// The writer without what makes its name unique.
+    pub fn who(&self) -> &str {
+        self.writer.rsplit_once(' ').map_or(self.writer.as_str(), |(who, _)| who)
+    }
+}
+
 impl Own {
     /// The change of a subject that began last and that a state with this token does not tell of.
     pub fn open(&self, subject: &str, token: Option<&str>) -> Option<&Intent> {
@@ -90,9 +97,10 @@ impl Own {
         self.intents.values()
     }
 
-    /// Whether a change with this token has a row.
-    pub fn has(&self, token: &str) -> bool {
-        self.tokens.contains(token)
+    /// The tokens of a subject's changes up to the one with this token: a state that carries it tells of all of them.
+    pub fn told_by(&self, subject: &str, token: &str) -> &[String] {
+        let tokens = self.tokens.get(subject).map_or(&[][..], Vec::as_slice);
+        tokens.iter().position(|known| known == token).map_or(&[], |last| &tokens[..=last])
     }
 
     /// Whether a raw table is known to have every change that was ever written to it.
@@ -169,7 +177,7 @@ impl Own {
     fn from_rows(rows: Vec<OwnRow>) -> Self {
         let mut own = Self::default();
         let mut seen: HashMap<String, DateTime<Utc>> = HashMap::new();
-        let mut stopped = BTreeSet::new();
+        let mut ended = BTreeSet::new();
         let mut begun = Vec::new();
         let mut horizons = Vec::new();
         for row in rows {
@@ -185,11 +193,8 @@ impl Own {
                 "intent" => {
                     let last = seen.entry(row.writer.clone()).or_insert(row.at);
                     *last = (*last).max(row.at);
-                    if !row.token.is_empty() {
-                        own.tokens.insert(row.token.clone());
-                    }
                     match row.event.as_str() {
-                        intents::STOPPED => drop(stopped.insert(row.token)),
+                        intents::ENDED => drop(ended.insert(row.writer)),
                         intents::BEGIN => begun.push(row),
                         _ => {}
                     }
@@ -198,11 +203,13 @@ impl Own {
                 _ => own.leases.push(Held { pipeline: row.name, holder: row.writer, since: row.at }),
             }
         }
+        begun.sort_by_key(|row| row.at);
         for row in begun {
+            own.tokens.entry(row.name.clone()).or_default().push(row.token.clone());
             let last_seen = seen.get(&row.writer).copied().unwrap_or(row.at);
             let silent = (row.now - last_seen).to_std().unwrap_or_default();
             let intent = Intent {
-                is_held: !stopped.contains(&row.token) && silent < WRITER_TIME_TO_LIVE,
+                is_held: !ended.contains(&row.writer) && silent < WRITER_TIME_TO_LIVE,
                 unfinished: serde_json::from_str(&row.detail).unwrap_or_else(|error| {
                     tracing::warn!(%error, subject = row.name, "the detail of an intent cannot be read");
                     Unfinished::default()
@@ -215,10 +222,7 @@ impl Own {
                 at: row.at,
                 last_seen,
             };
-            let is_latest = own.intents.get(&intent.subject).is_none_or(|known| known.at <= intent.at);
-            if is_latest {
-                own.intents.insert(intent.subject.clone(), intent);
-            }
+            own.intents.insert(intent.subject.clone(), intent);
         }
         own.complete = complete(&horizons);
         own.recorded = created(&horizons).map(created_id).collect();
@@ -283,18 +287,20 @@ mod tests {
         assert_eq!(own.open("chain a", Some("t1")).unwrap().token, "t2");
         assert_eq!(own.open("chain a", Some("t2")), None);
         assert_eq!(own.open("chain b", None), None);
-        assert!(own.has("t1") && !own.has("t3"));
+        assert_eq!(own.told_by("chain a", "t2"), ["t1", "t2"]);
+        assert_eq!(own.told_by("chain a", "t1"), ["t1"]);
+        assert!(own.told_by("chain a", "t3").is_empty());
         assert!(own.open("chain a", None).unwrap().unfinished.tasks["a"]);
     }
 
     #[test]
-    fn a_change_is_held_while_its_writer_shows_life_and_has_not_stopped() {
+    fn a_change_is_held_while_its_writer_shows_life_and_has_not_ended() {
         let held = |rows| Own::from_rows(rows).open("chain a", None).unwrap().is_held;
         let begin = |second| row("intent", "chain a", "t", "begin", second);
         assert!(held(vec![begin(80)]));
         assert!(!held(vec![begin(60)]));
         assert!(held(vec![begin(10), row("intent", "", "", "alive", 95)]));
-        assert!(!held(vec![begin(95), row("intent", "chain a", "t", "stopped", 96)]));
+        assert!(!held(vec![begin(95), row("intent", "", "", "ended", 96)]));
     }
 
     #[test]

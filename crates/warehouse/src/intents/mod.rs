@@ -4,31 +4,46 @@
 //! # The life of an intent
 //!
 //! [`Intents::begin`] adds a row with a new token, in one INSERT with those of concurrent callers. The change's state
-//! carries the token once it is done; until then the intent is open ([`Own::open`](crate::catalog::Own::open)). A change
-//! that ends with an error says so ([`Begun::stopped`]), and its intent stays open. When a refresh finds a state with the
-//! token, the row is of no more use ([`Intents::finished`]) and is removed ([`Intents::forget_finished`]).
+//! carries the token once it is done; until then the intent is open ([`Own::open`](crate::catalog::Own::open)), also after
+//! an error. When a refresh finds a state with the token, the row is of no more use ([`Intents::finished`]). It is removed
+//! when the process ends ([`Intents::end`]).
 //!
-//! A writer shows that it is alive by a row every few seconds as long as it has changes under way. Its own changes are
-//! only held while these rows arrive: [`Begun::check`] fails once they do not, since another process may take over then.
+//! A writer shows that it is alive by a row every few seconds as long as it has changes under way, and says when it ends.
+//! Its own changes are only held while these rows arrive: [`Begun::check`] fails once they do not, since another process
+//! may take over then.
 //!
 //! Rows are only inserted and removed, never updated: an INSERT conflicts with nothing.
 
-mod batch;
-
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pipeline::TableName;
 use pipeline::sql::intents::{self as sql, IntentRow};
 use tokio::time::Instant;
 
+use crate::batch::Batch;
 use crate::catalog::{Held, Intent, Object, Own, Unfinished, WRITER_TIME_TO_LIVE};
 use crate::{Warehouse, WarehouseError};
-use batch::Batch;
 
 /// How often a writer shows that it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(8);
+
+/// What the intents call a chain.
+pub fn chain_subject(name: &str) -> String {
+    format!("chain {name}")
+}
+
+/// What the intents call a table.
+pub fn table_subject(raw: &TableName, ods: &TableName) -> String {
+    format!("table {},{}", raw.plain(), ods.plain())
+}
+
+/// What the intents call a stage.
+pub fn stage_subject(name: &str) -> String {
+    format!("stage {name}")
+}
 
 /// The intents of one process. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -42,6 +57,8 @@ struct Inner {
     rows: Batch<IntentRow, Arc<Own>>,
     /// Changes under way.
     under_way: AtomicUsize,
+    /// Whether the task that shows life runs.
+    shows_life: AtomicBool,
     /// When a row of this writer last arrived.
     last_arrived: Mutex<Option<Instant>>,
     /// Tokens that a state tells of.
@@ -72,7 +89,7 @@ pub struct Begun {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IntentError {
     /// Another process changes the same thing.
-    #[error("{} has been changing {} since {}, and is still at work", .0.writer, .0.subject, .0.at.format("%Y-%m-%d %H:%M:%S UTC"))]
+    #[error("{} has been changing {} since {}, and is still at work", .0.who(), .0.subject, .0.at.format("%Y-%m-%d %H:%M:%S UTC"))]
     HeldByApply(Box<Intent>),
     /// A run of the runbook works on it.
     #[error("{} has been working on {} since {}, and is still at work", .0.holder, .0.pipeline, .0.since.format("%Y-%m-%d %H:%M:%S UTC"))]
@@ -93,6 +110,7 @@ impl Intents {
                 writer: format!("{writer} {}", uuid::Uuid::new_v4()),
                 rows: Batch::default(),
                 under_way: AtomicUsize::new(0),
+                shows_life: AtomicBool::new(false),
                 last_arrived: Mutex::new(None),
                 finished: Mutex::new(BTreeSet::new()),
             }),
@@ -148,6 +166,18 @@ impl Intents {
         self.inner.finished.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned());
     }
 
+    /// The process ends: says so, and removes what is of no more use. May be left undone.
+    pub async fn end(&self, warehouse: &Warehouse) -> Result<(), WarehouseError> {
+        self.forget_finished(warehouse).await?;
+        let has_begun = self.inner.last_arrived.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if has_begun {
+            let row =
+                IntentRow { event: sql::ENDED, writer: self.inner.writer.clone(), ..IntentRow::default() };
+            self.inner.send(warehouse, vec![row]).await?;
+        }
+        Ok(())
+    }
+
     /// Removes the rows of all changes that a state tells of.
     pub async fn forget_finished(&self, warehouse: &Warehouse) -> Result<(), WarehouseError> {
         let tokens: Vec<String> = {
@@ -183,17 +213,18 @@ impl Inner {
         Ok(own)
     }
 
-    /// Adds a sign of life every few seconds until no change is under way.
+    /// Adds a sign of life every few seconds while changes are under way.
     fn show_life(self: &Arc<Self>, warehouse: Warehouse) {
-        if self.under_way.load(Ordering::SeqCst) > 1 {
+        if self.shows_life.swap(true, Ordering::SeqCst) {
             return;
         }
         let inner = self.clone();
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SIGN_OF_LIFE).await;
+                // Between two changes there is nothing to hold; the task stays for the next one.
                 if inner.under_way.load(Ordering::SeqCst) == 0 {
-                    return;
+                    continue;
                 }
                 let row =
                     IntentRow { event: sql::ALIVE, writer: inner.writer.clone(), ..IntentRow::default() };
@@ -217,20 +248,6 @@ impl Begun {
         match last {
             Some(last) if last.elapsed() < WRITER_TIME_TO_LIVE => Ok(()),
             _ => Err(IntentError::Lost),
-        }
-    }
-
-    /// The change ended with an error: whoever finishes it need not wait for this process.
-    pub async fn stopped(self, warehouse: &Warehouse) {
-        let row = IntentRow {
-            subject: self.subject.clone(),
-            token: self.token.clone(),
-            event: sql::STOPPED,
-            writer: self.inner.writer.clone(),
-            ..IntentRow::default()
-        };
-        if let Err(error) = self.inner.send(warehouse, vec![row]).await {
-            tracing::warn!(%error, subject = self.subject, "the end of a failed change was not recorded");
         }
     }
 

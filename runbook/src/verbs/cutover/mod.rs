@@ -51,7 +51,8 @@ pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, 
     setup.warehouse.ensure_own_database().await.map_err(StepError::from)?;
     let lost = CancellationToken::new();
     let actor = actor();
-    let lease = Lease::acquire(&setup.warehouse, &names, &actor, &setup.talk, cancel, &lost)
+    let subjects = setup.manifest.subjects();
+    let lease = Lease::acquire(&setup.warehouse, &names, &subjects, &actor, &setup.talk, cancel, &lost)
         .await
         .map_err(StepError::from)?;
     let lease = Arc::new(lease);

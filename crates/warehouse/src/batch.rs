@@ -11,7 +11,7 @@ type Answer<A> = Result<A, WarehouseError>;
 
 /// Items that wait, and the turn to send them. While one caller sends, the others' items pile up; whoever has the turn
 /// next sends them all.
-pub(super) struct Batch<T, A> {
+pub(crate) struct Batch<T, A> {
     waiting: Mutex<Vec<(Vec<T>, oneshot::Sender<Answer<A>>)>>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -24,7 +24,7 @@ impl<T, A> Default for Batch<T, A> {
 
 impl<T: Clone, A: Clone> Batch<T, A> {
     /// Sends the items, alone or with others', and answers what came of it.
-    pub(super) async fn add<F: Future<Output = Answer<A>>>(
+    pub(crate) async fn add<F: Future<Output = Answer<A>>>(
         &self,
         items: Vec<T>,
         send: impl Fn(Vec<T>) -> F,
@@ -61,15 +61,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_comes_while_one_is_sending_goes_together() {
         let batch = Arc::new(Batch::default());
-        let sent = Arc::new(Mutex::new(Vec::new()));
+        let batches = Arc::new(Mutex::new(Vec::new()));
         let calls = (0..10).map(|n| {
-            let (batch, sent) = (batch.clone(), sent.clone());
+            let (batch, batches) = (batch.clone(), batches.clone());
             tokio::spawn(async move {
                 let send = |items: Vec<u32>| {
-                    let sent = sent.clone();
+                    let batches = batches.clone();
                     async move {
                         tokio::time::sleep(Duration::from_millis(50)).await;
-                        sent.lock().unwrap().push(items);
+                        batches.lock().unwrap().push(items);
                         Ok(())
                     }
                 };
@@ -79,9 +79,9 @@ mod tests {
         for call in calls.collect::<Vec<_>>() {
             call.await.unwrap().unwrap();
         }
-        let sent = sent.lock().unwrap();
-        assert!(sent.len() <= 2, "{sent:?}");
-        let mut all: Vec<u32> = sent.iter().flatten().copied().collect();
+        let batches = batches.lock().unwrap();
+        assert!(batches.len() <= 2, "{batches:?}");
+        let mut all: Vec<u32> = batches.iter().flatten().copied().collect();
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
     }
@@ -90,7 +90,7 @@ mod tests {
     async fn what_a_dropped_caller_took_is_sent_by_the_next() {
         let batch = Batch::default();
         let slow = |_: Vec<u32>| async {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Ok(())
         };
         let dropped = tokio::time::timeout(Duration::from_secs(1), batch.add(vec![1], slow));
