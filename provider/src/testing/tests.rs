@@ -304,3 +304,21 @@ fn a_databend_that_goes_away_is_explained_once_and_soon() {
     assert_eq!((errors.len(), full.count()), (33, 1), "{errors:#?}");
     assert!(seconds < 15, "{seconds} s");
 }
+
+/// Only what a create wrote is read again, and only by those who look at it.
+#[test]
+fn a_create_reads_the_catalog_once_however_many_tables_there_are() {
+    let looks = |tables: usize| {
+        let mut world = World::new();
+        for n in 0..tables {
+            let mut another = table();
+            another["source"]["table"] = format!("t{n}").into();
+            let address = format!("databend_cdc_table.t{n}");
+            world.terraform.config = world.terraform.config.clone().with(&address, another);
+        }
+        assert_eq!(world.run().errors, Vec::<String>::new());
+        let looks = |sql: &String| sql.starts_with("SELECT") && sql.contains(" FROM system.");
+        world.scripted.heard().into_iter().map(|heard| heard.sql).filter(looks).count()
+    };
+    assert_eq!(looks(1), looks(20));
+}
