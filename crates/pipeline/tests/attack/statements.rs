@@ -144,7 +144,7 @@ impl Names {
             sql::merge(&table),
             sql::merge_all(&table),
             sql::lossy(&table),
-            sql::record_created(&table.raw),
+            sql::record_created(std::slice::from_ref(&table.raw)),
             sql::record_emptied(&table.raw, 7),
             sql::set_options(&table.ods, &sql::ods_options(&table)),
             checks::raw_counts(&table),
