@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use tfplugin::{Context, Diagnostic, Diagnostics, Private};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
-use warehouse::Warehouse;
-use warehouse::catalog::{Held, Intent, Snapshot, Unfinished, WRITER_TIME_TO_LIVE};
+use warehouse::catalog::{Held, Intent, Object, Snapshot, Unfinished, WRITER_TIME_TO_LIVE};
 use warehouse::intents::{Begun, IntentError, NewIntent};
+use warehouse::{Warehouse, WarehouseError};
 
 use crate::connection::Connection;
 use crate::diagnostics::{from_warehouse, sentence};
@@ -169,7 +169,7 @@ impl<'a> Change<'a> {
         unfinished: Unfinished,
         is_ours: impl Fn(&Held) -> bool,
     ) -> Result<Begun, Diagnostic> {
-        let seen = look(self.warehouse).await?;
+        let seen = look_at(self.warehouse, &[]).await?;
         own_database::ensure(self.warehouse, &seen).await?;
         let new = NewIntent {
             subjects: self.subject.names.clone(),
@@ -200,7 +200,6 @@ impl<'a> Change<'a> {
         if let Err(error) = self.connection.intents.forget_finished(self.warehouse).await {
             tracing::warn!(%error, "the intents of what was destroyed were not removed");
         }
-        self.warehouse.catalog().invalidate();
         self.release();
     }
 
@@ -215,7 +214,7 @@ impl<'a> Change<'a> {
             let token = self.kept.token.as_deref();
             self.subject.names.iter().find_map(|name| seen.own().open(name, token)).cloned()
         };
-        let mut seen = look(self.warehouse).await?;
+        let mut seen = look_at(self.warehouse, &[]).await?;
         let Some(first) = open(&seen) else { return Ok(None) };
         let deadline = Instant::now() + WRITER_TIME_TO_LIVE + LOOK_EVERY;
         while let Some(intent) = open(&seen) {
@@ -226,20 +225,25 @@ impl<'a> Change<'a> {
                 return Err(refusal(&IntentError::HeldByApply(Box::new(intent))));
             }
             self.ctx.or_cancelled(tokio::time::sleep(LOOK_EVERY)).await?;
-            self.warehouse.catalog().invalidate();
-            seen = look(self.warehouse).await?;
+            self.warehouse.catalog().touch([Object::Own]);
+            seen = look_at(self.warehouse, &[Object::Own]).await?;
         }
         Ok(None)
     }
 }
 
-/// The catalog as it is known.
+/// The catalog, in which everything that this process wrote is as it is now.
 pub(crate) async fn look(warehouse: &Warehouse) -> Result<Arc<Snapshot>, Diagnostic> {
-    warehouse
-        .catalog()
-        .snapshot(warehouse)
-        .await
-        .map_err(|error| from_warehouse("Databend's catalog could not be read", &error))
+    warehouse.catalog().snapshot(warehouse).await.map_err(|error| unread(&error))
+}
+
+/// The catalog, in which of all that this process wrote only these objects need be as they are now.
+pub(crate) async fn look_at(warehouse: &Warehouse, objects: &[Object]) -> Result<Arc<Snapshot>, Diagnostic> {
+    warehouse.catalog().snapshot_of(warehouse, objects).await.map_err(|error| unread(&error))
+}
+
+fn unread(error: &WarehouseError) -> Diagnostic {
+    from_warehouse("Databend's catalog could not be read", error)
 }
 
 /// Private state beside an answer.

@@ -2,11 +2,12 @@
 //! planning new resources works without Databend.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 use tfplugin::{Diagnostic, Value};
 use tokio::sync::OnceCell;
+use warehouse::catalog::Snapshot;
 use warehouse::intents::Intents;
 use warehouse::{Options, Warehouse, WarehouseError};
 
@@ -97,7 +98,16 @@ impl Connection {
                 .get_or_init(|| async move { Warehouse::connect_with(dsn.expose_secret(), options).await })
                 .await
         };
-        attempt.clone().map_err(|error| self.failure(&error))
+        let warehouse = attempt.clone().map_err(|error| self.failure(&error))?;
+        warehouse.gone().map_or(Ok(warehouse), |error| Err(self.failure(&error)))
+    }
+
+    /// The catalog for a refresh. A Databend that has gone since the connection was opened is explained once.
+    pub(crate) async fn seen(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, Diagnostic> {
+        warehouse.catalog().snapshot(warehouse).await.map_err(|error| match error {
+            WarehouseError::Unreachable { .. } => self.failure(&error),
+            _ => from_warehouse("Databend's catalog could not be read", &error),
+        })
     }
 
     /// What is left to do when the process ends.
@@ -139,7 +149,6 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use super::*;

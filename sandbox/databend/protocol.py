@@ -25,6 +25,7 @@ _LOG = logging.getLogger(__name__)
 _ROWS_PER_PAGE = 10_000
 _WAIT_SECONDS = 10
 _KEPT_SECONDS = 600
+_SWEEP_SECONDS = 5
 _IDLE_SECONDS = 900
 _IDLE_IN_TRANSACTION_SECONDS = 14_400
 """Databend's idle_transaction_timeout_secs."""
@@ -63,6 +64,7 @@ class Protocol:
         self._lock = threading.Lock()
         self._sessions: dict[tuple[str, str], Session] = {}
         self._queries: dict[str, Query] = {}
+        self._next_sweep = 0.0
 
     # Sessions
 
@@ -216,6 +218,10 @@ class Protocol:
         """Drops answers that nobody will ask for again, and sessions whose clients have gone without a word."""
         now = time.monotonic()
         with self._lock:
+            # Not with each request: a look at thousands of answers takes longer than most statements.
+            if now < self._next_sweep:
+                return
+            self._next_sweep = now + _SWEEP_SECONDS
             self._queries = {
                 key: query
                 for key, query in self._queries.items()

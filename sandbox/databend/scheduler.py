@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
-from sandbox.databend.engine import Engine, quote_text
+from sandbox.databend.engine import Engine, EngineSession, quote_text
 from sandbox.databend.errors import INTERNAL, DatabendError
 from sandbox.databend.executor import Executor
 from sandbox.databend.grants import ADMIN, Identity
@@ -21,6 +23,8 @@ from sandbox.faults import Faults, statement
 
 _LOG = logging.getLogger(__name__)
 _TICK_SECONDS = 0.1
+#: Statements that change their session.
+_SETS = re.compile(r"\s*(SET|UNSET|USE)\b", re.IGNORECASE)
 
 
 class _GraphRun:
@@ -61,6 +65,7 @@ class Scheduler:
         self._lock = threading.Lock()
         self._busy: dict[str, threading.RLock] = {}
         self._running: set[str] = set()
+        self._idle_engines: dict[Any, EngineSession] = {}
 
     def start(self, executor: Executor) -> None:
         self._executor = executor
@@ -150,10 +155,12 @@ class Scheduler:
         assert self._executor is not None
         session: Session | None = None
         key: int | None = None
+        # A new session of the engine costs more than most runs; one whose run went well is as good as new.
+        kind = (task.id, task.owner, *sorted(task.session_parameters.items()))
         try:
             # With the owner role's privileges and no others. Whose name the cloud runs it under is not known.
             owner = ROOT if task.owner == ADMIN else Identity(f"task-{task.name}", task.owner, ())
-            session = Session(self._engine.session(), identity=owner)
+            session = Session(self._idle_engines.pop(kind, None) or self._engine.session(), identity=owner)
             for name, value in task.session_parameters.items():
                 session.engine.run(f"SET {name} = {quote_text(value)}")
                 session.took_settings({name.lower(): value})
@@ -176,6 +183,8 @@ class Scheduler:
         finally:
             if session is not None:
                 self._executor.abandon(session)
+        if not any(_SETS.match(sql) for sql in task.definition["statements"]):
+            self._idle_engines[kind] = session.engine
         self._tasks.succeeded(task.name, task.id)
         return True
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -36,16 +37,18 @@ impl Scope {
 pub(crate) struct Binaries(BTreeMap<String, PathBuf>);
 
 impl Binaries {
-    /// Runs cargo.
+    /// Runs cargo with a low priority, since tests with clocks may run beside it.
     pub(crate) fn build(workspace: &Workspace, scope: Scope) -> Result<Self, Error> {
         say::step("building");
+        let begin = Instant::now();
         let mut command = cargo();
         command.current_dir(&workspace.root).args(["build", "--message-format=json-render-diagnostics"]);
         command.args(scope.arguments());
-        let (status, messages) = process::stdout(&mut command)?;
+        let (status, messages) = process::stdout(&mut process::niced(&command))?;
         if !status.success() {
             return Err(Error::Failed { what: "cargo build".into(), status, output: String::new() });
         }
+        say::note(format_args!("built in {:.0} s", begin.elapsed().as_secs_f32()));
         Ok(Self(executables(&messages)))
     }
 

@@ -45,6 +45,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// What Terraform costs with many tables
+    Bench(commands::bench::Arguments),
     /// The whole pipeline once, from an empty machine to `ods.orders` = source, then everything is taken down
     Demo(commands::demo::Arguments),
     /// All tests, unit to end to end, with whatever they need set up
@@ -60,6 +62,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = interrupt::listen().and_then(|()| match arguments.command {
+        Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Docs(arguments) => commands::docs::run(&arguments),
         Command::Histories(arguments) => commands::histories::run(&arguments),

@@ -1,9 +1,12 @@
 //! Programs that we run and wait for. Each gets a process group of its own, so that on Ctrl-C it and
 //! everything it started can be told to stop, and killed when they do not.
 
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,6 +47,30 @@ pub(crate) fn stdout(command: &mut Command) -> Result<(ExitStatus, String), Erro
     let stdout = drain(group.child.stdout.take());
     let status = group.wait()?;
     Ok((status, stdout.join().unwrap_or_default()))
+}
+
+/// Runs a program whose output goes to a file, and returns how it ended. Setting `stop` interrupts it.
+pub(crate) fn logged(command: &mut Command, log: &Path, stop: &AtomicBool) -> Result<ExitStatus, Error> {
+    let file = File::create(log).map_err(Error::file("write", log))?;
+    let same_file = file.try_clone().map_err(Error::file("write", log))?;
+    command.stdin(Stdio::null()).stdout(file).stderr(same_file);
+    Group::start(command)?.wait_unless(|| interrupt::requested() || stop.load(Ordering::Relaxed))
+}
+
+/// The same program with a lower priority: whatever runs beside it goes first.
+pub(crate) fn niced(command: &Command) -> Command {
+    let mut niced = Command::new("nice");
+    niced.args(["-n", "10"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => niced.env(name, value),
+            None => niced.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        niced.current_dir(dir);
+    }
+    niced
 }
 
 /// Runs a program that ends itself when its standard input closes: so it ends with us even if we are killed.
@@ -95,13 +122,18 @@ impl Group {
     }
 
     fn wait(&mut self) -> Result<ExitStatus, Error> {
+        self.wait_unless(interrupt::requested)
+    }
+
+    /// Waits for the end. Once `stop` says so, the group is told to stop, and killed if it does not.
+    fn wait_unless(&mut self, stop: impl Fn() -> bool) -> Result<ExitStatus, Error> {
         let mut asked: Option<Instant> = None;
         loop {
-            if let Some(status) = self.poll()? {
+            if let Some(status) = self.poll(&stop)? {
                 return if asked.is_some() { Err(Error::Interrupted) } else { Ok(status) };
             }
             match asked {
-                None if interrupt::requested() => {
+                None if stop() => {
                     self.signal(Signal::INT);
                     asked = Some(Instant::now());
                 }
@@ -112,12 +144,12 @@ impl Group {
         }
     }
 
-    fn poll(&mut self) -> Result<Option<ExitStatus>, Error> {
+    fn poll(&mut self, stop: impl Fn() -> bool) -> Result<Option<ExitStatus>, Error> {
         let status = self
             .child
             .try_wait()
             .map_err(|source| Error::Start { program: "the wait for a child".into(), source })?;
-        if status.is_some() && interrupt::requested() {
+        if status.is_some() && stop() {
             // What the leader left behind. After a normal end there may be daemons that are meant to stay.
             self.signal(Signal::KILL);
         }
@@ -150,6 +182,29 @@ mod tests {
     fn a_failure_says_what_was_printed_on_both() {
         let error = output("the test", &mut sh("echo out; echo err >&2; exit 3")).unwrap_err().to_string();
         assert_eq!(error, "the test failed (exit status: 3):\nout\nerr");
+    }
+
+    #[test]
+    fn a_logged_program_writes_to_its_file_until_it_is_stopped() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let stop = AtomicBool::new(false);
+        let status = logged(&mut sh("echo data; echo noise >&2; exit 4"), &log, &stop).unwrap();
+        assert_eq!(status.code(), Some(4));
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "data\nnoise\n");
+        stop.store(true, Ordering::Relaxed);
+        let begin = Instant::now();
+        assert!(matches!(logged(&mut sh("sleep 60"), &log, &stop), Err(Error::Interrupted)));
+        assert!(begin.elapsed() < GRACE);
+    }
+
+    #[test]
+    fn a_niced_program_keeps_its_arguments_folder_and_variables() {
+        let mut command = sh("echo $(nice) $WORD $PWD $HOME");
+        command.env("WORD", "said").env_remove("HOME").current_dir("/");
+        let own: i32 = output("nice", &mut Command::new("nice")).unwrap().trim().parse().unwrap();
+        let printed = output("sh", &mut niced(&command)).unwrap();
+        assert_eq!(printed, format!("{} said /\n", (own + 10).min(19)));
     }
 
     #[test]

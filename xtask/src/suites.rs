@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::error::Error;
@@ -98,6 +99,12 @@ fn summed(printed: &str) -> Counts {
     })
 }
 
+/// The Python tests that need no program of the workspace, so that they can run while cargo compiles. They mostly wait:
+/// Terraform's AWS provider polls and sleeps for minutes.
+const WITHOUT_PROGRAMS: [&str; 2] = ["sandbox/tests/aws", "sandbox/tests/test_fault_rules.py"];
+/// How many of them run at a time.
+const WAITING_WORKERS: &str = "4";
+
 /// Runs the Python tests of the sandbox. `rest` goes to pytest.
 pub(crate) fn python(
     workspace: &Workspace,
@@ -105,23 +112,62 @@ pub(crate) fn python(
     variables: &Variables,
     report: &Path,
 ) -> Result<Suite, Error> {
-    let begin = Instant::now();
     let python =
         variables.iter().find(|(name, _)| name == "DATABEND_CDC_PYTHON").map(|(_, value)| value.as_str());
-    let mut command = Command::new(python.unwrap_or("python3"));
-    command.current_dir(&workspace.root).envs(variables.iter().cloned());
-    command.args(["-m", "pytest", "-c", "sandbox/pytest.ini", "--rootdir", "sandbox"]);
-    // In parallel, since many of them mostly wait. Each worker has its own servers, so any worker can run any test. The
-    // tests are handed out one by one: the slowest are neighbors and must not wait for each other.
-    command.args(["-n", PYTEST_WORKERS, "--maxschedchunk", "1"]);
-    command.arg("--junitxml").arg(report).args(rest);
+    let mut command = pytest(workspace, Path::new(python.unwrap_or("python3")), PYTEST_WORKERS, report);
+    command.envs(variables.iter().cloned()).args(rest);
     // All of them, unless the arguments name files.
     if !rest.iter().any(|argument| argument.starts_with("sandbox/tests")) {
         command.arg("sandbox/tests");
     }
-    let status = process::status(&mut command)?;
+    python_suite("Python", report, || process::status(&mut command))
+}
+
+/// Runs the Python tests of the sandbox that [`python_beside_build`] leaves out.
+pub(crate) fn python_after_build(
+    workspace: &Workspace,
+    variables: &Variables,
+    report: &Path,
+) -> Result<Suite, Error> {
+    let ignored: Vec<String> = WITHOUT_PROGRAMS.iter().map(|path| format!("--ignore={path}")).collect();
+    python(workspace, &ignored, variables, report)
+}
+
+/// Runs the Python tests of the sandbox that need no program of the workspace, until `stop` is set. Their output goes to
+/// `log`.
+pub(crate) fn python_beside_build(
+    workspace: &Workspace,
+    python: &Path,
+    report: &Path,
+    log: &Path,
+    stop: &AtomicBool,
+) -> Result<Suite, Error> {
+    let mut command = pytest(workspace, python, WAITING_WORKERS, report);
+    command.args(WITHOUT_PROGRAMS);
+    python_suite("AWS", report, || process::logged(&mut command, log, stop))
+}
+
+/// pytest with its report. In parallel, since many of the tests mostly wait. Each worker has its own servers, so any
+/// worker can run any test. The tests are handed out one by one: the slowest are neighbors and must not wait for each
+/// other.
+fn pytest(workspace: &Workspace, python: &Path, workers: &str, report: &Path) -> Command {
+    let mut command = Command::new(python);
+    command.current_dir(&workspace.root);
+    command.args(["-m", "pytest", "-c", "sandbox/pytest.ini", "--rootdir", "sandbox"]);
+    command.args(["-n", workers, "--maxschedchunk", "1", "--durations", "10"]);
+    command.arg("--junitxml").arg(report);
+    command
+}
+
+fn python_suite(
+    name: &'static str,
+    report: &Path,
+    run: impl FnOnce() -> Result<ExitStatus, Error>,
+) -> Result<Suite, Error> {
+    let begin = Instant::now();
+    let status = run()?;
     let counts = Counts::read(report).unwrap_or_default();
-    Ok(Suite { name: "Python", status, counts, seconds: begin.elapsed().as_secs_f32() })
+    Ok(Suite { name, status, counts, seconds: begin.elapsed().as_secs_f32() })
 }
 
 #[cfg(test)]

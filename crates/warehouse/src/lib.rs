@@ -19,6 +19,7 @@
 //! SQL text is not made here but in the crate `pipeline`. Nothing here knows of Terraform.
 
 mod actor;
+mod batch;
 pub mod catalog;
 pub mod chain;
 mod database;

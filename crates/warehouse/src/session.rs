@@ -1,6 +1,7 @@
 //! One session, used for one statement at a time: a connection of the driver, or of a scripted Databend in tests. Nothing
 //! else in this crate knows which.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use databend_driver::{Client, Connection};
@@ -60,7 +61,7 @@ impl Session {
         let statement: Arc<str> = redact::name_of(sql).into();
         let started = std::time::Instant::now();
         let result = match &self.line {
-            Line::Driver { connection, dsn } => match Box::pin(connection.query_all(sql)).await {
+            Line::Driver { connection, dsn } => match boxed(connection.query_all(sql)).await {
                 Ok(rows) => Ok(named(rows, &statement)),
                 Err(error) => Err(sort(&error, sql, dsn)),
             },
@@ -78,9 +79,15 @@ impl Session {
     }
 }
 
+/// The driver's futures are deeply nested. Their types end here, or the compiler would have to walk through them wherever
+/// a statement is sent.
+fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(future)
+}
+
 async fn connect(dsn: &Dsn) -> Result<Line, WarehouseError> {
     let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
-    let connection = Box::pin(client.get_conn()).await.map_err(|error| match sort(&error, "LOGIN", dsn) {
+    let connection = boxed(client.get_conn()).await.map_err(|error| match sort(&error, "LOGIN", dsn) {
         // A login changes nothing, so one without an answer can simply be repeated.
         WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
             WarehouseError::Unreachable { address: dsn.address(), detail }

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::catalog::Catalog;
+use crate::database::Ensured;
 use crate::session::{Server, Session};
 use crate::{Dsn, Row, Transaction, WarehouseError};
 
@@ -17,6 +19,8 @@ const CONNECT_ATTEMPTS: u32 = 5;
 /// The first pause between attempts; each next one is twice as long, up to the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long [`Warehouse::gone`] remembers that Databend could not be reached.
+const GONE_FOR: Duration = Duration::from_secs(30);
 
 /// How a [`Warehouse`] behaves.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +46,8 @@ struct Inner {
     idle: Mutex<Vec<Session>>,
     permits: Arc<Semaphore>,
     catalog: Catalog,
+    ensured: Ensured,
+    gone: Mutex<Option<(Instant, WarehouseError)>>,
 }
 
 /// A session that nobody else uses, with the right to use it.
@@ -74,6 +80,8 @@ impl Warehouse {
                 idle: Mutex::new(Vec::new()),
                 permits: Arc::new(Semaphore::new(options.max_sessions.max(1))),
                 catalog: Catalog::default(),
+                ensured: Ensured::default(),
+                gone: Mutex::default(),
             }),
         };
         let lent = retry(CONNECT_ATTEMPTS, || warehouse.lend(), WarehouseError::is_surely_not_done).await?;
@@ -91,15 +99,27 @@ impl Warehouse {
         self.inner.server.address()
     }
 
-    /// What exists, read in bulk and kept until [`Catalog::invalidate`].
+    /// What exists, read in bulk and kept; what own writes touched is read again.
     pub fn catalog(&self) -> &Catalog {
         &self.inner.catalog
+    }
+
+    /// The error of the latest statement, if Databend could not be reached for it, in spite of all attempts, within the last
+    /// half minute. Whoever has many things to ask need not wait for the attempts each time.
+    pub fn gone(&self) -> Option<WarehouseError> {
+        let gone = self.inner.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.as_ref().filter(|(since, _)| since.elapsed() < GONE_FOR).map(|(_, error)| error.clone())
+    }
+
+    /// The databases that this process has ensured.
+    pub(crate) fn ensured(&self) -> &Ensured {
+        &self.inner.ensured
     }
 
     /// Runs a statement that only reads. It is repeated when its answer is lost.
     pub async fn query(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         let lost = |error: &WarehouseError| error.is_surely_not_done() || error.is_outcome_unknown();
-        retry(ATTEMPTS, || self.run(sql), lost).await
+        self.repeat(sql, lost).await
     }
 
     /// Runs a statement that only reads and answers with one row.
@@ -113,7 +133,14 @@ impl Warehouse {
     /// Runs a statement that changes something. It is repeated only where it surely did nothing: a lost answer comes
     /// back as [`WarehouseError::OutcomeUnknown`], and the caller has to look.
     pub async fn execute(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
-        retry(ATTEMPTS, || self.run(sql), WarehouseError::is_surely_not_done).await
+        self.repeat(sql, WarehouseError::is_surely_not_done).await
+    }
+
+    /// Runs a DDL statement. Like [`execute`](Self::execute), but it is also repeated where another writer was faster: then
+    /// Databend has refused it.
+    pub async fn execute_ddl(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        let curable = |error: &WarehouseError| error.is_surely_not_done() || error.is_conflict();
+        self.repeat(sql, curable).await
     }
 
     /// Runs a statement that does no harm when it is done twice (`ALTER TASK … RESUME`), and
@@ -122,7 +149,7 @@ impl Warehouse {
         let curable = |error: &WarehouseError| {
             error.is_surely_not_done() || error.is_outcome_unknown() || error.is_conflict()
         };
-        retry(ATTEMPTS, || self.run(sql), curable).await
+        self.repeat(sql, curable).await
     }
 
     /// Runs a `CREATE` of a database or table for which it is as good that it is there already, and repeats it when its
@@ -138,6 +165,18 @@ impl Warehouse {
     pub async fn begin(&self) -> Result<Transaction, WarehouseError> {
         let lent = retry(ATTEMPTS, || self.lend(), WarehouseError::is_surely_not_done).await?;
         Transaction::begin(self.clone(), lent).await
+    }
+
+    async fn repeat(
+        &self,
+        sql: &str,
+        curable: impl Fn(&WarehouseError) -> bool,
+    ) -> Result<Vec<Row>, WarehouseError> {
+        let result = retry(ATTEMPTS, || self.run(sql), curable).await;
+        let unreachable = result.as_ref().err().filter(|error| error.is_surely_not_done());
+        *self.inner.gone.lock().unwrap_or_else(PoisonError::into_inner) =
+            unreachable.map(|error| (Instant::now(), error.clone()));
+        result
     }
 
     async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {

@@ -3,8 +3,9 @@
 use pipeline::{Stage, sql};
 use tfplugin::{Diagnostic, Diagnostics, SoFar, Value};
 use warehouse::Warehouse;
+use warehouse::catalog::Object;
 
-use crate::change::{Change, look};
+use crate::change::{Change, look_at};
 use crate::diagnostics::from_warehouse;
 
 /// The attributes that only CREATE OR REPLACE STAGE changes. It is one statement, and ALTER STAGE … SET URL would remove
@@ -34,7 +35,7 @@ pub(super) async fn create(
     so_far: &SoFar,
 ) -> Result<(), Diagnostics> {
     let warehouse = change.warehouse;
-    let exists = look(warehouse).await?.stage(&stage.name).is_some();
+    let exists = look_at(warehouse, &[object(&stage.name)]).await?.stage(&stage.name).is_some();
     if exists && !change.adopts() {
         return Err(already_exists(&stage.name).into());
     }
@@ -43,13 +44,13 @@ pub(super) async fn create(
         return replace(warehouse, stage, planned, so_far).await;
     }
     let created = warehouse.execute(&sql::create_stage(stage)).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([object(&stage.name)]);
     if let Err(error) = created {
         // Without an answer, a look settles whether the stage was created.
         let exists = error.is_outcome_unknown()
             && warehouse
                 .catalog()
-                .snapshot(warehouse)
+                .snapshot_of(warehouse, &[object(&stage.name)])
                 .await
                 .is_ok_and(|seen| seen.stage(&stage.name).is_some());
         if !exists {
@@ -69,7 +70,7 @@ pub(super) async fn replace(
     so_far: &SoFar,
 ) -> Result<(), Diagnostics> {
     let replaced = warehouse.execute_idempotent(&sql::replace_stage(stage)).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([object(&stage.name)]);
     replaced
         .map_err(|error| from_warehouse(&format!("Stage {} could not be replaced", stage.name), &error))?;
     uncommented(planned, so_far);
@@ -88,11 +89,15 @@ async fn comment(warehouse: &Warehouse, stage: &Stage) -> Result<(), Diagnostics
 pub(super) async fn set_comment(warehouse: &Warehouse, stage: &Stage) -> Result<(), Diagnostics> {
     let text = sql::set_stage_comment(&stage.name, stage.comment.as_deref().unwrap_or_default());
     let set = warehouse.execute_idempotent(&text).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([object(&stage.name)]);
     set.map_err(|error| {
         from_warehouse(&format!("The comment of stage {} could not be set", stage.name), &error)
     })?;
     Ok(())
+}
+
+fn object(name: &str) -> Object {
+    Object::Stage(name.to_owned())
 }
 
 /// The stage exists, and its comment is not set yet.

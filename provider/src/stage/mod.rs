@@ -17,9 +17,10 @@ use tfplugin::{
     UpdateRequest, ValidateRequest, Value, async_trait, from_value, to_value,
 };
 use warehouse::Warehouse;
+use warehouse::catalog::Object;
 use warehouse::intents::stage_subject;
 
-use crate::change::{self, Change, Kept, Subject, look};
+use crate::change::{self, Change, Kept, Subject};
 use crate::claims::Thing;
 use crate::connection::Connection;
 use crate::diagnostics::from_warehouse;
@@ -43,7 +44,7 @@ async fn copied(warehouse: &Warehouse, stage: &Stage) -> Option<Copied> {
     if !matches!(stage.auth, Auth::Connection(_)) {
         return None;
     }
-    match warehouse.catalog().snapshot(warehouse).await {
+    match warehouse.catalog().snapshot_of(warehouse, &[Object::Stage(stage.name.clone())]).await {
         Ok(seen) => seen.stage(&stage.name).map(Copied::of),
         Err(error) => {
             tracing::warn!(%error, stage = stage.name, "the role of the stage's connection could not be read");
@@ -82,7 +83,7 @@ impl Resource for StageResource {
         let warehouse = self.connection.warehouse().await?;
         let mut model: StageModel = from_value(&request.state)?;
         let StageKept { kept, copied } = StageKept::read(&request.private)?;
-        let seen = look(&warehouse).await?;
+        let seen = self.connection.seen(&warehouse).await?;
         // What an interrupted change of a stage left shows in its attributes.
         change::interruption(&self.connection, &seen, &stage_subject(&model.name), &kept);
         let Some(info) = seen.stage(&model.name) else { return Ok(ReadResponse::gone()) };
@@ -132,7 +133,7 @@ impl Resource for StageResource {
         let warehouse = self.connection.warehouse().await?;
         let model: StageModel = from_value(&request.state)?;
         let dropped = warehouse.execute_idempotent(&sql::drop_stage(&model.name)).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch([Object::Stage(model.name.clone())]);
         dropped
             .map_err(|error| from_warehouse(&format!("Stage {} could not be dropped", model.name), &error))?;
         Ok(DeleteResponse::default())

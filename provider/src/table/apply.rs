@@ -7,7 +7,7 @@ use pipeline::evolution::lack;
 use pipeline::sql;
 use pipeline::table::{SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
-use warehouse::catalog::{Snapshot, StreamInfo, TableInfo, TaskInfo, Unfinished};
+use warehouse::catalog::{Object, Snapshot, StreamInfo, TableInfo, TaskInfo, Unfinished};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::loss::{self, Loss, Prior, WhenLost};
@@ -17,7 +17,7 @@ use super::read::columns;
 use super::rework::{self, Rework};
 use super::tasks::{self, is_lease_on};
 use super::{drift, handover, takeover};
-use crate::change::{Change, look};
+use crate::change::{Change, look, look_at};
 use crate::diagnostics::from_warehouse;
 
 /// Why tables could not be created or changed.
@@ -53,8 +53,11 @@ pub(super) struct Made {
 /// Fails if anything that is about to be created exists, unless an interrupted create of the same table made it: it is
 /// somebody's, and may hold data.
 pub(super) async fn refuse_existing(change: &Change<'_>, table: &Table) -> Result<(), Diagnostic> {
-    let seen = look(change.warehouse).await?;
-    tasks::refuse_second_reader(&seen, table)?;
+    let seen = look_at(change.warehouse, &objects(table)).await?;
+    if tasks::refuse_second_reader(&seen, table).is_err() {
+        // This process may have dropped that task since the catalog was read.
+        tasks::refuse_second_reader(&*look(change.warehouse).await?, table)?;
+    }
     let exists = |name: &&&TableName| seen.table(name).is_some() || seen.stream(name).is_some();
     let stream = table.stream();
     let Some(name) = [&table.raw, &table.ods, &stream].iter().find(exists).copied() else { return Ok(()) };
@@ -151,7 +154,9 @@ async fn complete(
     unfinished: Unfinished,
     mut told: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let seen = look(change.warehouse).await?;
+    let tasks = change.unfinished().tasks.into_keys().map(Object::Task);
+    let objects: Vec<_> = objects(table).into_iter().chain(tasks).collect();
+    let seen = look_at(change.warehouse, &objects).await?;
     let now = Now::of(table, &seen);
     let mut made = Made { raw: now.raw.is_some(), stream: now.stream.is_some(), ods: now.ods.is_some() };
     let before = change.unfinished();
@@ -182,7 +187,10 @@ async fn complete(
     made.raw = true;
     told(made);
     if now.stream.is_none() {
-        step.repeatable("The old stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
+        let stream = table.stream();
+        if seen.stream(&stream).is_some() || seen.table(&stream).is_some() {
+            step.repeatable("The old stream could not be dropped", &sql::drop_stream(&stream)).await?;
+        }
         step.once(&sql::create_stream(table), |seen| seen.stream(&table.stream()).is_some()).await?;
     }
     made.stream = true;
@@ -251,7 +259,7 @@ pub(super) fn is_usable(stream: &StreamInfo, table: &Table) -> bool {
 
 /// Takes back a create that another process got in the way of: drops what this create made, and nothing else.
 pub(super) async fn take_back(change: &Change<'_>, table: &Table, made: Made) -> Result<(), Diagnostic> {
-    let seen = look(change.warehouse).await?;
+    let seen = look_at(change.warehouse, &objects(table)).await?;
     let step = Step { change, table, seen: &seen, unfinished: Unfinished::default() };
     if made.stream {
         step.repeatable("The new stream could not be dropped", &sql::drop_stream(&table.stream())).await?;
@@ -271,7 +279,7 @@ pub(super) async fn drop_all(change: &Change<'_>, names: [&TableName; 3]) -> Res
         let unfinished = || Unfinished { tasks: tasks.clone(), ..change.unfinished() };
         change.effect(unfinished, |held| is_lease_on(held, &seen, raw, ods)).await?;
         let dropped = change.warehouse.execute_idempotent(&text).await;
-        change.warehouse.catalog().invalidate();
+        change.warehouse.catalog().touch(objects_named(raw, stream, ods));
         dropped.map(std::mem::drop).map_err(|error| from_warehouse(failed, &error))
     };
     drop("The stream could not be dropped", sql::drop_stream(stream)).await?;
@@ -304,6 +312,15 @@ pub(super) async fn check_change(
     Ok(if known.is_none() { handover::import_warnings(&seen, next) } else { Diagnostics::new() })
 }
 
+/// What a table's statements write.
+fn objects(table: &Table) -> [Object; 3] {
+    objects_named(&table.raw, &table.stream(), &table.ods)
+}
+
+fn objects_named(raw: &TableName, stream: &TableName, ods: &TableName) -> [Object; 3] {
+    [Object::Table(raw.clone()), Object::Stream(stream.clone()), Object::Table(ods.clone())]
+}
+
 pub(super) struct Step<'a> {
     change: &'a Change<'a>,
     pub(super) table: &'a Table,
@@ -323,7 +340,7 @@ impl Step<'_> {
         self.effect().await?;
         let warehouse = self.change.warehouse;
         let result = warehouse.execute_idempotent(text).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch(objects(self.table));
         result.map(drop).map_err(|error| from_warehouse(failed, &error))
     }
 
@@ -342,20 +359,21 @@ impl Step<'_> {
 
     /// The record without which a raw table counts as incomplete.
     async fn record_created(&self) -> Result<(), Diagnostic> {
-        self.repeatable("The new raw table could not be recorded", &sql::record_created(&self.table.raw))
-            .await
+        self.effect().await?;
+        let recorded = self.change.warehouse.record_created(&self.table.raw).await;
+        recorded.map_err(|error| from_warehouse("The new raw table could not be recorded", &error))
     }
 
     /// A CREATE. When its answer is lost, a look says whether it was done.
     pub(super) async fn once(&self, text: &str, is_done: impl Fn(&Snapshot) -> bool) -> Result<(), Failure> {
         self.effect().await?;
         let warehouse = self.change.warehouse;
-        let result = warehouse.execute(text).await;
-        warehouse.catalog().invalidate();
+        let result = warehouse.execute_ddl(text).await;
+        warehouse.catalog().touch(objects(self.table));
         match result {
             Ok(_) => Ok(()),
             Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-                if is_done(&*look(warehouse).await?) {
+                if is_done(&*look_at(warehouse, &objects(self.table)).await?) {
                     Ok(())
                 } else {
                     Err(from_warehouse("A table could not be created", &error).into())

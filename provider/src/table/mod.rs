@@ -110,7 +110,7 @@ impl Resource for TableResource {
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let mut model: TableModel = from_value(&request.state)?;
-        let seen = look(&warehouse).await?;
+        let seen = self.connection.seen(&warehouse).await?;
         let mut warnings = Diagnostics::new();
         if !read::update(&mut model, &seen, &mut warnings) {
             return Ok(ReadResponse::gone());

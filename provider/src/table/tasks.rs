@@ -10,7 +10,7 @@ use pipeline::{Table, TableName};
 use tfplugin::Diagnostic;
 use tokio_util::sync::CancellationToken;
 use warehouse::Warehouse;
-use warehouse::catalog::{Held, Snapshot, TaskInfo, Unfinished};
+use warehouse::catalog::{Held, Object, Snapshot, TaskInfo, Unfinished};
 use warehouse::chain::{self, ChainTasks};
 use warehouse::history::RunState;
 
@@ -45,12 +45,14 @@ pub(super) async fn drop_writers(
     writers.sort_by_key(|task| (!task.after.is_empty(), task.name.clone()));
     for task in &writers {
         effect().await?;
-        warehouse.execute_idempotent(&sql::task_control::suspend(&task.name)).await.map_err(failed)?;
+        let suspended = warehouse.execute_idempotent(&sql::task_control::suspend(&task.name)).await;
+        warehouse.catalog().touch([Object::Task(task.name.clone())]);
+        suspended.map_err(failed)?;
     }
     for task in writers.iter().rev() {
         effect().await?;
         let dropped = warehouse.execute_idempotent(&sql::drop_task(&task.name)).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch([Object::Task(task.name.clone())]);
         dropped.map_err(failed)?;
     }
     Ok(ran)
@@ -70,7 +72,7 @@ pub(super) async fn resume(
     for task in asleep {
         change.effect(|| before.clone(), |_| false).await?;
         let resumed = change.warehouse.execute_idempotent(&sql::task_control::resume(&task.name)).await;
-        change.warehouse.catalog().invalidate();
+        change.warehouse.catalog().touch([Object::Task(task.name.clone())]);
         resumed
             .map_err(|error| from_warehouse(&format!("Task {} could not be resumed", task.name), &error))?;
     }

@@ -9,13 +9,13 @@ use pipeline::task::Task;
 use pipeline::{Chain, sql};
 use tfplugin::{Context, Diagnostic, Diagnostics};
 use tokio_util::sync::CancellationToken;
-use warehouse::catalog::{Snapshot, TaskInfo, Unfinished};
+use warehouse::catalog::{Object, Snapshot, TaskInfo, Unfinished};
 use warehouse::chain::{Awake, ChainTasks, with_chain_suspended};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::faults::{self, Fault};
 use super::units::{Member, Unit, units};
-use crate::change::{Change, look};
+use crate::change::{Change, look, look_at};
 use crate::diagnostics::from_warehouse;
 
 /// Creates every task, all suspended. `told` hears after each which ones exist.
@@ -25,7 +25,8 @@ pub(super) async fn create(
     mut told: impl FnMut(&BTreeSet<String>),
 ) -> Result<(), Diagnostics> {
     let tasks = chain.tasks();
-    let seen = look(change.warehouse).await?;
+    let own: Vec<_> = tasks.iter().map(|task| Object::Task(task.name.clone())).collect();
+    let seen = look_at(change.warehouse, &own).await?;
     let taken = tasks.iter().find(|task| seen.task(&task.name).is_some());
     if let Some(task) = taken {
         if !change.adopts() {
@@ -55,7 +56,6 @@ pub(super) async fn update(
     before: Option<BTreeMap<String, TaskNames>>,
 ) -> Result<(), Diagnostics> {
     let warehouse = change.warehouse;
-    warehouse.catalog().invalidate();
     let seen = look(warehouse).await?;
     let before = match before {
         Some(before) => {
@@ -113,12 +113,14 @@ pub(super) async fn delete(change: &Change<'_>, chain: &str, tasks: &ChainTasks)
     let failed = |error| from_warehouse("A task could not be dropped", &error);
     for name in tasks.root_first().iter().filter(exists) {
         effect().await?;
-        warehouse.execute_idempotent(&sql::task_control::suspend(name)).await.map_err(failed)?;
+        let suspended = warehouse.execute_idempotent(&sql::task_control::suspend(name)).await;
+        warehouse.catalog().touch([Object::Task(name.clone())]);
+        suspended.map_err(failed)?;
     }
     for name in tasks.children_first().iter().filter(exists) {
         effect().await?;
         let dropped = warehouse.execute_idempotent(&sql::drop_task(name)).await;
-        warehouse.catalog().invalidate();
+        warehouse.catalog().touch([Object::Task(name.clone())]);
         dropped.map_err(failed)?;
     }
     Ok(())
@@ -204,9 +206,10 @@ impl Work {
 
     async fn run(self, ctx: &Context, warehouse: &Warehouse) -> Result<(), Diagnostics> {
         let (inner, steps) = (warehouse.clone(), self.steps);
+        let written: Vec<_> = self.tasks.root_first().into_iter().map(Object::Task).collect();
         let guarded =
             with_chain_suspended(warehouse, &self.tasks, self.awake, ctx.token(), move |cancel| async move {
-                run(&inner, steps, &cancel).await
+                run(&inner, steps, &written, &cancel).await
             })
             .await
             .map_err(|error| Diagnostic::error("The tasks could not be changed").detail(error.to_string()))?;
@@ -262,14 +265,20 @@ fn awake(unit: &Unit<'_>, seen: &Snapshot, interrupted: &Unfinished) -> Awake {
     awake
 }
 
-async fn run(warehouse: &Warehouse, steps: Vec<Step>, cancel: &CancellationToken) -> Result<(), Diagnostic> {
+/// Runs the steps, which change no other tasks than those `written`.
+async fn run(
+    warehouse: &Warehouse,
+    steps: Vec<Step>,
+    written: &[Object],
+    cancel: &CancellationToken,
+) -> Result<(), Diagnostic> {
     for step in steps {
         check_cancelled(cancel.is_cancelled())?;
         match step {
             Step::Create(task) => create_task(warehouse, &task).await?,
             Step::Run(text) => {
                 let done = warehouse.execute_idempotent(&text).await;
-                warehouse.catalog().invalidate();
+                warehouse.catalog().touch(written.iter().cloned());
                 done.map_err(|error| from_warehouse("A task could not be changed", &error))?;
             }
         }
@@ -324,12 +333,13 @@ fn alterations(task: &Task, info: &TaskInfo) -> Vec<Step> {
 /// Creates a task; when the answer is lost, a look says whether it exists.
 async fn create_task(warehouse: &Warehouse, task: &Task) -> Result<(), Diagnostic> {
     let result = warehouse.execute(&sql::create_task(task)).await;
-    warehouse.catalog().invalidate();
+    warehouse.catalog().touch([Object::Task(task.name.clone())]);
     let failed = |error| from_warehouse(&format!("Task {} could not be created", task.name), &error);
     match result {
         Ok(_) => Ok(()),
         Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
-            if look(warehouse).await?.task(&task.name).is_some() { Ok(()) } else { Err(failed(error)) }
+            let seen = look_at(warehouse, &[Object::Task(task.name.clone())]).await?;
+            if seen.task(&task.name).is_some() { Ok(()) } else { Err(failed(error)) }
         }
         Err(error) => Err(failed(error)),
     }

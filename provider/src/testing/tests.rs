@@ -271,3 +271,58 @@ fn ods_is_rebuilt_from_raw_only_where_raw_has_everything() {
     }
     assert!(!world.scripted.objects().contains(&"table ods.orders".to_owned()), "nothing was invented");
 }
+
+#[test]
+fn ddl_that_another_writer_was_faster_than_is_repeated() {
+    let mut world = World::new();
+    world.scripted.refuse(|sql| sql.starts_with("CREATE TABLE \"raw\""), 2009, "the table changed meanwhile");
+    world.apply();
+    let wider = |table: &mut Json| {
+        let note = json!({ "name": "note", "type": "text" });
+        table["columns"].as_array_mut().unwrap().push(note);
+    };
+    world.edit(TABLE, wider, table());
+    for part in ["\"raw\".\"orders\" ADD COLUMN", "\"ods\".\"orders\" ADD COLUMN"] {
+        world.scripted.refuse(move |sql| sql.contains(part), 2009, "the table changed meanwhile");
+    }
+    world.apply();
+}
+
+#[test]
+fn a_databend_that_goes_away_is_explained_once_and_soon() {
+    let mut world = World::applied();
+    for n in 0..30 {
+        let mut another = table();
+        another["source"]["table"] = format!("t{n}").into();
+        let address = format!("databend_cdc_table.t{n}");
+        world.terraform.config = world.terraform.config.clone().with(&address, another);
+    }
+    world.apply();
+    world.scripted.restart();
+    let process = Process::start(&world.scripted).unwrap();
+    world.scripted.go_away();
+    let begin = process.run(async { tokio::time::Instant::now() }).unwrap();
+    let errors = world.terraform.plan(&process).unwrap().errors;
+    let seconds = process.run(async { begin.elapsed() }).unwrap().as_secs();
+    let full = errors.iter().filter(|error| error.contains("cannot be reached"));
+    assert_eq!((errors.len(), full.count()), (33, 1), "{errors:#?}");
+    assert!(seconds < 15, "{seconds} s");
+}
+
+/// Only what a create wrote is read again, and only by those who look at it.
+#[test]
+fn a_create_reads_the_catalog_once_however_many_tables_there_are() {
+    let looks = |tables: usize| {
+        let mut world = World::new();
+        for n in 0..tables {
+            let mut another = table();
+            another["source"]["table"] = format!("t{n}").into();
+            let address = format!("databend_cdc_table.t{n}");
+            world.terraform.config = world.terraform.config.clone().with(&address, another);
+        }
+        assert_eq!(world.run().errors, Vec::<String>::new());
+        let looks = |sql: &String| sql.starts_with("SELECT") && sql.contains(" FROM system.");
+        world.scripted.heard().into_iter().map(|heard| heard.sql).filter(looks).count()
+    };
+    assert_eq!(looks(1), looks(20));
+}

@@ -92,14 +92,12 @@ impl Lane {
         write(&manifest, &manifest_of(&chain, &dms.arn).to_string())?;
         write(&config, "poll_seconds = 1\n")?;
         let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
-        // Answers get lost here. The driver's own ten seconds before it asks again would be most of a history's time.
         match mutation {
             Some(Mutation::LateJournal) => namespace.proxy.rewrite(late_journal::rewriting()),
             Some(mutation) => namespace.proxy.rewrite(move |sql| mutation.statement(sql)),
             None => {}
         }
-        let joined = if namespace.dsn.contains('?') { '&' } else { '?' };
-        runbook.set("DATABEND_DSN", &format!("{}{joined}retry_delay_secs=1", namespace.dsn));
+        runbook.set("DATABEND_DSN", &namespace.dsn);
         Ok(Self {
             stand: stand.clone(),
             namespace,

@@ -1,7 +1,9 @@
-//! `cargo xtask test`: builds, starts one sandbox for all, runs the Rust and the Python tests in it at the same time,
-//! stops it.
+//! `cargo xtask test`: builds, and runs beside that the Python tests that need nothing built; starts one sandbox for all
+//! others, runs them in it, stops it.
 
+use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 
 use clap::Args;
@@ -41,16 +43,45 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
         return report(&[suites::rust(&workspace, &UNIT, &arguments.rest, &[])?]);
     }
     sandbox::check_machine()?;
-    // pip waits for its downloads while cargo compiles.
-    let (binaries, python) = thread::scope(|scope| {
-        let python = scope.spawn(|| venv::ready(&workspace));
-        (Binaries::build(&workspace, Scope::ProgramsAndTests), joined(python))
-    });
-    let binaries = binaries?;
-    python?;
     let dir = RunDir::new(&workspace, "test")?;
-    let outcome = in_sandbox(&workspace, arguments, &binaries, dir.path());
+    let outcome = prepare(&workspace, arguments, dir.path())
+        .and_then(|(binaries, beside)| in_sandbox(&workspace, arguments, &binaries, dir.path(), beside));
     dir.close(outcome)
+}
+
+/// Builds, and meanwhile sets up Python and runs the Python tests that need nothing built. The build steps back for them.
+fn prepare(
+    workspace: &Workspace,
+    arguments: &Arguments,
+    dir: &Path,
+) -> Result<(Binaries, Option<Suite>), Error> {
+    let is_whole = !arguments.python && arguments.rest.is_empty();
+    let logs = dir.join("logs");
+    fs::create_dir_all(&logs).map_err(Error::file("make", &logs))?;
+    let log = logs.join("pytest-aws.log");
+    let stop = AtomicBool::new(false);
+    let (binaries, beside) = thread::scope(|scope| {
+        let python = scope.spawn(|| {
+            let python = venv::ready(workspace)?;
+            if !is_whole {
+                return Ok(None);
+            }
+            say::step("Python tests that need nothing built, beside the build");
+            suites::python_beside_build(workspace, &python, &dir.join("pytest-aws.xml"), &log, &stop)
+                .map(Some)
+        });
+        let binaries = Binaries::build(workspace, Scope::ProgramsAndTests);
+        stop.store(binaries.is_err(), Ordering::Relaxed);
+        if is_whole && binaries.is_ok() && !python.is_finished() {
+            say::step("waiting for the Python tests");
+        }
+        (binaries, joined(python))
+    });
+    let (binaries, beside) = (binaries?, beside?);
+    if beside.is_some() {
+        eprint!("{}", fs::read_to_string(&log).map_err(Error::file("read", &log))?);
+    }
+    Ok((binaries, beside))
 }
 
 fn in_sandbox(
@@ -58,10 +89,11 @@ fn in_sandbox(
     arguments: &Arguments,
     binaries: &Binaries,
     dir: &Path,
+    beside: Option<Suite>,
 ) -> Result<(), Error> {
     let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs)?;
-    let suites =
-        variables(&sandbox, binaries).and_then(|variables| suites(workspace, arguments, &variables, dir));
+    let suites = variables(&sandbox, binaries)
+        .and_then(|variables| suites(workspace, arguments, &variables, dir, beside));
     let stopped = sandbox.stop();
     let reported = report(&suites?);
     reported.and(stopped)
@@ -72,17 +104,24 @@ fn suites(
     arguments: &Arguments,
     variables: &Variables,
     dir: &Path,
+    beside: Option<Suite>,
 ) -> Result<Vec<Suite>, Error> {
     let extra = &arguments.rest;
-    let mut suites = Vec::new();
+    let is_whole = beside.is_some();
+    let mut suites = Vec::from_iter(beside);
     if !arguments.python {
         say::step("Rust tests");
         suites.push(suites::rust(workspace, &ALL, extra, variables)?);
     }
     // After the Rust tests: both are bound by the two cores of a small machine, and tests with clocks suffer side by side.
-    if arguments.python || extra.is_empty() {
+    if arguments.python || is_whole {
         say::step("Python tests");
-        suites.push(suites::python(workspace, extra, variables, &dir.join("pytest.xml"))?);
+        let report = dir.join("pytest.xml");
+        suites.push(if is_whole {
+            suites::python_after_build(workspace, variables, &report)?
+        } else {
+            suites::python(workspace, extra, variables, &report)?
+        });
     }
     Ok(suites)
 }

@@ -5,6 +5,7 @@
 //! table's files.
 
 use super::literal;
+use crate::TableName;
 
 /// Databases that hold no user's tables.
 const SYSTEM_DATABASES: &str = "'system', 'information_schema'";
@@ -45,6 +46,42 @@ pub fn stages() -> String {
 /// Every task of the account.
 pub fn tasks() -> String {
     "SELECT * FROM system.tasks".to_owned()
+}
+
+/// Of [`tables`], those of these names.
+pub fn tables_named(names: &[TableName]) -> String {
+    format!("{} AND ({})", tables(), any_of("name", names))
+}
+
+/// Of [`columns`], those of these tables.
+pub fn columns_named(tables: &[TableName]) -> String {
+    format!("{} AND ({})", columns(), any_of("\"table\"", tables))
+}
+
+/// Of [`streams`], those of these names.
+pub fn streams_named(names: &[TableName]) -> String {
+    format!("{} WHERE {}", streams(), any_of("name", names))
+}
+
+/// Of [`stages`], those of these names.
+pub fn stages_named(names: &[String]) -> String {
+    format!("{} WHERE {}", stages(), any_name(names))
+}
+
+/// Of [`tasks`], those of these names.
+pub fn tasks_named(names: &[String]) -> String {
+    format!("{} WHERE {}", tasks(), any_name(names))
+}
+
+fn any_of(column: &str, names: &[TableName]) -> String {
+    let one = |name: &TableName| {
+        format!("(database = {} AND {column} = {})", literal(&name.database), literal(&name.table))
+    };
+    names.iter().map(one).collect::<Vec<_>>().join(" OR ")
+}
+
+fn any_name(names: &[String]) -> String {
+    names.iter().map(|name| format!("name = {}", literal(name))).collect::<Vec<_>>().join(" OR ")
 }
 
 /// The latest runs of one task, newest first.
@@ -97,6 +134,25 @@ mod tests {
             "SELECT name FROM system.databases WHERE catalog = 'default' AND name = 'It''s'"
         );
         crate::sql::testing::assert_parses(&database("It's"));
+    }
+
+    #[test]
+    fn named_objects_are_looked_for_letter_by_letter() {
+        let names = [TableName::new("raw", "It's"), TableName::new("ods", "o")];
+        assert_eq!(
+            tables_named(&names),
+            "SELECT database, name, table_id, engine, table_option, cluster_by, comment FROM system.tables \
+             WHERE catalog = 'default' AND database NOT IN ('system', 'information_schema') \
+             AND ((database = 'raw' AND name = 'It''s') OR (database = 'ods' AND name = 'o'))"
+        );
+        assert!(columns_named(&names[..1]).ends_with(r#" AND ((database = 'raw' AND "table" = 'It''s'))"#));
+        assert_eq!(
+            streams_named(&names[1..]),
+            "SELECT * FROM system.streams WHERE (database = 'ods' AND name = 'o')"
+        );
+        let names = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(stages_named(&names), "SELECT * FROM system.stages WHERE name = 'a' OR name = 'b'");
+        assert_eq!(tasks_named(&names[..1]), "SELECT * FROM system.tasks WHERE name = 'a'");
     }
 
     #[test]

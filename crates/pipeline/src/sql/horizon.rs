@@ -4,13 +4,16 @@ use crate::name::{TableName, literal};
 use crate::sql::own::{FORMAT, HORIZONS};
 use crate::table::Table;
 
-/// Records that a raw table is new and has everything that is written to it. A raw table without this record counts as
+/// Records that raw tables are new and have everything that is written to them. A raw table without this record counts as
 /// incomplete. The record carries the table's id, so it says nothing of a later table of the same name.
-pub fn record_created(raw: &TableName) -> String {
-    let (database, table) = (literal(&raw.database), literal(&raw.table));
+pub fn record_created(raw: &[TableName]) -> String {
+    let is_one = |raw: &TableName| {
+        format!("(database = {} AND name = {})", literal(&raw.database), literal(&raw.table))
+    };
     format!(
-        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'create', NOW(), {database}, {table}, table_id, TO_TIMESTAMP(0) FROM system.tables WHERE catalog = 'default' AND database = {database} AND name = {table}"#,
+        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'create', NOW(), database, name, table_id, TO_TIMESTAMP(0) FROM system.tables WHERE catalog = 'default' AND ({})"#,
         HORIZONS.table_name(),
+        raw.iter().map(is_one).collect::<Vec<_>>().join(" OR "),
     )
 }
 
@@ -53,7 +56,7 @@ mod tests {
     #[test]
     fn every_statement_parses() {
         let raw = TableName::new("raw", "it's");
-        for sql in [record_created(&raw), record_emptied(&raw, 7)] {
+        for sql in [record_created(std::slice::from_ref(&raw)), record_emptied(&raw, 7)] {
             assert_parses(&sql);
         }
     }

@@ -152,9 +152,30 @@ pub fn existing() -> String {
 /// - `lease`: a lease that is held; `name` is the pipeline, `writer` the holder.
 pub fn read() -> String {
     format!(
-        r#"SELECT 'intent' AS kind, "subject" AS name, "token", "event", "operation", "description", "detail", "writer", "at", "format", NOW() AS server_now FROM {} UNION ALL SELECT 'horizon', "raw_database", "raw_table", '', "operation", "raw_table_id"::VARCHAR, '', '', max("at"), 1, NOW() FROM {} GROUP BY "raw_database", "raw_table", "operation", "raw_table_id" UNION ALL SELECT 'lease', "pipeline", "token", '', '', '', '', "holder", "acquired_at", 1, NOW() FROM {} WHERE "holder" <> '' AND "expires_at" > NOW()"#,
+        r#"{INTENTS_READ} FROM {} UNION ALL SELECT 'horizon', "raw_database", "raw_table", '', "operation", "raw_table_id"::VARCHAR, '', '', max("at"), 1, NOW() FROM {} GROUP BY "raw_database", "raw_table", "operation", "raw_table_id" UNION ALL {}"#,
         INTENTS.table_name(),
         HORIZONS.table_name(),
+        leases_read(),
+    )
+}
+
+/// Of [`read`], what tells whether somebody else is at work on these subjects: their intents, the signs of life of all
+/// writers, and the leases.
+pub fn read_of(subjects: &[String]) -> String {
+    let subjects: Vec<_> = subjects.iter().map(|subject| literal(subject)).collect();
+    format!(
+        r#"{INTENTS_READ} FROM {} WHERE "subject" IN ('', {}) UNION ALL {}"#,
+        INTENTS.table_name(),
+        subjects.join(", "),
+        leases_read(),
+    )
+}
+
+const INTENTS_READ: &str = r#"SELECT 'intent' AS kind, "subject" AS name, "token", "event", "operation", "description", "detail", "writer", "at", "format", NOW() AS server_now"#;
+
+fn leases_read() -> String {
+    format!(
+        r#"SELECT 'lease', "pipeline", "token", '', '', '', '', "holder", "acquired_at", 1, NOW() FROM {} WHERE "holder" <> '' AND "expires_at" > NOW()"#,
         LEASE.table_name(),
     )
 }
@@ -176,6 +197,12 @@ mod tests {
         }
         assert_parses(&existing());
         assert_parses(&read());
+        let of = read_of(&["chain o'clock".to_owned(), "stage s".to_owned()]);
+        assert!(
+            of.contains(r#"WHERE "subject" IN ('', 'chain o''clock', 'stage s') UNION ALL SELECT 'lease'"#),
+            "{of}"
+        );
+        assert_parses(&of);
     }
 
     #[test]

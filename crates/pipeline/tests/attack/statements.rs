@@ -144,7 +144,7 @@ impl Names {
             sql::merge(&table),
             sql::merge_all(&table),
             sql::lossy(&table),
-            sql::record_created(&table.raw),
+            sql::record_created(std::slice::from_ref(&table.raw)),
             sql::record_emptied(&table.raw, 7),
             sql::set_options(&table.ods, &sql::ods_options(&table)),
             checks::raw_counts(&table),
@@ -199,32 +199,39 @@ impl Names {
             let after = task.after.as_ref().map(|_| "shop_0".to_owned());
             sql::create_task(&Task { name: format!("shop_{number}"), after, stamp: stamp.clone(), ..task })
         }));
-        all.push(sql::journal::insert(&[JournalRow {
-            run_id: &self.detail,
-            seq: 7,
-            pipeline: &self.comment,
-            table: &self.secret,
-            step: "load",
-            event: "done",
-            detail: "{}",
-            actor: &self.detail,
-            operation: &self.comment,
-        }]));
-        all.push(sql::intents::insert(&[IntentRow {
-            subject: self.detail.clone(),
-            token: self.secret.clone(),
-            event: sql::intents::BEGIN,
-            operation: "update",
-            description: self.comment.clone(),
-            detail: self.detail.clone(),
-            writer: self.secret.clone(),
-        }]));
+        all.extend(self.rows());
         all.extend([
             sql::set_task_warehouse("shop_load", &self.warehouse),
             sql::set_task_error_integration("shop_load", &self.integration),
             task_control::resume("shop_load"),
         ]);
         Some(all)
+    }
+
+    /// Rows of our own tables.
+    fn rows(&self) -> [String; 2] {
+        [
+            sql::journal::insert(&[JournalRow {
+                run_id: &self.detail,
+                seq: 7,
+                pipeline: &self.comment,
+                table: &self.secret,
+                step: "load",
+                event: "done",
+                detail: "{}",
+                actor: &self.detail,
+                operation: &self.comment,
+            }]),
+            sql::intents::insert(&[IntentRow {
+                subject: self.detail.clone(),
+                token: self.secret.clone(),
+                event: sql::intents::BEGIN,
+                operation: "update",
+                description: self.comment.clone(),
+                detail: self.detail.clone(),
+                writer: self.secret.clone(),
+            }]),
+        ]
     }
 }
 

@@ -1,10 +1,11 @@
-//! What exists in Databend: read in bulk with a fixed number of statements, kept, shared by concurrent readers, and
-//! forgotten on own writes.
+//! What exists in Databend: read in bulk with a fixed number of statements, kept, and shared by concurrent readers. What
+//! an own write touched is read again by name before it is shown.
 
 mod model;
 mod options;
 mod own;
 mod read;
+mod touched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +15,17 @@ use tokio::sync::Mutex;
 pub use model::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState};
 pub use own::{Held, Intent, Own, Unfinished, WRITER_TIME_TO_LIVE};
 pub use read::Snapshot;
+pub(crate) use read::tasks;
+pub use touched::Object;
+use touched::{Stale, Touched};
 
 use crate::{Warehouse, WarehouseError};
 
 /// The catalog of one [`Warehouse`].
 ///
 /// Readers that come while it is being read wait for that one reading and share its result, failure included. A
-/// reading that began before an [`invalidate`](Self::invalidate) is never served to a reader that came after it.
+/// reading that began before an [`invalidate`](Self::invalidate) is never served to a reader that came after it, and
+/// neither is one that began before a [`touch`](Self::touch) to a reader of the touched object.
 #[derive(Default)]
 pub struct Catalog {
     /// Counts invalidations: what was read under an older count is stale.
@@ -28,6 +33,7 @@ pub struct Catalog {
     /// Counts finished readings, so that a waiter knows whether one ended while it waited.
     finished: AtomicU64,
     kept: Mutex<Kept>,
+    touched: Touched,
 }
 
 #[derive(Default)]
@@ -38,9 +44,32 @@ struct Kept {
 }
 
 impl Catalog {
-    /// What exists now, or existed when it was last read.
+    /// What exists now, or existed when it was last read or written by us.
     pub async fn snapshot(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, WarehouseError> {
-        self.get(|| Box::pin(read::read(warehouse))).await
+        self.current(warehouse, None).await
+    }
+
+    /// Like [`snapshot`](Self::snapshot), but of what was written by us only these objects are read again. Others may be
+    /// shown as they were before.
+    pub async fn snapshot_of(
+        &self,
+        warehouse: &Warehouse,
+        objects: &[Object],
+    ) -> Result<Arc<Snapshot>, WarehouseError> {
+        self.current(warehouse, Some(objects)).await
+    }
+
+    async fn current(
+        &self,
+        warehouse: &Warehouse,
+        objects: Option<&[Object]>,
+    ) -> Result<Arc<Snapshot>, WarehouseError> {
+        self.get(
+            || Box::pin(read::read(warehouse)),
+            |stale, snapshot| Box::pin(async move { stale.read_again(warehouse, &snapshot).await }),
+            objects,
+        )
+        .await
     }
 
     /// What exists now, read now.
@@ -54,20 +83,43 @@ impl Catalog {
         own::read(warehouse).await
     }
 
-    /// Forgets what was read. To be called after every own write, also after one without an answer.
+    /// What our own database tells of changes of these subjects and of leases, read now. What was read before is not
+    /// replaced by it.
+    pub(crate) async fn read_own_of(
+        &self,
+        warehouse: &Warehouse,
+        subjects: &[String],
+    ) -> Result<Own, WarehouseError> {
+        own::read_of(warehouse, subjects).await
+    }
+
+    /// Forgets what was read.
     pub fn invalidate(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    async fn get<F>(&self, read: impl Fn() -> F) -> Result<Arc<Snapshot>, WarehouseError>
+    /// Notes that an own write may have changed these objects. To be called after every own write, also after one without
+    /// an answer.
+    pub fn touch(&self, objects: impl IntoIterator<Item = Object>) {
+        self.touched.add(objects);
+    }
+
+    async fn get<F, G>(
+        &self,
+        read: impl Fn() -> F,
+        read_again: impl Fn(Arc<Stale>, Arc<Snapshot>) -> G,
+        objects: Option<&[Object]>,
+    ) -> Result<Arc<Snapshot>, WarehouseError>
     where
         F: Future<Output = Result<Snapshot, WarehouseError>>,
+        G: Future<Output = Result<Snapshot, WarehouseError>>,
     {
         let generation = self.generation.load(Ordering::SeqCst);
         let finished = self.finished.load(Ordering::SeqCst);
         let mut kept = self.kept.lock().await;
         if kept.generation >= generation {
-            if let Some(snapshot) = &kept.snapshot {
+            let stale = objects.map_or_else(|| self.touched.all(), |objects| self.touched.among(objects));
+            if let Some(snapshot) = kept.snapshot.as_ref().filter(|_| stale.is_empty()) {
                 return Ok(snapshot.clone());
             }
             // A reading failed while this one waited: it would fail too, and each waiter in turn.
@@ -76,11 +128,26 @@ impl Catalog {
             {
                 return Err(failure.clone());
             }
+            if let Some(snapshot) = kept.snapshot.clone() {
+                let stale = Arc::new(stale);
+                let result = read_again(stale.clone(), snapshot).await.map(Arc::new);
+                self.finished.fetch_add(1, Ordering::SeqCst);
+                kept.failure = result.as_ref().err().cloned();
+                if let Ok(snapshot) = &result {
+                    self.touched.covered(&stale);
+                    kept.snapshot = Some(snapshot.clone());
+                }
+                return result;
+            }
         }
         // A reader that is dropped in the middle (Ctrl-C) leaves nothing of an older reading behind.
         (kept.snapshot, kept.failure) = (None, None);
         kept.generation = self.generation.load(Ordering::SeqCst);
+        let touched = self.touched.all();
         let result = read().await.map(Arc::new);
+        if result.is_ok() {
+            self.touched.covered(&touched);
+        }
         self.finished.fetch_add(1, Ordering::SeqCst);
         (kept.snapshot, kept.failure) = match &result {
             Ok(snapshot) => (Some(snapshot.clone()), None),
@@ -92,6 +159,7 @@ impl Catalog {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
     use std::sync::atomic::AtomicU32;
     use std::time::Duration;
 
@@ -106,10 +174,15 @@ mod tests {
         Ok(Snapshot::default())
     }
 
+    /// A reading of what was touched is not expected.
+    fn never(_: Arc<Stale>, _: Arc<Snapshot>) -> std::future::Ready<Result<Snapshot, WarehouseError>> {
+        panic!("nothing was touched")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn concurrent_readers_share_one_reading() {
         let (catalog, count) = (Catalog::default(), AtomicU32::new(0));
-        let get = || catalog.get(|| slowly(&count, false));
+        let get = || catalog.get(|| slowly(&count, false), never, None);
         let (a, b, c) = tokio::join!(get(), get(), get());
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
         assert!(get().await.is_ok());
@@ -119,7 +192,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failure_is_shared_by_those_who_waited_and_forgotten_by_the_next() {
         let (catalog, count) = (Catalog::default(), AtomicU32::new(0));
-        let get = || catalog.get(|| slowly(&count, true));
+        let get = || catalog.get(|| slowly(&count, true), never, None);
         let (a, b, c) = tokio::join!(get(), get(), get());
         assert!(a.is_err() && b.is_err() && c.is_err());
         assert_eq!(count.load(Ordering::SeqCst), 1);
@@ -130,7 +203,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dropped_reading_does_not_bring_an_older_one_back() {
         let (catalog, count) = (Catalog::default(), AtomicU32::new(0));
-        let get = || catalog.get(|| slowly(&count, false));
+        let get = || catalog.get(|| slowly(&count, false), never, None);
         assert!(get().await.is_ok());
         catalog.invalidate();
         assert!(tokio::time::timeout(Duration::from_millis(10), get()).await.is_err());
@@ -141,7 +214,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_comes_after_an_invalidation_never_gets_an_older_reading() {
         let (catalog, count) = (Catalog::default(), AtomicU32::new(0));
-        let get = || catalog.get(|| slowly(&count, false));
+        let get = || catalog.get(|| slowly(&count, false), never, None);
         let early = async { get().await };
         let late = async {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -151,5 +224,29 @@ mod tests {
         let (a, b) = tokio::join!(early, late);
         assert!(a.is_ok() && b.is_ok());
         assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_was_touched_is_read_again_and_only_for_its_readers() {
+        let (catalog, count, again) = (Catalog::default(), AtomicU32::new(0), AtomicU32::new(0));
+        let task = |name: &str| [Object::Task(name.to_owned())];
+        let get = async |objects: Option<&[Object]>| {
+            let read_again = |_, _| {
+                again.fetch_add(1, Ordering::SeqCst);
+                ready(Ok(Snapshot::default()))
+            };
+            catalog.get(|| slowly(&count, false), read_again, objects).await.unwrap();
+            again.load(Ordering::SeqCst)
+        };
+        catalog.touch(task("before the first reading"));
+        assert_eq!(get(None).await, 0);
+        catalog.touch(task("a"));
+        assert_eq!(get(Some(&task("b"))).await, 0);
+        assert_eq!(get(Some(&task("a"))).await, 1);
+        assert_eq!(get(Some(&task("a"))).await, 1);
+        catalog.touch(task("a"));
+        assert_eq!(get(None).await, 2);
+        assert_eq!(get(None).await, 2);
+        assert_eq!(count.load(Ordering::SeqCst), 1);
     }
 }

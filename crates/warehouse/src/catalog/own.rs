@@ -129,7 +129,16 @@ impl Own {
 
 /// Reads it. A database that does not exist yet, or lacks a table, tells nothing.
 pub(crate) async fn read(warehouse: &Warehouse) -> Result<Own, WarehouseError> {
-    let rows = match warehouse.query(&sql::read()).await {
+    from_statement(warehouse, &sql::read()).await
+}
+
+/// Reads what it tells of changes of these subjects, and of leases.
+pub(crate) async fn read_of(warehouse: &Warehouse, subjects: &[String]) -> Result<Own, WarehouseError> {
+    from_statement(warehouse, &sql::read_of(subjects)).await
+}
+
+async fn from_statement(warehouse: &Warehouse, statement: &str) -> Result<Own, WarehouseError> {
+    let rows = match warehouse.query(statement).await {
         Ok(rows) => rows,
         Err(error) if matches!(error.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE)) => {
             return Ok(Own::default());

@@ -1,6 +1,7 @@
 //! Reading the catalog: one statement per kind of object.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
@@ -9,13 +10,13 @@ use super::{ColumnInfo, Own, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskSta
 use crate::{Row, Warehouse, WarehouseError, code};
 
 /// What existed at one time. Everything is looked up by its exact name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Snapshot {
-    tables: HashMap<TableName, TableInfo>,
-    streams: HashMap<TableName, StreamInfo>,
-    stages: HashMap<String, StageInfo>,
-    tasks: HashMap<String, TaskInfo>,
-    own: Own,
+    pub(super) tables: HashMap<TableName, TableInfo>,
+    pub(super) streams: HashMap<TableName, StreamInfo>,
+    pub(super) stages: HashMap<String, StageInfo>,
+    pub(super) tasks: HashMap<String, TaskInfo>,
+    pub(super) own: Arc<Own>,
 }
 
 impl Snapshot {
@@ -82,29 +83,52 @@ pub(crate) async fn read(warehouse: &Warehouse) -> Result<Snapshot, WarehouseErr
         tasks_or_none(warehouse, &tasks),
         own::read(warehouse),
     )?;
-    let mut columns = by_table(&columns)?;
-    let keyed = |info: TableInfo| (info.table_name(), info);
     Ok(Snapshot {
-        tables: tables
-            .iter()
-            .map(|row| {
-                let name = TableName::new(row.get::<String>("database")?, row.get::<String>("name")?);
-                let columns = columns.remove(&name).unwrap_or_default();
-                table(row, columns).map(keyed)
-            })
-            .collect::<Result<_, _>>()?,
-        streams: streams
-            .iter()
-            .map(|row| stream(row).map(|info| (TableName::new(&info.database, &info.name), info)))
-            .collect::<Result<_, _>>()?,
-        stages: stages.iter().map(|row| stage(row).map(|i| (i.name.clone(), i))).collect::<Result<_, _>>()?,
-        tasks: tasks.iter().map(|row| task(row).map(|i| (i.name.clone(), i))).collect::<Result<_, _>>()?,
-        own,
+        tables: keyed_tables(&tables, &columns)?,
+        streams: keyed_streams(&streams)?,
+        stages: keyed_stages(&stages)?,
+        tasks: keyed_tasks(&tasks)?,
+        own: Arc::new(own),
     })
 }
 
+pub(super) fn keyed_tables(
+    tables: &[Row],
+    columns: &[Row],
+) -> Result<HashMap<TableName, TableInfo>, WarehouseError> {
+    let mut columns = by_table(columns)?;
+    tables
+        .iter()
+        .map(|row| {
+            let name = TableName::new(row.get::<String>("database")?, row.get::<String>("name")?);
+            let columns = columns.remove(&name).unwrap_or_default();
+            table(row, columns).map(|info| (info.table_name(), info))
+        })
+        .collect()
+}
+
+pub(super) fn keyed_streams(streams: &[Row]) -> Result<HashMap<TableName, StreamInfo>, WarehouseError> {
+    streams
+        .iter()
+        .map(|row| stream(row).map(|info| (TableName::new(&info.database, &info.name), info)))
+        .collect()
+}
+
+pub(super) fn keyed_stages(stages: &[Row]) -> Result<HashMap<String, StageInfo>, WarehouseError> {
+    stages.iter().map(|row| stage(row).map(|info| (info.name.clone(), info))).collect()
+}
+
+pub(super) fn keyed_tasks(tasks: &[Row]) -> Result<HashMap<String, TaskInfo>, WarehouseError> {
+    tasks.iter().map(|row| task(row).map(|info| (info.name.clone(), info))).collect()
+}
+
+/// All tasks, read now, without the rest of the catalog.
+pub(crate) async fn tasks(warehouse: &Warehouse) -> Result<HashMap<String, TaskInfo>, WarehouseError> {
+    keyed_tasks(&tasks_or_none(warehouse, &sql::tasks()).await?)
+}
+
 /// A Databend without cloud control has no tasks, and says so with an error; everything else can still be read.
-async fn tasks_or_none(warehouse: &Warehouse, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+pub(super) async fn tasks_or_none(warehouse: &Warehouse, sql: &str) -> Result<Vec<Row>, WarehouseError> {
     match warehouse.query(sql).await {
         Err(error) if error.code() == Some(code::NO_CLOUD_CONTROL) => Ok(Vec::new()),
         result => result,

@@ -5,6 +5,7 @@ use std::future::Future;
 
 use pipeline::sql::task_control as sql;
 
+use crate::catalog::{self, Object, TaskInfo};
 use crate::{Warehouse, WarehouseError};
 
 /// What the functions of this module need of a Databend.
@@ -21,24 +22,23 @@ pub trait TaskControl: Clone + Send + Sync + 'static {
 
 impl TaskControl for Warehouse {
     async fn running(&self) -> Result<BTreeSet<String>, WarehouseError> {
-        let snapshot = self.catalog().fresh(self).await?;
-        Ok(snapshot.tasks().filter(|task| task.is_running()).map(|task| task.name.clone()).collect())
+        let tasks = catalog::tasks(self).await?;
+        Ok(tasks.into_values().filter(TaskInfo::is_running).map(|task| task.name).collect())
     }
 
     async fn existing(&self) -> Result<BTreeSet<String>, WarehouseError> {
-        let snapshot = self.catalog().fresh(self).await?;
-        Ok(snapshot.tasks().map(|task| task.name.clone()).collect())
+        Ok(catalog::tasks(self).await?.into_keys().collect())
     }
 
     async fn suspend(&self, task: &str) -> Result<(), WarehouseError> {
         let result = self.execute_idempotent(&sql::suspend(task)).await;
-        self.catalog().invalidate();
+        self.catalog().touch([Object::Task(task.to_owned())]);
         result.map(drop)
     }
 
     async fn resume(&self, task: &str) -> Result<(), WarehouseError> {
         let result = self.execute_idempotent(&sql::resume(task)).await;
-        self.catalog().invalidate();
+        self.catalog().touch([Object::Task(task.to_owned())]);
         result.map(drop)
     }
 }

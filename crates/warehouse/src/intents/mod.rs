@@ -14,8 +14,6 @@
 //!
 //! Rows are only inserted and removed, never updated: an INSERT conflicts with nothing.
 
-mod batch;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,9 +23,9 @@ use pipeline::TableName;
 use pipeline::sql::intents::{self as sql, IntentRow};
 use tokio::time::Instant;
 
-use crate::catalog::{Held, Intent, Unfinished, WRITER_TIME_TO_LIVE};
+use crate::batch::Batch;
+use crate::catalog::{Held, Intent, Object, Own, Unfinished, WRITER_TIME_TO_LIVE};
 use crate::{Warehouse, WarehouseError};
-use batch::Batch;
 
 /// How often a writer shows that it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(8);
@@ -55,7 +53,8 @@ pub struct Intents {
 
 struct Inner {
     writer: String,
-    rows: Batch<IntentRow>,
+    /// The answer of a batch is what our database then tells of its subjects.
+    rows: Batch<IntentRow, Arc<Own>>,
     /// Changes under way.
     under_way: AtomicUsize,
     /// Whether the task that shows life runs.
@@ -145,10 +144,9 @@ impl Intents {
             subject: new.subjects.first().cloned().unwrap_or_default(),
             token,
         };
-        begun.inner.send(warehouse, rows).await?;
-        begun.inner.show_life(warehouse.clone());
         // Written first and read then, as the runbook does with its lease: of two that begin together, one sees the other.
-        let own = warehouse.catalog().read_own(warehouse).await?;
+        let own = begun.inner.send(warehouse, rows).await?;
+        begun.inner.show_life(warehouse.clone());
         let other = own.intents().find(|intent| {
             new.subjects.contains(&intent.subject) && intent.is_held && intent.token != begun.token
         });
@@ -189,19 +187,30 @@ impl Intents {
         if tokens.is_empty() {
             return Ok(());
         }
-        warehouse.execute_idempotent(&sql::forget(&tokens)).await.map(drop)
+        let forgotten = warehouse.execute_idempotent(&sql::forget(&tokens)).await;
+        warehouse.catalog().touch([Object::Own]);
+        forgotten.map(drop)
     }
 }
 
 impl Inner {
-    async fn send(&self, warehouse: &Warehouse, rows: Vec<IntentRow>) -> Result<(), WarehouseError> {
+    /// Adds rows, in one INSERT with those of concurrent callers, and reads what our database then tells of the subjects
+    /// of changes that begin.
+    async fn send(&self, warehouse: &Warehouse, rows: Vec<IntentRow>) -> Result<Arc<Own>, WarehouseError> {
         let sent = Instant::now();
-        let insert = |rows: Vec<IntentRow>| async move {
-            warehouse.execute_idempotent(&sql::insert(&rows)).await.map(drop)
+        let insert_and_read = |rows: Vec<IntentRow>| async move {
+            warehouse.execute_idempotent(&sql::insert(&rows)).await?;
+            warehouse.catalog().touch([Object::Own]);
+            let begun = rows.into_iter().filter(|row| row.event == sql::BEGIN);
+            let subjects: Vec<String> = begun.map(|row| row.subject).collect();
+            if subjects.is_empty() {
+                return Ok(Arc::default());
+            }
+            warehouse.catalog().read_own_of(warehouse, &subjects).await.map(Arc::new)
         };
-        self.rows.add(rows, insert).await?;
+        let own = self.rows.add(rows, insert_and_read).await?;
         *self.last_arrived.lock().unwrap_or_else(PoisonError::into_inner) = Some(sent);
-        Ok(())
+        Ok(own)
     }
 
     /// Adds a sign of life every few seconds while changes are under way.

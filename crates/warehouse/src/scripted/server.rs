@@ -1,6 +1,7 @@
 //! The server: sessions, what was heard, faults, the clock.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::{Row, WarehouseError, redact};
 pub struct Scripted {
     server: Mutex<Server>,
     stopped: watch::Sender<bool>,
+    gone: AtomicBool,
 }
 
 /// A statement as the server heard it.
@@ -57,7 +59,11 @@ impl Scripted {
             faults: Faults::default(),
             next_session: 0,
         };
-        Arc::new(Self { server: Mutex::new(server), stopped: watch::Sender::new(false) })
+        Arc::new(Self {
+            server: Mutex::new(server),
+            stopped: watch::Sender::new(false),
+            gone: AtomicBool::new(false),
+        })
     }
 
     /// A server with the same objects and data, with no session, no fault, and nothing heard.
@@ -93,6 +99,11 @@ impl Scripted {
         self.lock().faults.stop_at(n, when);
     }
 
+    /// From now on nothing listens, until [`restart`](Self::restart).
+    pub fn go_away(&self) {
+        self.gone.store(true, Ordering::SeqCst);
+    }
+
     /// Returns once the process was stopped.
     pub async fn stopped(&self) {
         let mut stopped = self.stopped.subscribe();
@@ -112,6 +123,7 @@ impl Scripted {
         server.heard.clear();
         server.faults = Faults::default();
         self.stopped.send_replace(false);
+        self.gone.store(false, Ordering::SeqCst);
     }
 
     /// The server's clock.
@@ -265,6 +277,12 @@ impl ScriptedSession {
     pub(crate) async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
         // As on a network, others get their turn before and after.
         tokio::task::yield_now().await;
+        if self.scripted.gone.load(Ordering::SeqCst) {
+            return Err(WarehouseError::Unreachable {
+                address: "scripted".to_owned(),
+                detail: "nothing listens".to_owned(),
+            });
+        }
         let Some(answer) = self.scripted.hear(self.id, sql) else {
             return std::future::pending().await;
         };

@@ -7,28 +7,31 @@ use tokio::sync::oneshot;
 
 use crate::WarehouseError;
 
-type Answer = Result<(), WarehouseError>;
+type Answer<A> = Result<A, WarehouseError>;
+
+/// One caller's items, and where the answer goes.
+type Waiting<T, A> = (Vec<T>, oneshot::Sender<Answer<A>>);
 
 /// Items that wait, and the turn to send them. While one caller sends, the others' items pile up; whoever has the turn
 /// next sends them all.
-pub(super) struct Batch<T> {
-    waiting: Mutex<Vec<(Vec<T>, oneshot::Sender<Answer>)>>,
+pub(crate) struct Batch<T, A> {
+    waiting: Mutex<Vec<Waiting<T, A>>>,
     turn: tokio::sync::Mutex<()>,
 }
 
-impl<T> Default for Batch<T> {
+impl<T, A> Default for Batch<T, A> {
     fn default() -> Self {
         Self { waiting: Mutex::new(Vec::new()), turn: tokio::sync::Mutex::new(()) }
     }
 }
 
-impl<T: Clone> Batch<T> {
+impl<T: Clone, A: Clone> Batch<T, A> {
     /// Sends the items, alone or with others', and answers what came of it.
-    pub(super) async fn add<F: Future<Output = Answer>>(
+    pub(crate) async fn add<F: Future<Output = Answer<A>>>(
         &self,
         items: Vec<T>,
         send: impl Fn(Vec<T>) -> F,
-    ) -> Answer {
+    ) -> Answer<A> {
         loop {
             let (sender, mut receiver) = oneshot::channel();
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((items.clone(), sender));
@@ -110,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_reaches_everyone_whose_items_were_sent() {
-        let batch = Batch::default();
+        let batch: Batch<u32, ()> = Batch::default();
         let failure = WarehouseError::OutcomeUnknown { statement: "X".into(), detail: "lost".into() };
         let fail = |_: Vec<u32>| async { Err(failure.clone()) };
         let (a, b) = tokio::join!(batch.add(vec![1], fail), batch.add(vec![2], fail));
