@@ -140,7 +140,7 @@ async fn the_pipeline_of_the_article_is_taken_over() {
     let rows = w.rows(SHORT).await;
     let tie = rows[3].clone();
     assert!(tie.starts_with("4|tie "), "{rows:?}");
-    assert_eq!(rows, ["1|sent|false", "2|new|true", "3|new|true", &tie, "5|new|false"]);
+    assert_eq!(rows, ["1|sent|false", "2|new|true", "3|late|true", &tie, "5|new|false"]);
 
     // DMS begins to write the sequence: raw takes the column from the first file.
     w.edit("  change_seq_column   = \"\"\n", "");
@@ -154,6 +154,6 @@ async fn the_pipeline_of_the_article_is_taken_over() {
     w.apply().await;
     w.merge(TABLE).await;
     // Raw was merged once more, so the delete of the unknown row is kept too.
-    let rows = ["1|sent|false", "2|new|true", "3|new|true", &tie, "5|second|false", "9|NULL|true"];
+    let rows = ["1|sent|false", "2|new|true", "3|late|true", &tie, "5|second|false", "9|NULL|true"];
     assert_eq!(w.rows(SHORT).await, rows);
 }
