@@ -124,10 +124,12 @@ async fn the_pipeline_of_the_article_is_taken_over() {
         (plan.actions(TABLE), plan.actions(CHAIN)),
         (vec!["update".to_owned()], vec!["update".to_owned()])
     );
+    w.heard();
     w.apply().await;
+    let heard = w.changes_heard();
     // ODS shows what it showed, and the change that the stream still had.
     before[2] = "3|30|NULL|NULL|NULL|late|false|2026-05-01 00:00:00.000000".into();
-    assert_eq!(w.rows(ODS).await, before);
+    assert_eq!(w.rows(ODS).await, before, "{heard:#?}");
     let columns = "SELECT name FROM system.columns WHERE database = 'NAME_raw' AND table = 'orders' AND LOWER(name) = 'op'";
     assert_eq!(w.rows(columns).await, ["Op"]);
     assert_eq!(w.tasks().await.len(), 3);
