@@ -55,8 +55,13 @@ impl World {
     }
 
     fn ods_type(&self, column: &str) -> String {
-        let sql =
-            format!("SELECT data_type FROM system.columns WHERE database = 'ods' AND name = '{column}'");
+        self.type_in("ods", column)
+    }
+
+    fn type_in(&self, database: &str, column: &str) -> String {
+        let sql = format!(
+            "SELECT data_type FROM system.columns WHERE database = '{database}' AND name = '{column}'"
+        );
         self.scripted.sql(&sql).unwrap()[0].get("data_type").unwrap()
     }
 }
@@ -71,6 +76,9 @@ fn widenings_are_done_in_place_also_of_keys() {
     }
     world.apply("bigint unsigned", "bigint");
     assert_eq!(world.ods_type("id"), "BIGINT UNSIGNED");
+    for column in ["id", "_dms_before_id"] {
+        assert_eq!(world.type_in("raw", column), "BIGINT UNSIGNED");
+    }
 }
 
 #[test]
