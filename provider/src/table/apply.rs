@@ -109,7 +109,7 @@ pub(super) async fn ensure(
         step.effect().await?;
         rework::run(change, table, rework, tasks, &seen).await?;
     }
-    complete(change, table, is_emptied, unfinished, told).await?;
+    complete(change, table, &terms.prior, is_emptied, unfinished, told).await?;
     let merges = tasks::merging_into(&seen, &table.ods);
     let is_empty = is_emptied || loss::awaits_load(&seen, table);
     let stays = |task: &TaskInfo| is_empty && merges.contains(&task.name);
@@ -122,7 +122,7 @@ pub(super) async fn ensure(
 fn settle_loss(seen: &Snapshot, table: &Table, terms: &Terms) -> Result<bool, Diagnostic> {
     let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
     match loss::loss(table, &terms.prior, raw, ods) {
-        Some(lost) if !loss::is_complete(seen, table) => {
+        Some(lost) if !loss::is_complete(seen, table, &terms.prior) => {
             if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
                 return Ok(true);
             }
@@ -136,6 +136,7 @@ fn settle_loss(seen: &Snapshot, table: &Table, terms: &Terms) -> Result<bool, Di
 async fn complete(
     change: &Change<'_>,
     table: &Table,
+    prior: &Prior,
     is_emptied: bool,
     unfinished: Unfinished,
     mut told: impl FnMut(Made),
@@ -150,6 +151,11 @@ async fn complete(
         && !seen.own().is_recorded(raw)
     {
         step.record_created().await?;
+    }
+    let lost_in_raw = loss::lost_in_raw(table, prior, now.raw);
+    if !lost_in_raw.is_empty() {
+        let record = sql::record_incomplete(&table.raw);
+        step.repeatable("The lost columns of the raw table could not be recorded", &record).await?;
     }
     for database in [&table.raw.database, &table.ods.database] {
         step.database(database).await?;
@@ -185,7 +191,10 @@ async fn complete(
     // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
     let is_empty = is_emptied || loss::awaits_load(&seen, table);
     if step.unfinished.merge.contains(&table.ods.plain()) && !is_empty {
-        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
+        // What raw has lost stays in ODS.
+        let mut known = table.clone();
+        known.columns.retain(|column| !lost_in_raw.contains(&column.name));
+        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(&known)).await?;
     }
     Ok(())
 }

@@ -157,8 +157,8 @@ fn update_changes(
         table.require_column(&fold(&assignment.name))?;
         values.push((fold(&assignment.name), evaluate(&frame, &assignment.expr)?));
     }
-    let changed = meant.iter().filter(|is_meant| **is_meant).count();
-    if changed > 0 {
+    let n = meant.iter().filter(|is_meant| **is_meant).count();
+    if n > 0 {
         let changes = &mut state.table_mut(target)?.changes;
         for (name, value) in &values {
             let text = value.to_text().unwrap_or_default();
@@ -171,7 +171,7 @@ fn update_changes(
             }
         }
     }
-    Ok(Relation::affected("updated", changed))
+    Ok(Relation::affected("updated", n))
 }
 
 pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteStmt) -> Answer {
