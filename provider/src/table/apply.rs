@@ -56,7 +56,7 @@ pub(super) async fn refuse_existing(change: &Change<'_>, table: &Table) -> Resul
     let seen = look_at(change.warehouse, &objects(table)).await?;
     if tasks::refuse_second_reader(&seen, table).is_err() {
         // This process may have dropped that task since the catalog was read.
-        tasks::refuse_second_reader(&*look(change.warehouse).await?, table)?;
+        tasks::refuse_second_reader(&*look_at(change.warehouse, &[]).await?, table)?;
     }
     let exists = |name: &&&TableName| seen.table(name).is_some() || seen.stream(name).is_some();
     let stream = table.stream();
@@ -91,7 +91,9 @@ pub(super) async fn ensure(
     terms: &Terms,
     told: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let seen = look(change.warehouse).await?;
+    let tasks = change.unfinished().tasks.into_keys().map(Object::Task);
+    let touched: Vec<_> = objects(table).into_iter().chain(tasks).chain([Object::Own]).collect();
+    let seen = look_at(change.warehouse, &touched).await?;
     if let Some(view) = drift::views(table, &seen).into_iter().next() {
         return Err(view.into());
     }
@@ -127,7 +129,7 @@ pub(super) async fn ensure(
             unfinished.merge.remove(&table.ods.plain());
         }
     }
-    complete(change, table, is_emptied, unfinished, told).await?;
+    complete(change, table, &terms.prior, is_emptied, unfinished, told).await?;
     let merges = tasks::merging_into(&seen, &table.ods);
     let is_empty = is_emptied || loss::awaits_load(&seen, table);
     let stays = |task: &TaskInfo| is_empty && merges.contains(&task.name);
@@ -140,7 +142,7 @@ pub(super) async fn ensure(
 fn settle_loss(seen: &Snapshot, table: &Table, terms: &Terms) -> Result<bool, Diagnostic> {
     let (raw, ods) = (seen.table(&table.raw), seen.table(&table.ods));
     match loss::loss(table, &terms.prior, raw, ods) {
-        Some(lost) if !loss::is_complete(seen, table) => {
+        Some(lost) if !loss::is_complete(seen, table, &terms.prior) => {
             if lost == Loss::Table && terms.when_lost == WhenLost::CreateEmpty {
                 return Ok(true);
             }
@@ -154,6 +156,7 @@ fn settle_loss(seen: &Snapshot, table: &Table, terms: &Terms) -> Result<bool, Di
 async fn complete(
     change: &Change<'_>,
     table: &Table,
+    prior: &Prior,
     is_emptied: bool,
     unfinished: Unfinished,
     mut told: impl FnMut(Made),
@@ -170,6 +173,11 @@ async fn complete(
         && !seen.own().is_recorded(raw)
     {
         step.record_created().await?;
+    }
+    let lost_in_raw = loss::lost_in_raw(table, prior, now.raw);
+    if !lost_in_raw.is_empty() {
+        let record = sql::record_incomplete(&table.raw);
+        step.repeatable("The lost columns of the raw table could not be recorded", &record).await?;
     }
     for database in [&table.raw.database, &table.ods.database] {
         step.database(database).await?;
@@ -212,7 +220,10 @@ async fn complete(
     // What a new stream does not show, and what a new column or a new ODS table does not have, is in raw.
     let is_empty = is_emptied || loss::awaits_load(&seen, table);
     if step.unfinished.merge.contains(&table.ods.plain()) && !is_empty {
-        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(table)).await?;
+        // What raw has lost stays in ODS.
+        let mut known = table.clone();
+        known.columns.retain(|column| !lost_in_raw.contains(&column.name));
+        step.repeatable("Changes that raw keeps could not be merged", &sql::merge_all(&known)).await?;
     }
     Ok(())
 }

@@ -30,10 +30,14 @@ fn of(seen: &Snapshot, table: &Table, prior: &Prior, when_lost: WhenLost) -> Dia
     if raw.is_none() {
         out.push(loss::raw_warning(table));
     }
+    let lost_in_raw = loss::lost_in_raw(table, prior, raw);
+    if !lost_in_raw.is_empty() {
+        out.push(loss::raw_columns_warning(table, &lost_in_raw));
+    }
     if let Some(rework) = Rework::needed(table, raw, ods) {
         out.extend(rework.warnings(table));
     }
-    if loss::is_complete(seen, table) {
+    if loss::is_complete(seen, table, prior) {
         return out;
     }
     match loss::loss(table, prior, raw, ods) {

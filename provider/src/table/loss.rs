@@ -78,9 +78,17 @@ pub(super) fn new_columns(table: &Table, prior: &Prior, ods: &TableInfo) -> Vec<
     names.filter(|name| !prior.columns.contains(name) && ods.column(name).is_none()).cloned().collect()
 }
 
-/// Whether raw still has every change. A raw table that is missing has none.
-pub(super) fn is_complete(seen: &Snapshot, table: &Table) -> bool {
-    seen.table(&table.raw).is_some_and(|raw| seen.own().is_complete(raw))
+/// Columns of the source that raw had and has no longer: their values are lost with them.
+pub(super) fn lost_in_raw(table: &Table, prior: &Prior, raw: Option<&TableInfo>) -> Vec<String> {
+    let Some(raw) = raw else { return Vec::new() };
+    let names = table.columns.iter().map(|column| &column.name);
+    names.filter(|name| prior.columns.contains(name) && raw.column(name).is_none()).cloned().collect()
+}
+
+/// Whether raw still has every change. A raw table that is missing has none, and one without a column has not all of it.
+pub(super) fn is_complete(seen: &Snapshot, table: &Table, prior: &Prior) -> bool {
+    let raw = seen.table(&table.raw);
+    raw.is_some_and(|raw| seen.own().is_complete(raw)) && lost_in_raw(table, prior, raw).is_empty()
 }
 
 /// Whether ODS was created empty and waits for the table to be loaded again: nothing is merged into it until then.
@@ -122,6 +130,17 @@ pub(super) fn new_column_warning(table: &Table, columns: &[String]) -> Diagnosti
         .detail(format!(
             "{raw} no longer has every change, and {ods} fills {} from it. Rows whose last change clean-up has removed from {raw} show NULL there, or the column's default, until they change at the source or the table is loaded again: {}",
             quoted(columns),
+            load_again(table)
+        ))
+        .at(AttributePath::attr("columns"))
+}
+
+/// Columns of raw that are missing.
+pub(super) fn raw_columns_warning(table: &Table, columns: &[String]) -> Diagnostic {
+    let (ods, raw) = (table.ods.plain(), table.raw.plain());
+    Diagnostic::warning(format!("{raw} has lost {}", quoted(columns)))
+        .detail(format!(
+            "Apply adds these columns again, but the values that {raw} kept in them are lost, and {ods} can no longer be rebuilt from it. {ods} keeps its own values until everything that {raw} keeps is merged again, as after a lost stream. To have them in {raw} too, load the table again: {}",
             load_again(table)
         ))
         .at(AttributePath::attr("columns"))

@@ -27,7 +27,7 @@ use tfplugin::{
 use warehouse::Warehouse;
 use warehouse::intents::table_subject;
 
-use crate::change::{self, Change, Kept, Subject, look};
+use crate::change::{self, Change, Kept, Subject};
 use crate::connection::Connection;
 use apply::{Failure, Made, Terms};
 use loss::Prior;
@@ -101,7 +101,7 @@ impl Resource for TableResource {
         // A plan without a change looks at nothing.
         if is_update && response.planned != prior {
             let warehouse = self.connection.warehouse().await?;
-            let seen = look(&warehouse).await?;
+            let seen = self.connection.seen(&warehouse).await?;
             response.diagnostics.extend(forecast::warnings(&seen, &prior, &response.planned)?);
         }
         Ok(response)

@@ -184,6 +184,21 @@ fn a_lost_raw_table_is_said_at_plan() {
 }
 
 #[test]
+fn a_column_that_raw_lost_is_said_at_plan_and_takes_nothing_from_ods() {
+    let mut world = World::live();
+    world.by_hand("ALTER TABLE raw.orders DROP COLUMN amount");
+    world.by_hand("DROP STREAM raw.stream_orders");
+    assert!(said(&world.plan()).contains("raw.orders has lost \"amount\""), "{}", said(&world.plan()));
+    assert_eq!(world.run().errors, Vec::<String>::new());
+    let merges: Vec<_> = world.heard().into_iter().filter(|sql| sql.starts_with("MERGE")).collect();
+    assert!(!merges.is_empty() && !merges.iter().any(|sql| sql.contains("amount")), "{merges:?}");
+    world.apply();
+    // From now on raw is not complete.
+    world.by_hand("ALTER TABLE ods.orders DROP COLUMN amount");
+    assert!(world.run().errors.join("\n").contains("ods.orders has lost \"amount\""));
+}
+
+#[test]
 fn an_unknown_choice_for_a_lost_table_is_refused() {
     let mut world = World::new();
     world.edit(TABLE, |table| table["ods"]["when_lost"] = "ignore".into(), table());

@@ -17,6 +17,16 @@ pub fn record_created(raw: &[TableName]) -> String {
     )
 }
 
+/// Records that a raw table no longer has every change, because a column of it was dropped. It moves no horizon: what raw
+/// still has stays until clean-up removes it.
+pub fn record_incomplete(raw: &TableName) -> String {
+    let (database, table) = (literal(&raw.database), literal(&raw.table));
+    format!(
+        r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'cleanup', NOW(), {database}, {table}, 0, TO_TIMESTAMP(0)"#,
+        HORIZONS.table_name(),
+    )
+}
+
 /// Records that an ODS table was lost, that its raw table no longer has every change, and that ODS is created empty. It is
 /// not merged until the table is loaded again, into a new raw table, whose id is another one.
 pub fn record_emptied(raw: &TableName, raw_table_id: u64) -> String {
@@ -56,7 +66,8 @@ mod tests {
     #[test]
     fn every_statement_parses() {
         let raw = TableName::new("raw", "it's");
-        for sql in [record_created(std::slice::from_ref(&raw)), record_emptied(&raw, 7)] {
+        let created = record_created(std::slice::from_ref(&raw));
+        for sql in [created, record_emptied(&raw, 7), record_incomplete(&raw)] {
             assert_parses(&sql);
         }
     }

@@ -30,7 +30,7 @@ pub use crate::name::{TableName, ident, idents, is_quotable, literal};
 pub use adopt::{UNFILLED_SEQ_COLUMN, add_unfilled_seq, fill_seq, name_filled_seq};
 pub use cleanup::cleanup;
 pub use fill::{fill_ods, fill_raw, first_in_ods, first_in_raw};
-pub use horizon::{record_created, record_emptied};
+pub use horizon::{record_created, record_emptied, record_incomplete};
 pub use initial_insert::initial_insert;
 pub use load::{load, load_full, location};
 pub use lossy::lossy;

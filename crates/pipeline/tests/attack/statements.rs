@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use pipeline::chain::{Chain, LoadTasks};
-use pipeline::column::Column;
+use pipeline::column::{Column, DatabendColumn};
 use pipeline::schedule::Schedule;
 use pipeline::sql::intents::IntentRow;
 use pipeline::sql::journal::JournalRow;
@@ -117,6 +117,19 @@ impl Names {
         }
     }
 
+    fn of_defaults_and_horizons(&self, table: &Table, column: &DatabendColumn) -> Vec<String> {
+        let fills = [sql::fill_raw(table, column, Some(&self.detail)), sql::fill_ods(table, column, None)];
+        let mut all: Vec<String> = fills.into_iter().flatten().collect();
+        all.extend([
+            sql::first_in_raw(table, &column.name),
+            sql::first_in_ods(table, &column.name),
+            sql::record_created(std::slice::from_ref(&table.raw)),
+            sql::record_emptied(&table.raw, 7),
+            sql::record_incomplete(&table.raw),
+        ]);
+        all
+    }
+
     /// Every statement that holds a name or a value; nothing if the crate refuses the description.
     pub(crate) fn statements(&self) -> Option<Vec<String>> {
         let table = self.described();
@@ -134,8 +147,6 @@ impl Names {
             sql::drop_table(&table.ods),
             sql::add_column(&table.ods, &column),
             sql::modify_columns(&table.ods, std::slice::from_ref(&column)),
-            sql::first_in_raw(&table, &column.name),
-            sql::first_in_ods(&table, &column.name),
             sql::set_options(&table.raw, &sql::raw_options(&table)),
             sql::cluster_by(&table.ods, &table.cluster_by),
             sql::load(&table),
@@ -144,7 +155,6 @@ impl Names {
             sql::merge(&table),
             sql::merge_all(&table),
             sql::lossy(&table),
-            sql::record_created(std::slice::from_ref(&table.raw)),
             sql::record_emptied(&table.raw, 7),
             sql::set_options(&table.ods, &sql::ods_options(&table)),
             checks::raw_counts(&table),
@@ -165,8 +175,7 @@ impl Names {
             sql::intents::forget(&[&self.detail, &self.secret]),
         ];
         all.extend(sql::cleanup(&table));
-        all.extend(sql::fill_raw(&table, &column, Some(&self.detail)));
-        all.extend(sql::fill_ods(&table, &column, None));
+        all.extend(self.of_defaults_and_horizons(&table, &column));
         for auth in [
             Auth::Connection(self.comment.clone()),
             Auth::AccessKey { id: self.detail.clone().into(), secret: self.secret.clone().into() },
