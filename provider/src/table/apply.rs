@@ -178,6 +178,7 @@ async fn complete(
     if !lost_in_raw.is_empty() {
         let record = sql::record_incomplete(&table.raw);
         step.repeatable("The lost columns of the raw table could not be recorded", &record).await?;
+        change.warehouse.catalog().touch([Object::Own]);
     }
     for database in [&table.raw.database, &table.ods.database] {
         step.database(database).await?;
@@ -185,6 +186,7 @@ async fn complete(
     if let Some(raw) = now.raw.filter(|_| is_emptied) {
         let record = sql::record_emptied(&table.raw, raw.id);
         step.repeatable("The lost ODS table could not be recorded", &record).await?;
+        change.warehouse.catalog().touch([Object::Own]);
         tasks::suspend_merges(change, &seen, &table.ods).await?;
     }
     match now.raw {
