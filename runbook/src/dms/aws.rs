@@ -10,7 +10,6 @@ use aws_sdk_databasemigration::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_databasemigration::types::{
     Filter, ReplicationTask, StartReplicationTaskTypeValue, TableStatistics,
 };
-use aws_smithy_http_client::{Builder, tls};
 use chrono::{DateTime, Utc};
 
 use super::{Dms, DmsError, StartKind, TableView, TaskView};
@@ -32,9 +31,7 @@ impl AwsDms {
         let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
             .or_default_provider()
             .or_else(region_of(task_arn).map(Region::new));
-        let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(Builder::new().tls_provider(tls).build_https())
             .region(region)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         if let Some(url) = &settings.endpoint_url {

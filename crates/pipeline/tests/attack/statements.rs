@@ -102,7 +102,12 @@ impl Names {
             path: format!("{}/{}/", self.schema, self.table),
             source_schema: self.schema.clone(),
             source_table: self.table.clone(),
-            columns: vec![column(&self.key, "varchar(64)"), column(&self.value, "varchar(64)")],
+            columns: vec![
+                column(&self.key, "varchar(64)"),
+                column(&self.value, "varchar(64)"),
+                // Cast on the way to ODS.
+                column(&format!("{}2", self.value), "decimal(12,2)"),
+            ],
             defaults: [(self.value.clone(), self.comment.clone())].into(),
             primary_key: vec![self.key.clone()],
             raw: TableName::new(&self.raw_database, &self.raw_table),
