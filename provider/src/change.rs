@@ -257,14 +257,16 @@ fn refusal(error: &IntentError) -> Diagnostic {
             from_warehouse("The change could not be recorded before it was made", error)
         }
         IntentError::HeldByApply(_) | IntentError::HeldByRunbook(_) => {
-            Diagnostic::error("Somebody else is at work on it").detail(format!(
+            Diagnostic::error("Another process is changing this").detail(format!(
                 "{} Nothing was changed. Wait until it has ended, and run terraform apply again.",
                 sentence(&error.to_string())
             ))
         }
-        IntentError::Lost => Diagnostic::error("This apply lost its hold").detail(format!(
-            "{} Run terraform apply again: it continues from what is done.",
-            sentence(&error.to_string())
-        )),
+        IntentError::Lost => {
+            Diagnostic::error("Another process may have taken over this change").detail(format!(
+                "{} Run terraform apply again: it continues from what is done.",
+                sentence(&error.to_string())
+            ))
+        }
     }
 }

@@ -144,7 +144,7 @@ pub fn raw_widens(from: &DatabendType, to: &DatabendType) -> bool {
 
 /// What a table in Databend lacks to be as described.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Lack {
+pub struct Differences {
     /// Columns that are not there.
     pub add: Vec<DatabendColumn>,
     /// Columns that are there with another case.
@@ -162,28 +162,28 @@ pub struct Rename {
     pub to: String,
 }
 
-/// Compares columns as they are with columns as they should be. Further columns are no lack.
-pub fn lack(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Lack {
-    let mut lack = Lack::default();
+/// Compares columns as they are with columns as they should be. Further columns are no difference.
+pub fn differences(actual: &[DatabendColumn], wanted: &[DatabendColumn]) -> Differences {
+    let mut differences = Differences::default();
     for column in wanted {
         let exact = actual.iter().find(|c| c.name == column.name);
         let misspelled = misspelled(actual, &column.name);
         match exact.or(misspelled) {
-            None => lack.add.push(column.clone()),
+            None => differences.add.push(column.clone()),
             Some(found) => {
                 if exact.is_none() {
-                    lack.rename.push(Rename { from: found.name.clone(), to: column.name.clone() });
+                    differences.rename.push(Rename { from: found.name.clone(), to: column.name.clone() });
                 }
                 if found.data_type != column.data_type
                     || !found.has_nullability_of(column)
                     || !found.has_default_of(column)
                 {
-                    lack.modify.push(column.clone());
+                    differences.modify.push(column.clone());
                 }
             }
         }
     }
-    lack
+    differences
 }
 
 /// The column that has this name in another case, where none has it exactly.
@@ -284,7 +284,7 @@ mod tests {
         let mut narrow = wider.clone();
         narrow.columns[0].ty = "int unsigned".parse().unwrap();
         assert_eq!(refusals(&narrow, &wider), []);
-        let found = lack(&narrow.ods_columns(), &wider.ods_columns());
+        let found = differences(&narrow.ods_columns(), &wider.ods_columns());
         assert_eq!(found.modify, wider.ods_columns()[..1]);
     }
 
@@ -306,7 +306,7 @@ mod tests {
         assert!(refused[0].message.contains(r#"Write name = "note""#), "{}", refused[0].message);
         assert_eq!(other_cases(&orders().ods_columns(), &shouted), refused);
         assert_eq!(other_cases(&orders().ods_columns(), &orders()), []);
-        let found = lack(&orders().raw_columns(), &shouted.raw_columns());
+        let found = differences(&orders().raw_columns(), &shouted.raw_columns());
         assert_eq!(found.add, []);
         assert_eq!(found.rename, [Rename { from: "note".into(), to: "NOTE".into() }]);
     }
@@ -318,7 +318,7 @@ mod tests {
         actual.push(DatabendColumn::nullable("op", DatabendType::Varchar));
         assert_eq!(twins(&actual), [("Op", "op")]);
         // The exact name counts, so nothing is renamed into the other one.
-        assert_eq!(lack(&actual, &orders().raw_columns()).rename, []);
+        assert_eq!(differences(&actual, &orders().raw_columns()).rename, []);
     }
 
     #[test]
@@ -387,10 +387,10 @@ mod tests {
         let wanted = orders().ods_columns();
         let mut actual = wanted.clone();
         actual.push(DatabendColumn::nullable("extra", DatabendType::parse("INT")));
-        assert_eq!(lack(&actual, &wanted), Lack::default());
+        assert_eq!(differences(&actual, &wanted), Differences::default());
         actual[1].data_type = DatabendType::parse("DECIMAL(10, 2)");
         actual.remove(0);
-        let found = lack(&actual, &wanted);
+        let found = differences(&actual, &wanted);
         assert_eq!(found.add, wanted[..1]);
         assert_eq!(found.modify, wanted[1..2]);
     }

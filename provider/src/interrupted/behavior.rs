@@ -128,7 +128,7 @@ fn a_writer_that_may_be_alive_is_not_interfered_with() {
     let told = plan(&world).warnings.join("\n");
     assert!(told.contains("An apply is changing chain shop"), "{told}");
     let errors = apply(&mut world).errors.join("\n");
-    assert!(errors.contains("Somebody else is at work on it"), "{errors}");
+    assert!(errors.contains("Another process is changing this"), "{errors}");
     assert!(errors.contains("(process ") && errors.contains("chain shop"), "{errors}");
     world.scripted.advance(WRITER_TIME_TO_LIVE);
     assert!(apply(&mut world).errors.is_empty());

@@ -3,7 +3,7 @@
 
 use pipeline::TableName;
 use pipeline::column::DatabendColumn;
-use pipeline::evolution::lack;
+use pipeline::evolution::differences;
 use pipeline::sql;
 use pipeline::table::{SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -50,8 +50,8 @@ pub(super) struct Made {
     pub(super) ods: bool,
 }
 
-/// Fails if anything that is about to be created exists, unless an interrupted create of the same table made it: it is
-/// somebody's, and may hold data.
+/// Fails if anything that is about to be created exists, unless an interrupted create of the same table made it: it belongs to
+/// someone else, and may hold data.
 pub(super) async fn refuse_existing(change: &Change<'_>, table: &Table) -> Result<(), Diagnostic> {
     let seen = look_at(change.warehouse, &objects(table)).await?;
     if tasks::refuse_second_reader(&seen, table).is_err() {
@@ -118,10 +118,6 @@ pub(super) async fn ensure(
     takeover::prepare(&step, now.raw, now.ods).await?;
     if let Some(rework) = rework {
         step.effect().await?;
-        // A merge is left out where a table lacks a column, so what was prepared must show.
-        if takeover::is_by_hand(now.ods) {
-            change.warehouse.catalog().invalidate();
-        }
         let prepared = look(change.warehouse).await?;
         let tasks = tasks::of_table(&prepared, &table.raw, &table.ods);
         let has_all = rework::run(change, table, rework, tasks, &prepared).await?;
@@ -262,7 +258,7 @@ impl<'a> Now<'a> {
 
 /// Columns that ODS lacks and that raw's changes fill. The order key is filled by itself.
 fn missing_in_ods(ods: &TableInfo, table: &Table) -> Vec<DatabendColumn> {
-    let mut missing = lack(&columns(ods), &table.ods_columns()).add;
+    let mut missing = differences(&columns(ods), &table.ods_columns()).add;
     missing.retain(|column| column.name != SEQ_COLUMN);
     missing
 }
@@ -330,7 +326,7 @@ pub(super) async fn check_change(
 }
 
 /// What a table's statements write.
-fn objects(table: &Table) -> [Object; 3] {
+pub(super) fn objects(table: &Table) -> [Object; 3] {
     objects_named(&table.raw, &table.stream(), &table.ods)
 }
 
@@ -405,14 +401,14 @@ impl Step<'_> {
 
     pub(super) async fn change_raw(&self, raw: &TableInfo) -> Result<(), Failure> {
         let table = self.table;
-        let lack = lack(&columns(raw), &table.raw_columns());
-        for rename in &lack.rename {
+        let differences = differences(&columns(raw), &table.raw_columns());
+        for rename in &differences.rename {
             self.once(&sql::rename_column(&table.raw, &rename.from, &rename.to), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&rename.to).is_some())
             })
             .await?;
         }
-        for column in lack.add {
+        for column in differences.add {
             self.once(&sql::add_column(&table.raw, &column), |seen| {
                 seen.table(&table.raw).is_some_and(|raw| raw.column(&column.name).is_some())
             })
@@ -431,17 +427,17 @@ impl Step<'_> {
 
     async fn change_ods(&self, ods: &TableInfo) -> Result<(), Failure> {
         let table = self.table;
-        let lack = lack(&columns(ods), &table.ods_columns());
+        let differences = differences(&columns(ods), &table.ods_columns());
         for column in &missing_in_ods(ods, table) {
             self.once(&sql::add_column(&table.ods, column), |seen| {
                 seen.table(&table.ods).is_some_and(|ods| ods.column(&column.name).is_some())
             })
             .await?;
         }
-        if !lack.modify.is_empty() {
+        if !differences.modify.is_empty() {
             self.repeatable(
                 "A column of the ODS table could not be changed",
-                &sql::modify_columns(&table.ods, &lack.modify),
+                &sql::modify_columns(&table.ods, &differences.modify),
             )
             .await?;
         }

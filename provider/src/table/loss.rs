@@ -56,8 +56,8 @@ pub(super) enum Loss {
     Columns(Vec<String>),
 }
 
-/// What is missing of the ODS table, but for its order key, which is filled by itself. `None` if nothing is that it ever had, or if raw is missing too: then both are
-/// created as for a new table.
+/// What is missing of the ODS table, but for its order key, which is filled by itself. `None` if nothing that it ever had is
+/// missing, or if raw is missing too: then both are created as for a new table.
 pub(super) fn loss(
     table: &Table,
     prior: &Prior,

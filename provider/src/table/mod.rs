@@ -159,9 +159,9 @@ impl Resource for TableResource {
     async fn update(&self, ctx: &Context, request: UpdateRequest) -> Result<ApplyResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let (model, table) = planned(&request.planned)?;
-        apply::refuse_update(&warehouse, &from_value(&request.prior)?, &table).await?;
-        let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
         let prior: TableModel = from_value(&request.prior)?;
+        apply::refuse_update(&warehouse, &prior, &table).await?;
+        let change = self.change(ctx, &warehouse, "update", &table, Kept::read(&request.private)?).await?;
         let terms = Terms { prior: Prior::of(&prior), when_lost: model.when_lost() };
         match apply::ensure(&change, &table, &terms, |_| {}).await {
             Ok(()) => applied(&model, change),

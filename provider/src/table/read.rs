@@ -4,7 +4,7 @@
 use pipeline::column::{DatabendColumn, mysql_type_of};
 use pipeline::data_type::DatabendType;
 use pipeline::default_value;
-use pipeline::evolution::{lack, twins, unfilled};
+use pipeline::evolution::{differences, twins, unfilled};
 use pipeline::mysql_type::MysqlType;
 use pipeline::name::same_column;
 use pipeline::pipeline::Description;
@@ -165,7 +165,7 @@ fn raw_table(
     lacks.extend(drift::narrow_columns(table, raw));
     let own = |column: &DatabendColumn| !table.columns.iter().any(|c| c.name == column.name);
     let found = columns(raw);
-    let missing = lack(&found, &table.raw_columns());
+    let missing = differences(&found, &table.raw_columns());
     lacks.extend(missing.add.iter().filter(|c| own(c)).map(|c| format!("the column \"{}\"", c.name)));
     lacks.extend(
         missing.rename.iter().map(|r| format!("the column \"{}\", which is \"{}\" there", r.to, r.from)),

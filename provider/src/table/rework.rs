@@ -7,7 +7,7 @@
 //! next one.
 
 use pipeline::column::DatabendColumn;
-use pipeline::evolution::lack;
+use pipeline::evolution::differences;
 use pipeline::sql;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -16,7 +16,7 @@ use warehouse::Warehouse;
 use warehouse::catalog::{Snapshot, TableInfo};
 use warehouse::chain::{Awake, ChainTasks, with_chain_suspended};
 
-use super::apply::is_usable;
+use super::apply::{is_usable, objects};
 use super::drift::{is_narrower, pairs};
 use super::read::columns;
 use super::tasks;
@@ -179,14 +179,14 @@ impl Work {
                 .detail("Run terraform apply to continue: what is done so far is kept."));
         }
         let result = self.warehouse.execute_idempotent(text).await;
-        self.warehouse.catalog().invalidate();
+        self.warehouse.catalog().touch(objects(&self.table));
         result.map(drop).map_err(|error| from_warehouse(failed, &error))
     }
 
     /// Creates the stream. When the answer is lost, or the stream exists after a lost answer, a look says so.
     async fn create_stream(&self) -> Result<(), Diagnostic> {
         let result = self.warehouse.execute(&sql::create_stream(&self.table)).await;
-        self.warehouse.catalog().invalidate();
+        self.warehouse.catalog().touch(objects(&self.table));
         let Err(error) = result else { return Ok(()) };
         if error.is_outcome_unknown() && look(&self.warehouse).await?.stream(&self.table.stream()).is_some() {
             return Ok(());
@@ -212,7 +212,7 @@ fn pending_merge(table: &Table, seen: &Snapshot) -> Option<String> {
     let stream = seen.stream(&table.stream())?;
     let own = |column: &str| table.columns.iter().any(|known| known.name == column);
     let lacks_own = |info: &TableInfo, wanted: &[DatabendColumn]| {
-        lack(&columns(info), wanted).add.iter().any(|column| !own(&column.name))
+        differences(&columns(info), wanted).add.iter().any(|column| !own(&column.name))
     };
     let has_flags = [DELETED_COLUMN, SEQ_COLUMN].iter().all(|column| ods.column(column).is_some());
     let mut known = table.clone();

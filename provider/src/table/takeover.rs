@@ -1,7 +1,7 @@
 //! Tables that someone created by hand, as the article does, or changed by hand: what apply makes of their columns, and
 //! what it refuses to touch.
 
-use pipeline::evolution::{lack, other_cases, twins, unfilled};
+use pipeline::evolution::{differences, other_cases, twins, unfilled};
 use pipeline::sql::{self, UNFILLED_SEQ_COLUMN, ident};
 use pipeline::table::{SEQ_COLUMN, Table};
 use tfplugin::{Diagnostic, Diagnostics};
@@ -53,7 +53,7 @@ pub(super) async fn prepare(
     ods: Option<&TableInfo>,
 ) -> Result<(), Failure> {
     let (Some(raw), Some(ods)) = (raw, ods) else { return Ok(()) };
-    let is_misspelled = !lack(&columns(raw), &step.table.raw_columns()).rename.is_empty();
+    let is_misspelled = !differences(&columns(raw), &step.table.raw_columns()).rename.is_empty();
     if is_by_hand(Some(ods)) || is_misspelled {
         step.change_raw(raw).await?;
         ensure_seq(step, ods).await?;

@@ -1,5 +1,7 @@
-//! The tasks of a table, found in the catalog by what they read and write. Terraform destroys a table that is removed from its chain before it changes the
-//! chain (docs/facts/tfplugin6.md, "Order of operations"), so the table's own destroy has to stop what writes to it.
+//! The tasks of a table, found in the catalog by what they read and write.
+//!
+//! Terraform destroys a table that is removed from its chain before it changes the chain (docs/facts/tfplugin6.md, "Order
+//! of operations"), so the table's own destroy has to stop what writes to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

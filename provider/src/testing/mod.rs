@@ -9,18 +9,13 @@
 //! It applies one resource after the other, where Terraform applies those at the same time that do not depend on each
 //! other. It has no expressions but references to whole attributes.
 
-mod column_tests;
 mod config;
 mod contract;
-mod handover;
 mod process;
 mod proposed;
-mod repair_tests;
 mod state;
-mod takeover;
 mod terraform;
 mod tests;
-mod types;
 
 pub(crate) use config::Config;
 pub(crate) use process::{Killed, Process};

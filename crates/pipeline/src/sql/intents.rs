@@ -6,18 +6,18 @@ use crate::sql::own::{FORMAT, INTENTS};
 /// A change begins. Its row is the subject's latest one until the state carries its token.
 pub const BEGIN: &str = "begin";
 /// A writer is still at work.
-pub const ALIVE: &str = "alive";
+pub const HEARTBEAT: &str = "heartbeat";
 /// A writer does nothing more.
 pub const ENDED: &str = "ended";
 
 /// A row of the table of intents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IntentRow {
-    /// What is changed; empty with [`ALIVE`] and [`ENDED`].
+    /// What is changed; empty with [`HEARTBEAT`] and [`ENDED`].
     pub subject: String,
     /// Names the change; a renamed subject has two rows with one token.
     pub token: String,
-    /// [`BEGIN`], [`ALIVE`] or [`ENDED`].
+    /// [`BEGIN`], [`HEARTBEAT`] or [`ENDED`].
     pub event: &'static str,
     /// `create`, `update` or `destroy`.
     pub operation: &'static str,
@@ -79,11 +79,11 @@ mod tests {
             detail: "{}".into(),
             writer: "w".into(),
         };
-        let alive = IntentRow { event: ALIVE, writer: "w".into(), ..IntentRow::default() };
-        let sql = insert(&[row, alive]);
+        let heartbeat = IntentRow { event: HEARTBEAT, writer: "w".into(), ..IntentRow::default() };
+        let sql = insert(&[row, heartbeat]);
         assert_eq!(
             sql,
-            r#"INSERT INTO "databend_cdc"."intents" ("subject", "token", "event", "description", "detail", "writer", "at", "format", "operation") VALUES ('chain o''clock', 't', 'begin', 'd', '{}', 'w', NOW(), 1, 'update'), ('', '', 'alive', '', '', 'w', NOW(), 1, '')"#
+            r#"INSERT INTO "databend_cdc"."intents" ("subject", "token", "event", "description", "detail", "writer", "at", "format", "operation") VALUES ('chain o''clock', 't', 'begin', 'd', '{}', 'w', NOW(), 1, 'update'), ('', '', 'heartbeat', '', '', 'w', NOW(), 1, '')"#
         );
         assert_parses(&sql);
     }

@@ -159,7 +159,7 @@ pub fn read() -> String {
     )
 }
 
-/// Of [`read`], what tells whether somebody else is at work on these subjects: their intents, the signs of life of all
+/// Of [`read`], what shows whether another process works on these subjects: their intents, the heartbeats of all
 /// writers, and the leases.
 pub fn read_of(subjects: &[String]) -> String {
     let subjects: Vec<_> = subjects.iter().map(|subject| literal(subject)).collect();

@@ -1,6 +1,7 @@
 //! What exists in Databend: read in bulk with a fixed number of statements, kept, and shared by concurrent readers. What
 //! an own write touched is read again by name before it is shown.
 
+mod matched;
 mod model;
 mod options;
 mod own;

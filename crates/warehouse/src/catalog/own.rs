@@ -127,7 +127,7 @@ impl Own {
     }
 }
 
-/// Reads it. A database that does not exist yet, or lacks a table, tells nothing.
+/// Reads it. A database that does not exist yet, or lacks a table, is empty.
 pub(crate) async fn read(warehouse: &Warehouse) -> Result<Own, WarehouseError> {
     from_statement(warehouse, &sql::read()).await
 }
@@ -304,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_held_while_its_writer_shows_life_and_has_not_ended() {
+    fn a_change_is_held_while_its_writer_sends_heartbeats_and_has_not_ended() {
         let held = |rows| Own::from_rows(rows).open("chain a", None).unwrap().is_held;
         let begin = |second| row("intent", "chain a", "t", "begin", second);
         assert!(held(vec![begin(80)]));
         assert!(!held(vec![begin(60)]));
-        assert!(held(vec![begin(10), row("intent", "", "", "alive", 95)]));
+        assert!(held(vec![begin(10), row("intent", "", "", "heartbeat", 95)]));
         assert!(!held(vec![begin(95), row("intent", "", "", "ended", 96)]));
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
-use super::{ColumnInfo, Own, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, options, own};
+use super::{ColumnInfo, Own, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, matched, options, own};
 use crate::{Row, Warehouse, WarehouseError, code};
 
 /// What existed at one time. Everything is looked up by its exact name.
@@ -84,27 +84,12 @@ pub(crate) async fn read(warehouse: &Warehouse) -> Result<Snapshot, WarehouseErr
         own::read(warehouse),
     )?;
     Ok(Snapshot {
-        tables: keyed_tables(&tables, &columns)?,
+        tables: matched::tables(warehouse, &tables, &columns).await?,
         streams: keyed_streams(&streams)?,
         stages: keyed_stages(&stages)?,
         tasks: keyed_tasks(&tasks)?,
         own: Arc::new(own),
     })
-}
-
-pub(super) fn keyed_tables(
-    tables: &[Row],
-    columns: &[Row],
-) -> Result<HashMap<TableName, TableInfo>, WarehouseError> {
-    let mut columns = by_table(columns)?;
-    tables
-        .iter()
-        .map(|row| {
-            let name = TableName::new(row.get::<String>("database")?, row.get::<String>("name")?);
-            let columns = columns.remove(&name).unwrap_or_default();
-            table(row, columns).map(|info| (info.table_name(), info))
-        })
-        .collect()
 }
 
 pub(super) fn keyed_streams(streams: &[Row]) -> Result<HashMap<TableName, StreamInfo>, WarehouseError> {
@@ -135,7 +120,7 @@ pub(super) async fn tasks_or_none(warehouse: &Warehouse, sql: &str) -> Result<Ve
     }
 }
 
-fn by_table(rows: &[Row]) -> Result<HashMap<TableName, Vec<ColumnInfo>>, WarehouseError> {
+pub(super) fn by_table(rows: &[Row]) -> Result<HashMap<TableName, Vec<ColumnInfo>>, WarehouseError> {
     let mut tables: HashMap<TableName, Vec<ColumnInfo>> = HashMap::new();
     for row in rows {
         let table = TableName::new(row.get::<String>("database")?, row.get::<String>("table")?);
@@ -150,7 +135,7 @@ fn by_table(rows: &[Row]) -> Result<HashMap<TableName, Vec<ColumnInfo>>, Warehou
     Ok(tables)
 }
 
-fn table(row: &Row, columns: Vec<ColumnInfo>) -> Result<TableInfo, WarehouseError> {
+pub(super) fn table(row: &Row, columns: Vec<ColumnInfo>) -> Result<TableInfo, WarehouseError> {
     Ok(TableInfo {
         database: row.get("database")?,
         name: row.get("name")?,

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
-use super::own;
 use super::read::{self, Snapshot};
+use super::{matched, own};
 use crate::{Row, Warehouse, WarehouseError};
 
 /// More names than this in one statement are read as a whole kind.
@@ -120,7 +120,7 @@ impl Stale {
             async { if has_own { own::read(warehouse).await.map(Some) } else { Ok(None) } },
         )?;
         let mut new = snapshot.clone();
-        replace(&mut new.tables, &tables, read::keyed_tables(&table_rows, &column_rows)?);
+        replace(&mut new.tables, &tables, matched::tables(warehouse, &table_rows, &column_rows).await?);
         replace(&mut new.streams, &streams, read::keyed_streams(&stream_rows)?);
         replace(&mut new.stages, &stages, read::keyed_stages(&stage_rows)?);
         replace(&mut new.tasks, &tasks, read::keyed_tasks(&task_rows)?);
@@ -131,7 +131,7 @@ impl Stale {
     }
 }
 
-async fn rows<N>(
+pub(super) async fn rows<N>(
     warehouse: &Warehouse,
     names: &[N],
     all: fn() -> String,

@@ -8,7 +8,7 @@
 //! an error. When a refresh finds a state with the token, the row is of no more use ([`Intents::finished`]). It is removed
 //! when the process ends ([`Intents::end`]).
 //!
-//! A writer shows that it is alive by a row every few seconds as long as it has changes under way, and says when it ends.
+//! A writer adds a heartbeat every few seconds as long as it has changes under way, and a last row when it ends.
 //! Its own changes are only held while these rows arrive: [`Begun::check`] fails once they do not, since another process
 //! may take over then.
 //!
@@ -27,8 +27,8 @@ use crate::batch::Batch;
 use crate::catalog::{Held, Intent, Object, Own, Unfinished, WRITER_TIME_TO_LIVE};
 use crate::{Warehouse, WarehouseError};
 
-/// How often a writer shows that it is alive.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(8);
+/// How often a writer sends a heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(8);
 
 /// What the intents call a chain.
 pub fn chain_subject(name: &str) -> String {
@@ -57,8 +57,8 @@ struct Inner {
     rows: Batch<IntentRow, Arc<Own>>,
     /// Changes under way.
     under_way: AtomicUsize,
-    /// Whether the task that shows life runs.
-    shows_life: AtomicBool,
+    /// Whether the task that sends heartbeats runs.
+    has_heartbeat: AtomicBool,
     /// When a row of this writer last arrived.
     last_arrived: Mutex<Option<Instant>>,
     /// Tokens that a state tells of.
@@ -94,8 +94,8 @@ pub enum IntentError {
     /// A run of the runbook works on it.
     #[error("{} has been working on {} since {}, and is still at work", .0.holder, .0.pipeline, .0.since.format("%Y-%m-%d %H:%M:%S UTC"))]
     HeldByRunbook(Held),
-    /// No sign of life arrived for too long.
-    #[error("Databend did not take a sign of life of this process for {} seconds, so another one may have taken over", WRITER_TIME_TO_LIVE.as_secs())]
+    /// No heartbeat arrived for too long.
+    #[error("Databend took no heartbeat of this process for {} seconds, so another one may have taken over", WRITER_TIME_TO_LIVE.as_secs())]
     Lost,
     /// Databend failed.
     #[error(transparent)]
@@ -110,7 +110,7 @@ impl Intents {
                 writer: format!("{writer} {}", uuid::Uuid::new_v4()),
                 rows: Batch::default(),
                 under_way: AtomicUsize::new(0),
-                shows_life: AtomicBool::new(false),
+                has_heartbeat: AtomicBool::new(false),
                 last_arrived: Mutex::new(None),
                 finished: Mutex::new(BTreeSet::new()),
             }),
@@ -146,7 +146,7 @@ impl Intents {
         };
         // Written first and read then, as the runbook does with its lease: of two that begin together, one sees the other.
         let own = begun.inner.send(warehouse, rows).await?;
-        begun.inner.show_life(warehouse.clone());
+        begun.inner.start_heartbeat(warehouse.clone());
         let other = own.intents().find(|intent| {
             new.subjects.contains(&intent.subject) && intent.is_held && intent.token != begun.token
         });
@@ -213,23 +213,23 @@ impl Inner {
         Ok(own)
     }
 
-    /// Adds a sign of life every few seconds while changes are under way.
-    fn show_life(self: &Arc<Self>, warehouse: Warehouse) {
-        if self.shows_life.swap(true, Ordering::SeqCst) {
+    /// Adds a heartbeat every few seconds while changes are under way.
+    fn start_heartbeat(self: &Arc<Self>, warehouse: Warehouse) {
+        if self.has_heartbeat.swap(true, Ordering::SeqCst) {
             return;
         }
         let inner = self.clone();
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(SIGN_OF_LIFE).await;
+                tokio::time::sleep(HEARTBEAT).await;
                 // Between two changes there is nothing to hold; the task stays for the next one.
                 if inner.under_way.load(Ordering::SeqCst) == 0 {
                     continue;
                 }
                 let row =
-                    IntentRow { event: sql::ALIVE, writer: inner.writer.clone(), ..IntentRow::default() };
+                    IntentRow { event: sql::HEARTBEAT, writer: inner.writer.clone(), ..IntentRow::default() };
                 if let Err(error) = inner.send(&warehouse, vec![row]).await {
-                    tracing::warn!(%error, "the sign of life of this apply did not arrive");
+                    tracing::warn!(%error, "the heartbeat of this apply did not arrive");
                 }
             }
         });

@@ -13,11 +13,12 @@ pub enum When {
 
 type Matcher = Box<dyn Fn(&str) -> bool + Send>;
 
-/// What is to happen to statements. Each refusal and each lost answer happens once.
+/// What is to happen to statements. Each refusal, lost answer and empty answer happens once.
 #[derive(Default)]
 pub(super) struct Faults {
     refusals: Vec<(Matcher, Refusal)>,
     lost: Vec<(Matcher, When)>,
+    nothing: Vec<Matcher>,
     stop: Option<(usize, When)>,
 }
 
@@ -26,6 +27,7 @@ pub(super) enum Fate {
     Answered,
     Refused(Refusal),
     Lost(When),
+    Nothing,
     Stopped(When),
 }
 
@@ -36,6 +38,10 @@ impl Faults {
 
     pub(super) fn lose_answer(&mut self, matches: Matcher, when: When) {
         self.lost.push((matches, when));
+    }
+
+    pub(super) fn answer_nothing(&mut self, matches: Matcher) {
+        self.nothing.push(matches);
     }
 
     pub(super) fn stop_at(&mut self, n: usize, when: When) {
@@ -55,6 +61,10 @@ impl Faults {
         }
         if let Some(i) = self.lost.iter().position(|(matches, _)| matches(sql)) {
             return Fate::Lost(self.lost.remove(i).1);
+        }
+        if let Some(i) = self.nothing.iter().position(|matches| matches(sql)) {
+            drop(self.nothing.remove(i));
+            return Fate::Nothing;
         }
         Fate::Answered
     }

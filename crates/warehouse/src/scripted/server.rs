@@ -93,6 +93,11 @@ impl Scripted {
         self.lock().faults.lose_answer(Box::new(matches), when);
     }
 
+    /// Answers the next statement that matches, a query, without rows.
+    pub fn answer_nothing(&self, matches: impl Fn(&str) -> bool + Send + 'static) {
+        self.lock().faults.answer_nothing(Box::new(matches));
+    }
+
     /// Stops the process that sends the `n`th statement, counted from zero since the last
     /// [`restart`](Self::restart): neither this statement nor any later one is answered, and no later one is done.
     pub fn stop_at(&self, n: usize, when: When) {
@@ -243,6 +248,7 @@ impl Scripted {
                 }
                 Some(Err(Failure::Lost))
             }
+            Fate::Nothing => Some(Ok(Relation::default())),
             Fate::Stopped(when) => {
                 if when == When::After {
                     let _ = server.answer(session, sql);

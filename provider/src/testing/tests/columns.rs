@@ -4,8 +4,8 @@ use pipeline::sql::TableName;
 use serde_json::{Value as Json, json};
 use warehouse::scripted::Change;
 
-use super::repair_tests::{said, tick};
-use super::tests::{TABLE, World, table};
+use super::repair::{said, tick};
+use super::{TABLE, World, table};
 
 const LOAD_TASK: &str = "shop_load_ods_orders";
 

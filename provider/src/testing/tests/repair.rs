@@ -4,8 +4,8 @@ use pipeline::sql::TableName;
 use serde_json::{Value as Json, json};
 use warehouse::scripted::{Change, Scripted};
 
-use super::tests::{CHAIN, TABLE, World, table};
-use super::{Action, Outcome};
+use super::{CHAIN, TABLE, World, table};
+use crate::testing::{Action, Outcome};
 
 const MERGE_TASK: &str = "shop_merge_ods_orders";
 

@@ -1,11 +1,17 @@
 //! The stand-in for Terraform, and what the end-to-end tests of the provider show that need no real Terraform.
 
+mod columns;
+mod handover;
+mod repair;
+mod takeover;
+mod types;
+
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use warehouse::scripted::{Scripted, When};
 
-use super::{Action, Config, Outcome, Process, Terraform};
+use crate::testing::{Action, Config, Outcome, Process, Terraform};
 
 pub(super) const STAGE: &str = "databend_cdc_stage.dms";
 pub(super) const TABLE: &str = "databend_cdc_table.orders";

@@ -6,7 +6,7 @@ use pipeline::TableName;
 use serde_json::{Value as Json, json};
 use warehouse::scripted::{Change, Scripted, When};
 
-use super::{Action, Config, Outcome, Process, Terraform};
+use crate::testing::{Action, Config, Outcome, Process, Terraform};
 
 const STAGE: &str = "databend_cdc_stage.dms";
 const TABLE: &str = "databend_cdc_table.orders";
@@ -201,7 +201,7 @@ fn a_takeover_that_is_killed_is_finished_by_the_next_apply() {
             world.scripted.stop_at(n, when);
             let killed =
                 Process::start(&world.scripted).and_then(|process| world.terraform.apply(&process)).is_err();
-            // The killed process shows no more signs of life.
+            // The killed process sends no more heartbeats.
             world.scripted.advance(warehouse::catalog::WRITER_TIME_TO_LIVE);
             world.apply();
             let point = format!("{when:?} {n}");

@@ -7,7 +7,7 @@ use pipeline::sql::merge;
 use serde_json::{Value as Json, json};
 use warehouse::scripted::{Change, Scripted};
 
-use super::{Action, Config, Outcome, Process, Terraform};
+use crate::testing::{Action, Config, Outcome, Process, Terraform};
 
 const STAGE: &str = "databend_cdc_stage.dms";
 const TABLE: &str = "databend_cdc_table.orders";

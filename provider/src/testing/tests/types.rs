@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use warehouse::scripted::Scripted;
 
-use super::{Action, Config, Outcome, Process, Terraform};
+use crate::testing::{Action, Config, Outcome, Process, Terraform};
 
 const STAGE: &str = "databend_cdc_stage.dms";
 const TABLE: &str = "databend_cdc_table.orders";
