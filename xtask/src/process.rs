@@ -186,6 +186,9 @@ mod tests {
 
     #[test]
     fn a_logged_program_writes_to_its_file_until_it_is_stopped() {
+        // As `main` does first. What starts us may ignore SIGINT, as a shell does for its background jobs; a program
+        // inherits that, but not a handler.
+        interrupt::listen().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let stop = AtomicBool::new(false);
