@@ -11,7 +11,7 @@ use crate::process;
 use crate::say;
 use crate::workspace::{Workspace, cargo};
 
-/// What is built. Both resolve to the same features of every dependency: cargo unites the features of what it builds, so
+/// What is built. The first two resolve to the same features of every dependency: cargo unites the features of what it builds, so
 /// that with another choice of packages it would compile a hundred of them again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -19,15 +19,18 @@ pub(crate) enum Scope {
     Programs,
     /// The programs and all tests.
     ProgramsAndTests,
+    /// Every program, as it is shipped: what is measured must not be a debug build.
+    ReleasedPrograms,
 }
 
 impl Scope {
     /// Cargo's selection. `--examples` selects nothing more, since there are none, but makes cargo take the features of
     /// development dependencies into account, as `--tests` does.
-    fn arguments(self) -> [&'static str; 3] {
+    fn arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Programs => ["--workspace", "--bins", "--examples"],
-            Self::ProgramsAndTests => ["--workspace", "--bins", "--tests"],
+            Self::Programs => &["--workspace", "--bins", "--examples"],
+            Self::ProgramsAndTests => &["--workspace", "--bins", "--tests"],
+            Self::ReleasedPrograms => &["--workspace", "--bins", "--release"],
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let What::Plan { rest } = &arguments.what;
     let workspace = Workspace::find()?;
     sandbox::check_machine()?;
-    let binaries = Binaries::build(&workspace, Scope::Programs)?;
+    let binaries = Binaries::build(&workspace, Scope::ReleasedPrograms)?;
     let dir = RunDir::new(&workspace, "bench")?;
     let outcome = Sandbox::start(&workspace, &binaries, dir.path(), Life::WithUs).and_then(|sandbox| {
         let measured = measure(&workspace, rest, &sandbox, &binaries);
