@@ -132,7 +132,9 @@ fn attributes(text: &mut String, all: &Value, heading: &str, parent: &str) {
                     kind.push_str(shown);
                 }
             }
-            let _ = writeln!(text, "- `{name}` ({kind}) {}", said(attribute));
+            // A description of several lines stays within its item.
+            let said = said(attribute).replace('\n', "\n  ");
+            let _ = writeln!(text, "- `{name}` ({kind}) {said}");
         }
     }
     for (name, attribute) in entries(all).filter(|(_, attribute)| attribute.get("nested_type").is_some()) {
@@ -207,12 +209,14 @@ mod tests {
                 "nested_type": { "attributes": { "days": { "type": "number", "optional": true, "description": "Days." } } },
                 "required": true, "description": "Raw.",
             },
+            "source": { "type": ["map", "string"], "required": true, "description": "Keys:\n- `table` Its table." },
         });
         let mut text = String::new();
         attributes(&mut text, &all, "###", "");
         assert_eq!(
             text,
-            "\n### Required\n\n- `name` (String) Its name.\n- `raw` (Attributes) Raw.\n\n### Optional\n\n\
+            "\n### Required\n\n- `name` (String) Its name.\n- `raw` (Attributes) Raw.\n\
+             - `source` (Map of String) Keys:\n  - `table` Its table.\n\n### Optional\n\n\
              - `key_wo` (String, sensitive, write-only) A key.\n\n### Nested attributes of `raw`\n\n#### Optional\n\n\
              - `days` (Number) Days.\n"
         );

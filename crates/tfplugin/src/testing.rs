@@ -1,10 +1,13 @@
 //! Resources called as the service calls them, without the wire: for a stand-in for Terraform in a provider's own tests.
 
+use serde_json::Value as Json;
+
+use crate::rpc::lookup;
 use crate::rpc::settle::{self, Settled};
 use crate::wire::msgpack;
 use crate::{
-    Context, CreateRequest, DeleteRequest, Diagnostics, Private, Resource, Schema, SoFar, UpdateRequest,
-    Value,
+    Context, CreateRequest, DeleteRequest, Diagnostics, Private, Resource, Schema, SoFar, Type,
+    UpdateRequest, Value,
 };
 
 /// What Terraform is told after an apply.
@@ -26,6 +29,11 @@ impl Applied {
             diagnostics: settled.diagnostics,
         }
     }
+}
+
+/// Validates a configuration, as `ValidateResourceConfig` does: by its schema first.
+pub async fn validate(resource: &dyn Resource, schema: &Schema, config: Value) -> Diagnostics {
+    lookup::check(schema, resource, &Context::default(), config).await.unwrap_or_else(|found| found)
 }
 
 /// Creates, updates or deletes, as `ApplyResourceChange` does: by which of `prior` and `planned` is null.
@@ -74,7 +82,59 @@ pub fn stored(schema: &Schema, value: Value) -> Value {
         .unwrap_or_else(|error| panic!("{}", error.diagnostic("The value does not fit the schema")))
 }
 
-/// Reads JSON by a schema, as Terraform reads a configuration: attributes that it lacks are null.
-pub fn from_json(schema: &Schema, json: &serde_json::Value) -> Result<Value, crate::Diagnostic> {
-    crate::wire::json::decode_lenient(json, &schema.ty())
+/// Reads JSON by a schema, as Terraform reads a configuration: attributes that it lacks are null, keys that an object does
+/// not have are dropped, maps keep all of theirs, and numbers and booleans become text where the schema has text
+/// (docs/facts/tfplugin6.md, "State and configuration").
+pub fn from_json(schema: &Schema, json: &Json) -> Result<Value, crate::Diagnostic> {
+    let ty = schema.ty();
+    crate::wire::json::decode_lenient(&converted(json, &ty), &ty)
+}
+
+/// `json` with text for numbers and booleans where `ty` has text.
+fn converted(json: &Json, ty: &Type) -> Json {
+    match (ty, json) {
+        (Type::String, Json::Number(number)) => Json::String(number.to_string()),
+        (Type::String, Json::Bool(bool)) => Json::String(bool.to_string()),
+        (Type::List(element) | Type::Set(element), Json::Array(elements)) => {
+            elements.iter().map(|json| converted(json, element)).collect()
+        }
+        (Type::Map(element), Json::Object(entries)) => {
+            entries.iter().map(|(key, json)| (key.clone(), converted(json, element))).collect()
+        }
+        (Type::Object(types), Json::Object(entries)) => {
+            let entry = |(name, json): (&String, &Json)| {
+                let json = types.get(name).map_or_else(|| json.clone(), |ty| converted(json, ty));
+                (name.clone(), json)
+            };
+            entries.iter().map(entry).collect()
+        }
+        _ => json.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Attribute;
+
+    #[test]
+    fn objects_lose_keys_and_maps_keep_them() {
+        let schema = Schema::new(
+            "",
+            vec![
+                Attribute::nested_list("objects", vec![Attribute::string("name").required()]).optional(),
+                Attribute::strict_list("maps", vec![Attribute::string("name").required()]).optional(),
+                Attribute::integer("count").optional(),
+            ],
+        );
+        let element = json!({ "name": 1, "misspelt": true, "nothing": null });
+        let value =
+            from_json(&schema, &json!({ "objects": [element], "maps": [element], "count": 2 })).unwrap();
+        assert_eq!(value.at("objects[0]"), &Value::object([("name", "1".into())]));
+        let kept = [("name", "1".into()), ("misspelt", "true".into()), ("nothing", Value::Null)];
+        assert_eq!(value.at("maps[0]"), &Value::object(kept));
+        assert_eq!(value.get("count").as_i64(), Some(2));
+    }
 }

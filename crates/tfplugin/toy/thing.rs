@@ -28,6 +28,7 @@ struct Model {
     limits: Option<Limits>,
     users: Option<BTreeMap<String, User>>,
     ports: Option<Vec<Port>>,
+    owner: Option<BTreeMap<String, Option<String>>>,
     anything: Value,
     secret_wo: Option<String>,
     secret_version: Option<u32>,
@@ -161,6 +162,15 @@ impl Resource for Thing {
                 .optional(),
                 Attribute::nested_map("users", vec![Attribute::string("role").required()]).optional(),
                 Attribute::nested_set("ports", vec![Attribute::integer("number").required()]).optional(),
+                Attribute::strict_object(
+                    "owner",
+                    vec![
+                        Attribute::string("name").required().describe("As others know it."),
+                        Attribute::string("mail").optional().describe("Where to write to."),
+                    ],
+                )
+                .optional()
+                .describe("Whose it is."),
                 Attribute::dynamic("anything").optional(),
                 Attribute::string("secret_wo").optional().write_only(),
                 Attribute::integer("secret_version").optional(),

@@ -1,5 +1,5 @@
-# Terraform drops unknown keys of a typed object without a message. columns, raw and ods therefore have type any, and a
-# validation names the keys.
+# Terraform drops unknown keys of a typed object without a message. source_table, columns, raw and ods therefore have type
+# any, and a validation names the keys.
 
 variable "stage" {
   description = "Name of the databend_cdc_stage with the DMS files."
@@ -15,11 +15,16 @@ variable "stage" {
 # Modules cannot have a variable named "source".
 variable "source_table" {
   description = "The table at the source: schema and table."
-  type        = object({ schema = string, table = string })
+  type        = any
   nullable    = false
 
   validation {
-    condition     = alltrue([for name in values(var.source_table) : try(trimspace(name) != "", false)])
+    condition     = try(toset(keys(var.source_table)) == toset(["schema", "table"]), false)
+    error_message = "source_table has the keys schema and table."
+  }
+
+  validation {
+    condition     = alltrue([for name in try(values(var.source_table), []) : try(trimspace(name) != "", false)])
     error_message = "source_table needs a schema and a table, as in { schema = \"shop\", table = \"orders\" }."
   }
 }

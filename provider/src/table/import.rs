@@ -18,13 +18,6 @@ pub(super) fn import(model: &mut TableModel, raw: Option<&TableInfo>, ods: Optio
     let is_flag = |name: &str| [DELETED_COLUMN, SEQ_COLUMN].contains(&name);
     let in_raw = |name: &str| raw.columns.iter().any(|column| same_column(&column.name, name));
     let columns = ods.columns.iter().filter(|column| !is_flag(&column.name) && in_raw(&column.name));
-    let column = |column| -> Attr<ColumnModel> {
-        let column: &warehouse::catalog::ColumnInfo = column;
-        Attr::Known(ColumnModel {
-            name: Attr::Known(column.name.clone()),
-            ty: Attr::Known(shown_type(column)),
-            default: Attr::Null,
-        })
-    };
-    model.columns = Attr::Known(columns.map(column).collect());
+    let models = columns.map(|column| ColumnModel::new(column.name.clone(), shown_type(column)));
+    model.columns = Attr::Known(models.map(Attr::Known).collect());
 }

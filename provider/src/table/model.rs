@@ -10,7 +10,7 @@ use pipeline::table::{
     DEFAULT_ROW_PER_BLOCK, DEFAULT_TIMESTAMP_COLUMN, Table,
 };
 use pipeline::{Pipeline, TableName};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics};
 
 use super::loss::WhenLost;
@@ -46,12 +46,31 @@ pub(super) struct SourceModel {
     pub(super) table: Attr<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ColumnModel {
     pub(super) name: Attr<String>,
     #[serde(rename = "type")]
     pub(super) ty: Attr<String>,
-    pub(super) default: Attr<String>,
+    /// `None` where there is no such key. Columns are maps to Terraform, and a plan has to keep a key that is null.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) default: Option<Attr<String>>,
+}
+
+impl ColumnModel {
+    /// A column without a default.
+    pub(super) fn new(name: String, ty: String) -> Self {
+        Self { name: Attr::Known(name), ty: Attr::Known(ty), default: None }
+    }
+
+    /// The default; null also where there is no such key.
+    pub(super) fn default(&self) -> Attr<&String> {
+        self.default.as_ref().map_or(Attr::Null, Attr::as_ref)
+    }
+}
+
+/// Reads a key that is there, null or not.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Attr<String>>, D::Error> {
+    Attr::deserialize(deserializer).map(Some)
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -180,7 +199,7 @@ impl TableModel {
     fn defaults(&self) -> Option<BTreeMap<String, String>> {
         let mut defaults = BTreeMap::new();
         for column in self.columns.known()?.iter().filter_map(Attr::known) {
-            match (&column.name, &column.default) {
+            match (&column.name, column.default()) {
                 (_, Attr::Unknown) => return None,
                 (Attr::Known(name), Attr::Known(default)) => {
                     defaults.insert(name.clone(), default.clone());

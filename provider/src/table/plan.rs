@@ -5,7 +5,7 @@ use pipeline::name::same_column;
 use pipeline::{Pipeline, conversion, evolution, table::Table};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, PlanRequest, PlanResponse, from_value};
 
-use super::model::{TableModel, strings};
+use super::model::{ColumnModel, TableModel, strings};
 use super::{apply, handover};
 use crate::claims::Thing;
 use crate::connection::Connection;
@@ -106,22 +106,26 @@ fn keep_key_order(model: &mut TableModel, prior: &TableModel) {
     }
 }
 
-/// A type that is spelled in another way but means the same keeps its old spelling, so that the plan stays empty.
-/// Terraform lets a plan keep the prior value of an attribute that the user set.
+/// Columns that mean the same keep their old spelling, so that the plan stays empty. Terraform lets a plan keep the prior
+/// value of an attribute that the user set, but only the whole of it.
 fn keep_spellings(model: &mut TableModel, prior: &TableModel) {
-    let (Attr::Known(columns), Attr::Known(old)) = (&mut model.columns, &prior.columns) else { return };
-    for (column, old) in columns.iter_mut().zip(old) {
-        let (Attr::Known(column), Attr::Known(old)) = (column, old) else { continue };
-        let parsed = |ty: &Attr<String>| ty.known().and_then(|ty| ty.parse::<MysqlType>().ok());
-        let is_converted = changes_old_rows(&old.ty, &column.ty).is_some();
-        if column.name == old.name
-            && parsed(&column.ty).is_some()
-            && parsed(&column.ty) == parsed(&old.ty)
-            && !is_converted
-        {
-            column.ty = old.ty.clone();
-        }
+    let (Attr::Known(columns), Attr::Known(old)) = (&model.columns, &prior.columns) else { return };
+    let is_same = |(column, old): (&Attr<ColumnModel>, &Attr<ColumnModel>)| match (column, old) {
+        (Attr::Known(column), Attr::Known(old)) => means_the_same(column, old),
+        _ => false,
+    };
+    if columns.len() == old.len() && columns.iter().zip(old).all(is_same) {
+        model.columns.clone_from(&prior.columns);
     }
+}
+
+fn means_the_same(column: &ColumnModel, old: &ColumnModel) -> bool {
+    let parsed = |ty: &Attr<String>| ty.known().and_then(|ty| ty.parse::<MysqlType>().ok());
+    column.name == old.name
+        && column.default() == old.default()
+        && parsed(&column.ty).is_some()
+        && parsed(&column.ty) == parsed(&old.ty)
+        && changes_old_rows(&old.ty, &column.ty).is_none()
 }
 
 /// Why the source's old rows may have other values after a change of type, if so.

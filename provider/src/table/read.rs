@@ -110,13 +110,15 @@ fn read_defaults(model: &mut TableModel, table: &Table, raw: &TableInfo, ods: &T
     let wanted = [(table.raw_columns(), columns(raw)), (table.ods_columns(), columns(ods))];
     for column in models {
         let Attr::Known(column) = column else { continue };
-        let Some(name) = column.name.known().filter(|_| column.default.is_known()).cloned() else { continue };
+        let Some(name) = column.name.known().filter(|_| column.default().is_known()).cloned() else {
+            continue;
+        };
         for (wanted, found) in &wanted {
             let by_name = |columns: &[DatabendColumn]| columns.iter().find(|c| c.name == name).cloned();
             if let (Some(wanted), Some(found)) = (by_name(wanted), by_name(found))
                 && !found.has_default_of(&wanted)
             {
-                column.default = found.default.map(|sql| default_value::unquoted(&sql)).into();
+                column.default = found.default.map(|sql| Attr::Known(default_value::unquoted(&sql)));
             }
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn schema() -> Schema {
         vec![
             Attribute::string("id").computed().describe("`<raw database>.<raw table>,<ods database>.<ods table>`, which is also the import id."),
             Attribute::string("stage").required().describe("Name of the stage with the DMS files."),
-            Attribute::nested_single(
+            Attribute::strict_object(
                 "source",
                 vec![
                     Attribute::string("schema").required().describe("MySQL schema."),
@@ -25,7 +25,7 @@ pub(super) fn schema() -> Schema {
             .required()
             .describe("The table at the source."),
             Attribute::string("path").optional_computed().describe("Folder of the table's files under the stage, with a trailing slash. Default: `<schema>/<table>/`, where DMS puts them."),
-            Attribute::nested_list(
+            Attribute::strict_list(
                 "columns",
                 vec![
                     Attribute::string("name").required().describe("Name at the source. Where ODS has the column in another case, the name that ODS has: MySQL and COPY ignore case."),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tfplugin::{
     Context, Diagnostics, ImportRequest, PlanRequest, Private, Provider, ReadRequest, Resource, Schema,
-    Severity, ValidateRequest, Value, testing,
+    Severity, Value, testing,
 };
 
 use super::config::{Config, Declared};
@@ -190,8 +190,8 @@ impl Walk {
         for declared in &config.resources {
             let (resource, schema) = self.of(declared.type_name());
             let config = declared.value(schema, &State::default());
-            let result = resource.validate(&Context::default(), ValidateRequest { config }).await;
-            outcome.say(&declared.address, &result.unwrap_or_else(|diagnostics| diagnostics));
+            let found = testing::validate(resource, schema, config).await;
+            outcome.say(&declared.address, &found);
         }
     }
 
@@ -278,7 +278,8 @@ impl Walk {
         values.resources.insert(declared.address.clone(), instance);
     }
 
-    /// One `PlanResourceChange`: the planned value, private state, and whether it needs a replacement.
+    /// One `PlanResourceChange`: the planned value, private state, and whether it needs a replacement. Terraform validates
+    /// first, now that more is known.
     async fn ask(
         &self,
         address: &str,
@@ -288,6 +289,11 @@ impl Walk {
         outcome: &mut Outcome,
     ) -> Option<(Value, Private, bool)> {
         let (resource, schema) = self.of(address);
+        let found = testing::validate(resource, schema, config.clone()).await;
+        if found.has_errors() {
+            outcome.say(address, &found);
+            return None;
+        }
         let proposed = testing::stored(schema, proposed::proposed(&schema.attributes, config, prior));
         let request = PlanRequest {
             schema: schema.clone(),

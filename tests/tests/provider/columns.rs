@@ -5,6 +5,23 @@ use pipeline::Pipeline;
 
 use crate::world::{TABLE, World};
 
+const COLUMNS: &str = r#"  columns = [
+    { name = "order_id", type = "bigint" },
+    { name = "quantity", type = "int" },
+    { name = "amount", type = "decimal(12,2)" },
+    { name = "note", type = "text" },
+  ]"#;
+const TYPED: &str = r#"
+variable "columns" {
+  type = list(object({ name = string, type = string, default = optional(string) }))
+  default = [
+    { name = "order_id", type = "bigint" },
+    { name = "quantity", type = "int", default = 0 },
+    { name = "amount", type = "decimal(12,2)" },
+    { name = "note", type = "text" },
+  ]
+}
+"#;
 const NOTE: &str = r#"{ name = "note", type = "text" },"#;
 const RAW_COLUMN: &str = "SELECT data_type, default_expression FROM system.columns WHERE database = 'NAME_raw' AND table = 'orders' AND name = 'points'";
 const ODS_ROWS: &str = "SELECT order_id, points FROM NAME_ods.orders ORDER BY order_id";
@@ -75,6 +92,54 @@ async fn a_default_reaches_the_rows_that_were_there_whichever_comes_first() {
     copy(&w, &change(1, 4, "NULL::INT")).await;
     w.merge(TABLE).await;
     assert_eq!(w.rows(ODS_ROWS).await, ["1|NULL", "2|5"]);
+}
+
+/// Earlier versions had nested objects, whose state is this one: null for a column without a default.
+#[tokio::test]
+async fn null_from_a_typed_variable_or_an_older_state_is_no_default() {
+    let mut w = World::new("typed").await;
+    w.edit(COLUMNS, "  columns = var.columns");
+    w.add(TYPED);
+    w.apply().await;
+    let columns = w.attribute(TABLE, "columns").await;
+    assert_eq!(
+        columns[1],
+        serde_json::json!({ "name": "quantity", "type": "int", "default": "0" }),
+        "a number is text"
+    );
+    assert_eq!(columns[0].get("default"), Some(&serde_json::Value::Null), "{columns}");
+    w.edit(
+        "  columns = var.columns",
+        &COLUMNS.replace(r#"type = "int" }"#, r#"type = "int", default = "0" }"#),
+    );
+    w.nothing_to_do().await;
+    w.edit(r#"primary_key = ["order_id"]"#, "primary_key = [\"order_id\"]\n  deletion_protection = false");
+    w.apply_in_place().await;
+    w.edit(r#"table = "orders" }"#, r#"table = "purchases" }"#);
+    assert_eq!(w.plan().await.actions(TABLE), ["delete", "create"]);
+}
+
+/// An element may be unknown until something else is created or changed. What is wrong with it is found before anything is
+/// sent.
+#[tokio::test]
+async fn columns_that_are_unknown_at_first_are_checked_before_anything_is_sent() {
+    let mut w = World::new("late").await;
+    w.edit(COLUMNS, r#"  columns = [{ name = "order_id", type = "bigint" }, terraform_data.late.output]"#);
+    w.add("resource \"terraform_data\" \"late\" {\n  input = LATE\n}\n");
+    for (late, said) in [
+        (r#"{ name = "note", type = "text", defualt = "none" }"#, "Did you mean `default`?"),
+        (r#"{ name = "note" }"#, "columns[1].type is required and has no value."),
+    ] {
+        w.edit("LATE", late);
+        assert_eq!(w.terraform.validate().await.must()["valid"], true, "{late}");
+        let failed = w.terraform.apply_fails(&[]).await.must();
+        assert!(failed.contains(said), "{failed}");
+        assert!(!w.changes_heard().iter().any(|sql| sql.contains("orders")), "{late}");
+        w.edit(late, "LATE");
+    }
+    w.edit("LATE", r#"{ name = "note", type = "text", default = "none" }"#);
+    w.apply().await;
+    assert_eq!(w.attribute(TABLE, "columns").await[1]["default"], "none");
 }
 
 #[tokio::test]

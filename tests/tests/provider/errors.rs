@@ -15,6 +15,24 @@ const INVALID: &[Case] = &[
         &["Unknown MySQL type", "\"bigit\"", "information_schema"],
     ),
     (
+        r#"{ name = "note", type = "text" }"#,
+        r#"{ name = "note", type = "text", defualt = "none" }"#,
+        r#"columns[3]["defualt"]"#,
+        &["Unknown key", "Did you mean `default`?"],
+    ),
+    (
+        r#"{ name = "note", type = "text" }"#,
+        r#"{ name = "note", default = 0 }"#,
+        "columns[3].type",
+        &["Missing key", "is required and has no value"],
+    ),
+    (
+        r#"source = { schema = "shop", table = "orders" }"#,
+        r#"source = { schema = "shop", table = "orders", path = "shop/orders/" }"#,
+        r#"source["path"]"#,
+        &["Unknown key", "The keys are `schema` and `table`"],
+    ),
+    (
         r#"primary_key = ["order_id"]"#,
         r#"primary_key = ["order_id", "id"]"#,
         "primary_key[1]",

@@ -1,5 +1,7 @@
 //! Between the crate's own types and the protocol's messages.
 
+use std::fmt::Write as _;
+
 use crate::path::Step;
 use crate::proto::tfplugin6 as proto;
 use crate::schema::{Attribute, Kind, Nesting};
@@ -84,12 +86,13 @@ fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
     let (ty, nested_type) = match &attribute.kind {
         Kind::Value(ty) => (type_bytes(ty), None),
         Kind::Nested { nesting, attributes } => (Vec::new(), Some(nested(*nesting, attributes))),
+        Kind::Strict { .. } => (type_bytes(&attribute.ty()), None),
     };
     proto::schema::Attribute {
         name: attribute.name.clone(),
         r#type: ty,
         nested_type,
-        description: attribute.description.clone(),
+        description: description(attribute),
         required: attribute.required,
         optional: attribute.optional,
         computed: attribute.computed,
@@ -99,6 +102,19 @@ fn attribute(attribute: &Attribute) -> proto::schema::Attribute {
         write_only: attribute.write_only,
         deprecation_message: attribute.deprecated.clone().unwrap_or_default(),
     }
+}
+
+/// Terraform has no descriptions for the keys of a map, so they are in the map's.
+fn description(attribute: &Attribute) -> String {
+    let mut text = attribute.description.clone();
+    if let Kind::Strict { keys, .. } = &attribute.kind {
+        text.push_str(" Keys, all text:");
+        for key in keys {
+            let need = if key.required { "required" } else { "optional" };
+            let _ = write!(text, "\n- `{}` ({need}) {}", key.name, key.description);
+        }
+    }
+    text
 }
 
 fn nested(nesting: Nesting, attributes: &[Attribute]) -> proto::schema::Object {
@@ -177,5 +193,20 @@ mod tests {
         let nested = attribute.nested_type.unwrap();
         assert_eq!(nested.nesting(), proto::schema::object::NestingMode::List);
         assert_eq!(nested.attributes[0].r#type, b"\"string\"");
+    }
+
+    #[test]
+    fn a_strict_attribute_is_a_map_whose_description_has_the_keys() {
+        let keys = vec![
+            Attribute::string("name").required().describe("Its name."),
+            Attribute::string("default").optional().describe("What it has at first."),
+        ];
+        let attribute = attribute(&Attribute::strict_list("columns", keys).describe("The columns."));
+        assert_eq!(attribute.r#type, br#"["list",["map","string"]]"#);
+        assert_eq!(attribute.nested_type, None);
+        assert_eq!(
+            attribute.description,
+            "The columns. Keys, all text:\n- `name` (required) Its name.\n- `default` (optional) What it has at first."
+        );
     }
 }

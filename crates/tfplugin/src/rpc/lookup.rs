@@ -18,11 +18,21 @@ impl<T: ?Sized> Clone for Offer<T> {
 }
 
 impl Offer<dyn Resource> {
-    /// Checks a configuration: by its schema first, since the resource relies on it.
+    /// Checks a configuration by its schema first, since the resource relies on it.
     pub(super) async fn check(&self, ctx: &Context, config: Value) -> Result<Diagnostics, Diagnostics> {
-        self.schema.check(&config).into_result()?;
-        self.imp.validate(ctx, ValidateRequest { config }).await
+        check(&self.schema, self.imp.as_ref(), ctx, config).await
     }
+}
+
+/// Checks a configuration by its schema, then by the resource.
+pub(crate) async fn check(
+    schema: &Schema,
+    resource: &dyn Resource,
+    ctx: &Context,
+    config: Value,
+) -> Result<Diagnostics, Diagnostics> {
+    schema.check(&config).into_result()?;
+    resource.validate(ctx, ValidateRequest { config }).await
 }
 
 /// All of one kind.

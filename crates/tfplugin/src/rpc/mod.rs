@@ -4,7 +4,7 @@
 mod convert;
 mod function;
 mod guard;
-mod lookup;
+pub(crate) mod lookup;
 mod provider;
 mod resource;
 pub(crate) mod settle;

@@ -16,6 +16,18 @@ pub enum Nesting {
     Map,
 }
 
+impl Nesting {
+    /// The type of objects of this type, so arranged.
+    fn of(self, object: Type) -> Type {
+        match self {
+            Self::Single => object,
+            Self::List => Type::list(object),
+            Self::Set => Type::set(object),
+            Self::Map => Type::map(object),
+        }
+    }
+}
+
 /// What an attribute holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
@@ -27,6 +39,13 @@ pub enum Kind {
         nesting: Nesting,
         /// Their attributes
         attributes: Vec<Attribute>,
+    },
+    /// Objects of text in which every other key is an error: [`Attribute::strict_object`]
+    Strict {
+        /// How they are arranged
+        nesting: Nesting,
+        /// Their keys: text, required or optional
+        keys: Vec<Attribute>,
     },
 }
 
@@ -146,6 +165,21 @@ impl Attribute {
         Self::of(name, Kind::Nested { nesting: Nesting::Map, attributes })
     }
 
+    /// One object of text with these keys, in which a misspelt key is an error.
+    ///
+    /// Terraform drops the keys that a nested attribute does not have (docs/facts/tfplugin6.md, "State and
+    /// configuration"). So to Terraform this is a map, and this crate checks its keys. The price: no key can be computed,
+    /// a plan keeps the whole value of the configuration or the whole prior value, and a key that is missing stays
+    /// missing where an object would have null.
+    pub fn strict_object(name: impl Into<String>, keys: Vec<Self>) -> Self {
+        Self::of(name, Kind::Strict { nesting: Nesting::Single, keys })
+    }
+
+    /// A list of objects as [`Self::strict_object`] describes them
+    pub fn strict_list(name: impl Into<String>, keys: Vec<Self>) -> Self {
+        Self::of(name, Kind::Strict { nesting: Nesting::List, keys })
+    }
+
     /// The user must set it.
     #[must_use]
     pub fn required(mut self) -> Self {
@@ -205,15 +239,8 @@ impl Attribute {
     pub fn ty(&self) -> Type {
         match &self.kind {
             Kind::Value(ty) => ty.clone(),
-            Kind::Nested { nesting, attributes } => {
-                let object = object_type(attributes);
-                match nesting {
-                    Nesting::Single => object,
-                    Nesting::List => Type::list(object),
-                    Nesting::Set => Type::set(object),
-                    Nesting::Map => Type::map(object),
-                }
-            }
+            Kind::Nested { nesting, attributes } => nesting.of(object_type(attributes)),
+            Kind::Strict { nesting, .. } => nesting.of(Type::map(Type::String)),
         }
     }
 }
@@ -261,8 +288,8 @@ pub(super) fn find_write_only(
         let path = parent.clone().attr_step(&attribute.name);
         if attribute.write_only && !value.is_null() {
             found.push(path);
-        } else if let Kind::Nested { attributes, .. } = &attribute.kind {
-            for (step, object) in objects(&attribute.kind, value) {
+        } else if let Kind::Nested { nesting, attributes } = &attribute.kind {
+            for (step, object) in objects(*nesting, value) {
                 let path = step.into_iter().fold(path.clone(), AttributePath::step);
                 find_write_only(attributes, object, &path, found);
             }
@@ -270,9 +297,8 @@ pub(super) fn find_write_only(
     }
 }
 
-/// The objects of a nested attribute's value, each with its step.
-pub(crate) fn objects<'v>(kind: &Kind, value: &'v Value) -> Vec<(Option<Step>, &'v Value)> {
-    let Kind::Nested { nesting, .. } = kind else { return Vec::new() };
+/// The objects of a value that are so arranged, each with its step.
+pub(super) fn objects(nesting: Nesting, value: &Value) -> Vec<(Option<Step>, &Value)> {
     match nesting {
         Nesting::Single => vec![(None, value)],
         Nesting::List | Nesting::Set => {

@@ -1,6 +1,7 @@
 //! The checks of a configuration that follow from its schema alone.
 
 use super::attribute::{Attribute, Kind, Nesting, objects};
+use super::strict;
 use crate::path::Step;
 use crate::{AttributePath, Diagnostic, Diagnostics, Type, Value};
 
@@ -18,15 +19,33 @@ fn check_object(attributes: &[Attribute], object: &Value, parent: &AttributePath
         match &attribute.kind {
             Kind::Value(ty) => check_value(ty, attribute.integer, value, &path, found),
             Kind::Nested { nesting, attributes } => {
-                for (step, object) in objects(&attribute.kind, value) {
-                    let path = step.into_iter().fold(path.clone(), AttributePath::step);
-                    if object.is_null() && *nesting != Nesting::Single {
-                        found.push(null_element(path));
-                    } else {
-                        check_object(attributes, object, &path, found);
-                    }
-                }
+                check_each(*nesting, value, &path, found, |object, path, found| {
+                    check_object(attributes, object, path, found);
+                });
             }
+            Kind::Strict { nesting, keys } => {
+                check_each(*nesting, value, &path, found, |object, path, found| {
+                    found.extend(strict::check(keys, object, path));
+                });
+            }
+        }
+    }
+}
+
+/// Checks each object of a value. A null element is an error.
+fn check_each(
+    nesting: Nesting,
+    value: &Value,
+    parent: &AttributePath,
+    found: &mut Diagnostics,
+    check: impl Fn(&Value, &AttributePath, &mut Diagnostics),
+) {
+    for (step, object) in objects(nesting, value) {
+        let path = step.into_iter().fold(parent.clone(), AttributePath::step);
+        if object.is_null() && nesting != Nesting::Single {
+            found.push(null_element(path));
+        } else {
+            check(object, &path, found);
         }
     }
 }

@@ -8,7 +8,7 @@
 //!     vec![
 //!         Attribute::string("name").required().describe("Its name."),
 //!         Attribute::list("primary_key", Type::String).optional().describe("Names of columns."),
-//!         Attribute::nested_list(
+//!         Attribute::strict_list(
 //!             "columns",
 //!             vec![
 //!                 Attribute::string("name").required().describe("The column's name."),
@@ -25,6 +25,7 @@
 
 mod attribute;
 mod check;
+mod strict;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,8 +74,8 @@ impl Schema {
         problems
     }
 
-    /// What is wrong with a configuration whatever the provider makes of it: fractional numbers for integers, and null
-    /// elements of lists, sets and maps. Unknown values are not checked.
+    /// What is wrong with a configuration whatever the provider makes of it: fractional numbers for integers, null
+    /// elements of lists, sets and maps, and unknown or missing keys of strict objects. Unknown values are not checked.
     pub fn check(&self, config: &Value) -> Diagnostics {
         check::check(&self.attributes, config)
     }
@@ -115,6 +116,14 @@ fn collect_problems(attributes: &[Attribute], parent: &AttributePath, problems: 
                 report("Terraform allows no write-only attributes in sets");
             }
             collect_problems(attributes, &path, problems);
+        } else if let Kind::Strict { keys, .. } = &attribute.kind {
+            let is_plain = |key: &Attribute| {
+                key.kind == Kind::Value(Type::String) && !key.computed && !key.sensitive && !key.write_only
+            };
+            if !keys.iter().all(is_plain) {
+                report("the keys of a strict object are text, required or optional");
+            }
+            collect_problems(keys, &path, problems);
         }
     }
 }
@@ -178,10 +187,11 @@ mod tests {
                 Attribute::string("a"),
                 Attribute::nested_set("b", vec![Attribute::string("c").required().write_only()]).optional(),
                 Attribute::string("b").required().computed(),
+                Attribute::strict_object("d", vec![Attribute::number("e").required()]).required(),
             ],
         );
         let problems = wrong.problems();
-        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert_eq!(problems.len(), 5, "{problems:?}");
         assert_eq!(problems[0], "attribute a: must be required, optional or computed");
     }
 }

@@ -31,7 +31,7 @@ mod json;
 mod number;
 mod ser;
 mod whole;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 

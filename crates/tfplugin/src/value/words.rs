@@ -50,7 +50,7 @@ pub(super) fn one_of(names: &[&str]) -> String {
 }
 
 /// `` `a`, `b` and `c` ``
-pub(super) fn list(names: &[&str]) -> String {
+pub(crate) fn list(names: &[&str]) -> String {
     joined(names, "and")
 }
 
@@ -64,7 +64,7 @@ fn joined(names: &[&str], word: &str) -> String {
 }
 
 /// The name that was probably meant.
-pub(super) fn similar<'n>(found: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn similar<'n>(found: &str, names: &[&'n str]) -> Option<&'n str> {
     names
         .iter()
         .map(|name| (strsim::jaro_winkler(found, name), *name))

@@ -56,6 +56,15 @@ fn fractional_integers_and_null_elements_are_refused_at_their_place() {
 }
 
 #[test]
+fn a_misspelt_key_of_a_strict_object_is_refused() {
+    assert_eq!(
+        validation_errors("owner = { name = \"ann\", mial = \"a@b\" }"),
+        [r#"owner["mial"] is not a known key. Did you mean `mail`?"#]
+    );
+    assert_eq!(validation_errors("owner = {}"), ["owner.name is required and has no value."]);
+}
+
+#[test]
 fn what_was_unknown_when_it_was_validated_is_checked_before_anything_is_made() {
     for (output, attribute, says) in [
         (

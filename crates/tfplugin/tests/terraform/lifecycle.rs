@@ -11,6 +11,7 @@ resource "toy_thing" "a" {
   limits   = { rows = 3 }
   users    = { ann = { role = "owner" }, bob = { role = "reader" } }
   ports    = [{ number = 80 }, { number = 443 }]
+  owner    = { name = 7, mail = null }
   anything = { list = toset(["x"]), number = 0.1, nothing = null }
 
   secret_wo      = "s3cret"
@@ -40,6 +41,7 @@ fn every_kind_of_attribute_goes_there_and_back() {
     assert_eq!(attributes["columns"][1]["mapped"], "TEXT");
     assert_eq!(attributes["limits"]["burst"], 10);
     assert_eq!(attributes["users"]["bob"]["role"], "reader");
+    assert_eq!(attributes["owner"], serde_json::json!({ "name": "7", "mail": null }));
     assert_eq!(attributes["summary"], "a with 2 columns: first");
     assert_eq!(attributes["anything"]["type"][1]["list"], serde_json::json!(["set", "string"]));
 }

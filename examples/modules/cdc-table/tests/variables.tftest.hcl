@@ -32,6 +32,16 @@ run "source_table_is_refused_1" {
   expect_failures = [var.source_table]
 }
 
+run "source_table_is_refused_2" {
+  command = plan
+
+  variables {
+    source_table = { schema = "shop", table = "orders", path = "shop/orders/" }
+  }
+
+  expect_failures = [var.source_table]
+}
+
 run "columns_is_refused_1" {
   command = plan
 

@@ -2,6 +2,7 @@
 
 mod columns;
 mod handover;
+mod keys;
 mod repair;
 mod takeover;
 mod types;
