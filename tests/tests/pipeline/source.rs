@@ -61,7 +61,7 @@ async fn keys_columns_and_counts_of_any_name() {
     lab.exec(&[
         "CREATE TABLE NAME.orders (line INT UNSIGNED, note VARCHAR(20) DEFAULT 'it''s', order_id BIGINT, \
          made DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), twice INT AS (line * 2) STORED, \
-         PRIMARY KEY (order_id, line), UNIQUE KEY (note))",
+         PRIMARY KEY (order_id, line), UNIQUE KEY (line, order_id))",
         "INSERT INTO NAME.orders (line, order_id) VALUES (1, 1), (2, 1), (1, 2)",
         // Another table, where names are compared exactly.
         "CREATE TABLE NAME.Orders (upper_case INT PRIMARY KEY)",
