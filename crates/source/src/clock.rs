@@ -94,7 +94,7 @@ mod tests {
             ("system_time_zone", Some("UTC")),
             ("utc_offset", offset),
         ]);
-        ReadClock.read(&[row], &Scripted::new().server())
+        ReadClock.read(&[row], &Scripted::server())
     }
 
     #[test]

@@ -67,7 +67,9 @@ impl Session {
                 }
             }
             #[cfg(feature = "scripted")]
-            Target::Scripted(scripted) => (Line::Scripted(scripted.clone()), scripted.server()),
+            Target::Scripted(scripted) => {
+                (Line::Scripted(scripted.clone()), crate::scripted::Scripted::server())
+            }
         };
         Ok(Self { line, server: Arc::new(server), usable: true, used: Instant::now() })
     }
@@ -120,15 +122,14 @@ impl Session {
             #[cfg(feature = "scripted")]
             Line::Scripted(scripted) => scripted.answer(look),
         };
-        self.usable = match &result {
-            Ok(_) => true,
-            Err(
-                SourceError::MissingPrivilege { .. }
-                | SourceError::UnknownTable { .. }
-                | SourceError::Sql { .. },
-            ) => true,
-            Err(_) => false,
-        };
+        // After any other error the server may have closed the connection, or its answer is still on the way.
+        self.usable = matches!(
+            result,
+            Ok(_)
+                | Err(SourceError::MissingPrivilege { .. }
+                    | SourceError::UnknownTable { .. }
+                    | SourceError::Sql { .. })
+        );
         self.used = Instant::now();
         let elapsed_ms = started.elapsed().as_millis();
         let what = look.what();

@@ -1,9 +1,11 @@
 //! How many rows a table has.
 
+use std::time::Duration;
+
 use crate::driver;
 use crate::look::Look;
 use crate::row::{Row, single};
-use crate::{Server, Source, SourceError, TableRef};
+use crate::{Options, Server, Source, SourceError, TableRef};
 
 impl Source {
     /// Counts the rows of a table, as they are when the statement starts.
@@ -33,6 +35,10 @@ impl Look for Count<'_> {
         single(rows)?.parse("row_count")
     }
 
+    fn limit(&self, options: &Options) -> Duration {
+        options.statement_timeout
+    }
+
     fn explain(&self, error: SourceError, address: &str) -> SourceError {
         driver::of_table(error, self.0, address)
     }
@@ -52,9 +58,6 @@ mod tests {
     #[test]
     fn the_name_is_quoted() {
         let table = TableRef::new("shop", "a`b");
-        assert_eq!(
-            Count(&table).sql(&Scripted::new().server()),
-            "SELECT COUNT(*) AS row_count FROM `shop`.`a``b`"
-        );
+        assert_eq!(Count(&table).sql(&Scripted::server()), "SELECT COUNT(*) AS row_count FROM `shop`.`a``b`");
     }
 }

@@ -140,6 +140,11 @@ fn certificate_advice(error: &rustls::Error) -> Option<&'static str> {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Some(
             "Write a host that the certificate names in the DSN, or ssl-mode=verify-ca, which does not compare the host",
         ),
+        // rustls reads a certificate before it asks whether to verify it.
+        error if format!("{error:?}").contains("UnsupportedCertVersion") => Some(
+            "Give the server an X.509 certificate of version 3 (openssl x509 makes one with -extfile), or connect without \
+             TLS by ssl-mode=disabled",
+        ),
         _ => None,
     }
 }
@@ -155,6 +160,8 @@ pub(crate) fn too_slow(dsn: &Dsn, limit: Duration) -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn said(code: u16, message: &str) -> Error {
@@ -171,7 +178,7 @@ mod tests {
             what: "the number of rows of `shop`.`orders`".into(),
             privilege: "SELECT ON `shop`.`orders`".into(),
             account: &account,
-            limit: Duration::from_secs(60),
+            limit: Duration::from_mins(1),
             address: "db:3306".into(),
         };
         super::reading(error, &reading)
@@ -208,6 +215,9 @@ mod tests {
         };
         assert!(failed(CertificateError::UnknownIssuer).contains("by ssl-ca=FILE; Amazon RDS has its own"));
         assert!(failed(CertificateError::NotValidForName).contains("or ssl-mode=verify-ca, which"));
+        let version =
+            CertificateError::Other(rustls::OtherError(Arc::new(io::Error::other("UnsupportedCertVersion"))));
+        assert!(failed(version).contains("an X.509 certificate of version 3"));
         assert!(failed(CertificateError::Expired).contains("Check the server's certificate"));
     }
 

@@ -63,7 +63,8 @@ impl Dsn {
         Self::parse_from(&place, &text)
     }
 
-    /// Checks a DSN such as `mysql://user:password@host:3306/?ssl-mode=verify-ca&ssl-ca=rds.pem`.
+    /// Checks a DSN such as `mysql://user:password@host:3306/?ssl-mode=verify-ca&ssl-ca=rds.pem`, for the provider's
+    /// `mysql_dsn`. The runbook uses [`Self::find`].
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         Self::parse_from("", text)
     }

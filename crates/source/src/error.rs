@@ -14,7 +14,7 @@ pub enum SourceError {
         "the MySQL DSN{place} is wrong: {problem}. Write it as mysql://USER:PASSWORD@HOST:PORT/?ssl-mode=MODE"
     )]
     Dsn {
-        /// Where it comes from: " in MYSQL_DSN", or nothing.
+        /// Where it comes from: ` in MYSQL_DSN`, or nothing.
         place: String,
         /// What is wrong with it.
         problem: String,

@@ -19,9 +19,10 @@
 //!
 //! # Why `mysql_async`
 //!
-//! The end-to-end tests use it already, so it adds no second client. It reports a failed handshake as a typed error, and
-//! opens single connections without a pool of its own. sqlx has the same `ssl-mode` values, but its pool, its statement
-//! cache and its type system are for applications; here every answer is a few rows of text.
+//! The end-to-end tests use it already, so there is one client. It opens single connections without a pool of its own,
+//! and its errors keep the server's code and the reason of a failed handshake. Its one flaw here has a workaround in
+//! `tls.rs`. sqlx has the same `ssl-mode` values, but its pool, statement cache and types are for applications; here
+//! every answer is a few rows of text.
 
 mod clock;
 mod connection;

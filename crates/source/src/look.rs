@@ -1,7 +1,12 @@
 //! What a look is: one SELECT, and the reading of its answer.
 
+use std::time::Duration;
+
 use crate::row::Row;
-use crate::{Server, SourceError};
+use crate::{Options, Server, SourceError};
+
+/// The limit for a look that reads no rows of a table.
+const QUICK: Duration = Duration::from_mins(1);
 
 /// One question to the source. It changes nothing there, so it may be repeated.
 pub(crate) trait Look: Sync {
@@ -19,6 +24,11 @@ pub(crate) trait Look: Sync {
 
     /// Reads the answer. The error says what is unexpected about it.
     fn read(&self, rows: &[Row], server: &Server) -> Result<Self::Answer, String>;
+
+    /// Returns how long to wait for the answer. One that reads a whole table has all of `statement_timeout`.
+    fn limit(&self, options: &Options) -> Duration {
+        options.statement_timeout.min(QUICK)
+    }
 
     /// Returns a better error than the one that the code alone tells.
     fn explain(&self, error: SourceError, _address: &str) -> SourceError {

@@ -105,7 +105,7 @@ impl Scripted {
         std::mem::take(&mut self.state().asked)
     }
 
-    pub(crate) fn server(&self) -> Server {
+    pub(crate) fn server() -> Server {
         Server {
             flavor: Flavor::Mysql,
             version: (8, 0, 35),

@@ -81,17 +81,19 @@ impl Server {
 
     /// Returns the statements that prepare a session: times in UTC, no writes, and a limit for each SELECT.
     pub(crate) fn session_settings(&self, limit: std::time::Duration) -> Vec<String> {
-        let mut settings = "SET SESSION time_zone = '+00:00'".to_owned();
-        match self.flavor {
+        let limit = match self.flavor {
             Flavor::Mariadb if self.version >= (10, 1, 1) => {
-                settings += &format!(", SESSION max_statement_time = {}", limit.as_secs_f64());
+                format!(", SESSION max_statement_time = {}", limit.as_secs_f64())
             }
             Flavor::Mysql if self.version >= (5, 7, 8) => {
-                settings += &format!(", SESSION max_execution_time = {}", limit.as_millis());
+                format!(", SESSION max_execution_time = {}", limit.as_millis())
             }
-            _ => {}
-        }
-        vec![settings, "SET SESSION TRANSACTION READ ONLY".to_owned()]
+            _ => String::new(),
+        };
+        vec![
+            format!("SET SESSION time_zone = '+00:00'{limit}"),
+            "SET SESSION TRANSACTION READ ONLY".to_owned(),
+        ]
     }
 }
 

@@ -95,7 +95,7 @@ mod tests {
             row("server_id", "7"),
         ];
         assert_eq!(
-            ReadSettings.read(&rows, &Scripted::new().server()).unwrap(),
+            ReadSettings.read(&rows, &Scripted::server()).unwrap(),
             Settings {
                 read_only: Some(false),
                 log_bin: Some(true),

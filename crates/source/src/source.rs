@@ -20,7 +20,7 @@ pub struct Options {
     pub sessions: usize,
     /// The limit for connecting, TLS and login included.
     pub connect_timeout: Duration,
-    /// The limit for one statement. The server stops it then.
+    /// The limit for one statement. The server stops it then. Looks that read no rows of a table have at most a minute.
     pub statement_timeout: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Source {
         let Shared { target, options, permits, .. } = &*self.shared;
         // Never closed, so never an error.
         let _permit = permits.acquire().await.ok();
-        let (limit, address) = (options.statement_timeout, self.address());
+        let (limit, address) = (look.limit(options), self.address());
         let (mut session, reused) = match self.idle() {
             Some(session) => (session, true),
             None => (Session::open(target, options).await?, false),

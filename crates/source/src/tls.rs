@@ -80,8 +80,8 @@ pub(crate) struct Tls {
     pub(crate) ca: Option<PathBuf>,
 }
 
-/// The name that stands for the host where it is not compared. mysql_async is told to skip the comparison, but up to
-/// 0.37.1 it recognizes a mismatch by the text "NotValidForName", which rustls no longer prints
+/// The name that stands for the host where it is not compared. `mysql_async` is told to skip the comparison, but up to
+/// 0.37.1 it recognizes a mismatch by the text `NotValidForName`, which rustls no longer prints
 /// (<https://github.com/blackbeam/mysql_async/issues/404>). rustls does print the name that it expected.
 const UNCOMPARED_HOST: &str = "NotValidForName";
 

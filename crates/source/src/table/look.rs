@@ -192,8 +192,7 @@ mod tests {
             row("column", "orders", "1", "a"),
             row("key", "orders", "1", "b"),
         ];
-        let tables =
-            ReadTables(&[TableRef::new("shop", "orders")]).read(&rows, &Scripted::new().server()).unwrap();
+        let tables = ReadTables(&[TableRef::new("shop", "orders")]).read(&rows, &Scripted::server()).unwrap();
         let [table] = tables.as_slice() else { panic!("{tables:?}") };
         assert_eq!(
             table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(),
@@ -206,7 +205,7 @@ mod tests {
     fn a_table_with_a_similar_name_is_another_one() {
         let rows = [row("column", "Orders", "1", "upper"), row("column", "orders", "1", "lower")];
         let asked = [TableRef::new("shop", "orders")];
-        let mut server = Scripted::new().server();
+        let mut server = Scripted::server();
         let tables = ReadTables(&asked).read(&rows, &server).unwrap();
         assert_eq!(tables.len(), 1);
         assert_eq!(tables[0].columns[0].name, "lower");
@@ -219,7 +218,7 @@ mod tests {
     #[test]
     fn the_statement_names_the_tables_once_for_each_part() {
         let asked = [TableRef::new("a", "x"), TableRef::new("b", "y")];
-        let sql = ReadTables(&asked).sql(&Scripted::new().server());
+        let sql = ReadTables(&asked).sql(&Scripted::server());
         let condition =
             "(table_schema = 'a' AND table_name IN ('x')) OR (table_schema = 'b' AND table_name IN ('y'))";
         assert_eq!(sql.matches(condition).count(), 2, "{sql}");

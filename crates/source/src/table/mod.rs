@@ -4,6 +4,7 @@ mod default;
 mod look;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 pub use default::ColumnDefault;
 
@@ -84,8 +85,8 @@ impl Source {
         }
         for table in tables {
             let key = server.comparable(table);
-            if !found.contains_key(&key) {
-                found.insert(key, Err(self.why_not_found(table).await?));
+            if let Entry::Vacant(missing) = found.entry(key) {
+                missing.insert(Err(self.why_not_found(table).await?));
             }
         }
         Ok(Tables { server, found })
