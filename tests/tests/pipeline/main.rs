@@ -16,3 +16,4 @@ mod least_privilege;
 mod owners;
 mod runbook_errors;
 mod sessions;
+mod source;

@@ -1,0 +1,52 @@
+//! MySQL as seen by both programs of the project: the Terraform provider and the runbook. The source is only read.
+//!
+//! # Layout
+//!
+//! - [`Dsn`]: where MySQL is, the user, and how the connection is encrypted ([`SslMode`]).
+//! - [`Source`]: a handle on one server, with a few sessions that are used again.
+//! - [`TableRef`]: the name of a table, and the one place that quotes names and values for MySQL.
+//! - [`Server`]: what a session learns when it opens: flavor, version, account.
+//! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::clock`],
+//!   [`Source::settings`].
+//! - [`SourceError`]: what went wrong, and what to do about it. Never holds a secret.
+//! - `scripted`: a MySQL in memory, for tests alone (feature `scripted`).
+//!
+//! # A new look
+//!
+//! A look is one SELECT and the reading of its answer. A new one is a file with a type that implements the crate's
+//! `Look` (its SQL, the privilege that it needs, how its rows are read, and the rows that the scripted source answers),
+//! an `impl Source` with its public method, and a `mod` line here. `count.rs` is the shortest example.
+//!
+//! # Why `mysql_async`
+//!
+//! The end-to-end tests use it already, so there is one client. It opens single connections without a pool of its own,
+//! and its errors keep the server's code and the reason of a failed handshake. Its one flaw here has a workaround in
+//! `tls.rs`. sqlx has the same `ssl-mode` values, but its pool, statement cache and types are for applications; here
+//! every answer is a few rows of text.
+
+mod clock;
+mod connection;
+mod count;
+mod driver;
+mod dsn;
+mod error;
+mod look;
+mod name;
+mod row;
+#[cfg(feature = "scripted")]
+pub mod scripted;
+mod server;
+mod settings;
+mod source;
+mod table;
+mod tls;
+
+pub use clock::Clock;
+pub use dsn::Dsn;
+pub use error::SourceError;
+pub use name::TableRef;
+pub use server::{Account, Flavor, Server};
+pub use settings::Settings;
+pub use source::{Options, Source};
+pub use table::{Column, ColumnDefault, Table, Tables};
+pub use tls::SslMode;

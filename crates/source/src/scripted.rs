@@ -1,0 +1,194 @@
+//! A MySQL in memory, for tests that need no server. It stands behind the seam that calls the driver
+//! (`connection.rs`), and answers each look with the rows that a MySQL 8 would print, so that the looks read them as usual.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::look::Look;
+use crate::row::Row;
+use crate::{Account, Flavor, Server, SourceError, Table, TableRef};
+
+/// A scripted source. [`crate::Source::scripted`] connects to it.
+#[derive(Debug)]
+pub struct Scripted {
+    state: Mutex<State>,
+}
+
+/// What a scripted source holds.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) tables: BTreeMap<TableRef, ScriptedTable>,
+    pub(crate) clock: DateTime<Utc>,
+    pub(crate) variables: BTreeMap<String, String>,
+    failures: VecDeque<SourceError>,
+    asked: Vec<String>,
+}
+
+/// A table and the number of its rows.
+#[derive(Debug)]
+pub(crate) struct ScriptedTable {
+    pub(crate) table: Table,
+    pub(crate) rows: u64,
+}
+
+impl State {
+    pub(crate) fn table(&self, table: &TableRef) -> Result<&ScriptedTable, SourceError> {
+        self.tables
+            .get(table)
+            .ok_or_else(|| SourceError::UnknownTable { address: "scripted".to_owned(), table: table.clone() })
+    }
+}
+
+impl Scripted {
+    /// Returns a source without tables. Its clock stands still; its binlog is as DMS wants it.
+    pub fn new() -> Arc<Self> {
+        let variables = [
+            ("binlog_format", "ROW"),
+            ("binlog_row_image", "FULL"),
+            ("log_bin", "ON"),
+            ("read_only", "OFF"),
+            ("server_id", "1"),
+            ("server_uuid", "3e11fa47-71ca-11e1-9e33-c80aa9429562"),
+        ];
+        Arc::new(Self {
+            state: Mutex::new(State {
+                tables: BTreeMap::new(),
+                clock: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
+                variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                failures: VecDeque::new(),
+                asked: Vec::new(),
+            }),
+        })
+    }
+
+    /// Creates a table, or replaces it.
+    pub fn put_table(&self, table: Table, rows: u64) {
+        self.state().tables.insert(table.name.clone(), ScriptedTable { table, rows });
+    }
+
+    /// Changes how many rows a table has.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub fn set_rows(&self, table: &TableRef, rows: u64) {
+        match self.state().tables.get_mut(table) {
+            Some(found) => found.rows = rows,
+            None => panic!("the scripted source has no table {table}"),
+        }
+    }
+
+    /// Drops a table.
+    pub fn drop_table(&self, table: &TableRef) {
+        self.state().tables.remove(table);
+    }
+
+    /// Sets the clock.
+    pub fn set_clock(&self, utc: DateTime<Utc>) {
+        self.state().clock = utc;
+    }
+
+    /// Sets a global variable.
+    pub fn set_variable(&self, name: &str, value: &str) {
+        self.state().variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Lets a look fail: the next one, or the one after those that fail already.
+    pub fn fail_next(&self, error: SourceError) {
+        self.state().failures.push_back(error);
+    }
+
+    /// Returns what was asked since the last call, in order, as messages call it.
+    pub fn take_asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().asked)
+    }
+
+    pub(crate) fn server() -> Server {
+        Server {
+            flavor: Flavor::Mysql,
+            version: (8, 0, 35),
+            version_text: "8.0.35".to_owned(),
+            account: Account { user: "cdc".to_owned(), host: "%".to_owned() },
+            folds_table_names: false,
+        }
+    }
+
+    pub(crate) fn answer<L: Look>(&self, look: &L) -> Result<Vec<Row>, SourceError> {
+        let mut state = self.state();
+        state.asked.push(look.what());
+        match state.failures.pop_front() {
+            Some(error) => Err(error),
+            None => look.scripted(&state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Column, ColumnDefault, Source};
+
+    fn orders() -> Table {
+        Table {
+            name: TableRef::new("shop", "orders"),
+            columns: vec![Column {
+                name: "id".into(),
+                column_type: "bigint".into(),
+                nullable: false,
+                default: ColumnDefault::None,
+                extra: "auto_increment".into(),
+            }],
+            primary_key: vec!["id".into()],
+        }
+    }
+
+    #[tokio::test]
+    async fn every_look_is_answered() {
+        let scripted = Scripted::new();
+        scripted.put_table(orders(), 3);
+        scripted.set_variable("read_only", "ON");
+        let source = Source::scripted(&scripted).await.unwrap();
+        let (name, other) = (orders().name, TableRef::new("shop", "other"));
+        let tables = source.tables(&[name.clone(), other.clone()]).await.unwrap();
+        assert_eq!(tables.get(&name), Ok(&orders()));
+        assert!(tables.get(&other).unwrap_err().is_unknown_table());
+        assert_eq!(source.count(&name).await, Ok(3));
+        assert_eq!(source.settings().await.unwrap().read_only, Some(true));
+        let time = DateTime::from_timestamp_micros(1_772_366_400_000_123).unwrap();
+        scripted.set_clock(time);
+        assert_eq!(source.clock().await.unwrap().utc, time);
+        assert_eq!(
+            scripted.take_asked(),
+            [
+                "columns and keys of 2 tables",
+                "the columns of `shop`.`other`",
+                "the number of rows of `shop`.`orders`",
+                "its settings",
+                "its clock",
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_closed_session_is_replaced_once() {
+        let scripted = Scripted::new();
+        scripted.put_table(orders(), 3);
+        let source = Source::scripted(&scripted).await.unwrap();
+        let lost = SourceError::ConnectionLost {
+            address: "scripted".into(),
+            what: "the number of rows of `shop`.`orders`".into(),
+            detail: "broken pipe".into(),
+        };
+        scripted.fail_next(lost.clone());
+        assert_eq!(source.count(&orders().name).await, Ok(3));
+        scripted.fail_next(lost.clone());
+        scripted.fail_next(lost.clone());
+        assert_eq!(source.count(&orders().name).await, Err(lost));
+    }
+}
