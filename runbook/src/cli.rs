@@ -34,7 +34,7 @@ pub struct Global {
     /// Print results as JSON.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Never ask anything.
+    /// Never ask anything: fail where an answer is needed, unless --yes gives it.
     #[arg(long, global = true)]
     pub no_input: bool,
     /// Answer yes to every question.
@@ -43,9 +43,6 @@ pub struct Global {
     /// Only this table, named as at the source; may be given several times. Default: all.
     #[arg(long = "table", global = true, value_name = "SCHEMA.TABLE")]
     pub tables: Vec<String>,
-    /// The Databend to work on, databend://USER:PASSWORD@HOST:PORT/DATABASE.
-    #[arg(long, global = true, env = "DATABEND_DSN", hide_env_values = true, hide = true)]
-    pub dsn: Option<String>,
 }
 
 /// The verbs.
@@ -61,8 +58,19 @@ pub enum Verb {
     Suspend,
     /// Resume the tasks, children first.
     Resume,
+    /// Show what earlier runs did: steps, counts, who.
+    Log,
+    /// Give up the lease that a run holds which is known to be gone. Asks first.
+    Unlock,
     /// Print the JSON Schema of runbook.toml.
     ConfigSchema,
+    /// Print what a shell needs to complete the command line.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for `man -l -`.
+    Man,
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use miette::Diagnostic;
+use operations::checks::Limits;
+use operations::dms::Aws;
+use operations::settings::Settings;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The name of the file, beside the Terraform configuration.
 pub const FILE_NAME: &str = "runbook.toml";
-
-/// The first pause between two looks; each next one is twice as long, up to `poll_seconds`.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Settings of the runbook.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -32,18 +32,11 @@ pub struct Config {
     /// A table whose newest change in ODS waits longer than this, in seconds, is stale. Default: 15 minutes.
     #[schemars(range(min = 1))]
     pub stale_after_seconds: u64,
+    /// A file that holds the DSN of the source and nothing else, mysql://USER:PASSWORD@HOST:PORT/. Default: the environment
+    /// variable MYSQL_DSN. Without either, the cutover does not compare with the source, and says so.
+    pub mysql_dsn_file: Option<PathBuf>,
     /// The AWS side.
     pub aws: Aws,
-}
-
-/// Where DMS is. Credentials come from where the AWS CLI takes them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Aws {
-    /// Region. Default: the environment's, else the one in the task's ARN.
-    pub region: Option<String>,
-    /// Endpoint URL of DMS. Default: the environment's, else the region's.
-    pub endpoint_url: Option<String>,
 }
 
 impl Default for Config {
@@ -54,6 +47,7 @@ impl Default for Config {
             poll_seconds: 5,
             parallel_tables: 4,
             stale_after_seconds: 15 * 60,
+            mysql_dsn_file: None,
             aws: Aws::default(),
         }
     }
@@ -143,10 +137,19 @@ impl Config {
         Ok(())
     }
 
-    /// How often to look while waiting: often at first, since what is waited for is often there soon.
-    pub fn pauses(&self) -> impl Iterator<Item = Duration> + Send + Sync + use<> {
-        let longest = Duration::from_secs(self.poll_seconds);
-        std::iter::successors(Some(FIRST_PAUSE.min(longest)), move |pause| Some((*pause * 2).min(longest)))
+    /// What it says about operations.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            full_load_timeout: Duration::from_secs(self.full_load_timeout_seconds),
+            first_run_timeout: Duration::from_secs(self.first_run_timeout_seconds),
+            longest_pause: Duration::from_secs(self.poll_seconds),
+            parallel_tables: self.parallel_tables,
+        }
+    }
+
+    /// What it says about what counts as too long.
+    pub fn limits(&self) -> Limits {
+        Limits { stale_after: Duration::from_secs(self.stale_after_seconds) }
     }
 
     /// The JSON Schema of the file.
@@ -201,12 +204,6 @@ mod tests {
         let missing = folder.path().join("x.toml");
         let error = Config::load(Some(&missing), folder.path()).unwrap_err();
         assert!(error.to_string().contains("x.toml cannot be read: "), "{error}");
-    }
-
-    #[test]
-    fn looks_become_rarer() {
-        let seconds: Vec<_> = Config::default().pauses().take(6).map(|pause| pause.as_millis()).collect();
-        assert_eq!(seconds, [500, 1000, 2000, 4000, 5000, 5000]);
     }
 
     #[test]

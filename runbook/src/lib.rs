@@ -4,30 +4,20 @@
 //!
 //! - [`cli`]: the command line. [`config`]: runbook.toml. [`manifest`]: the pipeline, from Terraform's state.
 //! - [`verbs`]: one file per verb.
-//! - [`steps`]: one file per step of a cutover: describe, inspect, execute.
-//! - [`journal`]: what was about to be done and what was done, in Databend; a checked state machine.
-//! - [`lease`]: one run at a time per pipeline.
-//! - [`dms`]: AWS DMS.
 //! - [`talk`] and [`output`]: people on stderr, results on stdout.
 //!
-//! # Invariants
-//!
-//! - SQL text comes from the crate `pipeline`.
-//! - Nothing is done that was not looked at before, and no lost answer is taken for success or failure.
+//! What the verbs do is in the crate `operations`.
 
 pub mod cli;
 pub mod config;
-pub mod dms;
-pub mod journal;
-pub mod lease;
 pub mod manifest;
 pub mod output;
 pub mod report;
-pub mod steps;
 pub mod talk;
 pub mod verbs;
 
-use miette::Report;
+use clap::CommandFactory;
+use miette::{IntoDiagnostic, Report};
 use tokio_util::sync::CancellationToken;
 
 use cli::{Cli, Verb};
@@ -38,9 +28,21 @@ use verbs::Setup;
 
 /// Does what the command line says.
 pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
-    if cli.verb == Verb::ConfigSchema {
-        Output::new(true).json(&Config::schema());
-        return Ok(Exit::Done);
+    // These need no pipeline.
+    match cli.verb {
+        Verb::ConfigSchema => {
+            Output::new(true).document(&Config::schema());
+            return Ok(Exit::Done);
+        }
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut std::io::stdout());
+            return Ok(Exit::Done);
+        }
+        Verb::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()).into_diagnostic()?;
+            return Ok(Exit::Done);
+        }
+        _ => {}
     }
     let talk = Talk::to_stderr();
     let setup = Box::pin(Setup::new(cli.global, talk)).await?;
@@ -50,6 +52,8 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
         Verb::Suspend => Box::pin(verbs::suspend(&setup, cancel)).await?,
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
-        Verb::ConfigSchema => Exit::Done,
+        Verb::Log => Box::pin(verbs::log(&setup)).await?,
+        Verb::Unlock => Box::pin(verbs::unlock(&setup)).await?,
+        Verb::ConfigSchema | Verb::Completions { .. } | Verb::Man => Exit::Done,
     })
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use miette::{GraphicalTheme, MietteHandlerOpts};
 use runbook::cli::Cli;
+use runbook::output::Output;
 use runbook::talk::colour;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -30,9 +31,11 @@ async fn main() -> ExitCode {
         .init();
     let cancel = CancellationToken::new();
     tokio::spawn(listen(cancel.clone()));
+    let output = Output::new(cli.global.json);
     match runbook::run(cli, &cancel).await {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(report) => {
+            output.error(report.as_ref());
             eprintln!("{report:?}");
             ExitCode::FAILURE
         }
@@ -63,7 +66,7 @@ async fn signal() {
 /// Errors are wrapped and coloured for terminals only, so that they can be searched for elsewhere.
 fn show_errors(coloured: bool) {
     let terminal = std::io::stderr().is_terminal();
-    // Fails only when somebody has set a hook before, and nobody has.
+    // Fails only when a hook was set before, and none was.
     drop(miette::set_hook(Box::new(move |_| {
         let options = MietteHandlerOpts::new().terminal_links(false);
         let options =

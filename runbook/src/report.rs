@@ -2,7 +2,7 @@
 
 use miette::Diagnostic;
 
-use crate::talk::Bar;
+use operations::progress::Progress;
 
 /// The error and its help, as text.
 pub fn explain(error: &dyn Diagnostic) -> (Option<String>, Option<String>) {
@@ -10,9 +10,9 @@ pub fn explain(error: &dyn Diagnostic) -> (Option<String>, Option<String>) {
 }
 
 /// The error and its help, said about one table or chain.
-pub fn explain_on(bar: &Bar, error: &dyn Diagnostic) {
-    bar.keep(&format!("error: {error}"));
+pub fn explain_on(progress: &dyn Progress, error: &dyn Diagnostic) {
+    progress.keep(&format!("error: {error}"));
     if let Some(help) = error.help() {
-        bar.keep(&format!("help: {help}"));
+        progress.keep(&format!("help: {help}"));
     }
 }

@@ -1,4 +1,4 @@
-//! A DMS task from the sandbox's `MySQL` to a bucket of its own, made through AWS's API in a second. Terraform's AWS
+//! DMS tasks from the sandbox's `MySQL` to a bucket of their own, made through AWS's API in a second. Terraform's AWS
 //! provider makes the same in one and a half minutes, most of which it sleeps; one test and the demo show that it does.
 
 use std::time::Duration;
@@ -76,11 +76,24 @@ impl DmsSite {
 
     /// A task for `tables` (schema and table), not started yet.
     pub async fn task(&self, name: &str, tables: &[(String, String)]) -> Result<DmsTask, Error> {
+        self.unusual_task(name, tables, "full-load-and-cdc", |_| {}).await
+    }
+
+    /// A task of another migration type, or with other settings than `dms_task_settings` gives.
+    pub async fn unusual_task(
+        &self,
+        name: &str,
+        tables: &[(String, String)],
+        migration_type: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Result<DmsTask, Error> {
+        let mut settings = TaskSettings::default().document();
+        change(&mut settings);
         let task = json!({
-            "ReplicationTaskIdentifier": name, "MigrationType": "full-load-and-cdc",
+            "ReplicationTaskIdentifier": name, "MigrationType": migration_type,
             "SourceEndpointArn": self.source, "TargetEndpointArn": self.target,
             "ReplicationInstanceArn": self.instance, "TableMappings": mappings(tables)?.to_string(),
-            "ReplicationTaskSettings": TaskSettings::default().document().to_string(),
+            "ReplicationTaskSettings": settings.to_string(),
         });
         let task = self.aws.dms("CreateReplicationTask", task).await?;
         let arn = text(&task, "/ReplicationTask/ReplicationTaskArn")?;
@@ -91,16 +104,6 @@ impl DmsSite {
 }
 
 impl DmsTask {
-    /// A task for `tables` (schema and table) at a site of its own; see [`DmsSite::create`].
-    pub async fn create(
-        sandbox: &Sandbox,
-        name: &str,
-        tables: &[(String, String)],
-        interval: i64,
-    ) -> Result<Self, Error> {
-        DmsSite::create(sandbox, name, interval).await?.task(name, tables).await
-    }
-
     /// What `DescribeReplicationTasks` says.
     pub async fn describe(&self) -> Result<Value, Error> {
         let filter = json!({ "Filters": [{ "Name": "replication-task-arn", "Values": [self.arn] }] });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::compare::{Comparison, Pair, compare};
-use crate::{DmsTask, Must, Mysql, Namespace, Runbook, Sandbox, Table, TerraformDir, wait};
+use crate::{DmsSite, DmsTask, Must, Mysql, Namespace, Runbook, Sandbox, Table, TerraformDir, wait};
 
 /// How long the last change may take from the source to ODS.
 const QUIET_WITHIN: Duration = Duration::from_secs(60);
@@ -18,6 +18,8 @@ pub struct World {
     namespace: Namespace,
     /// The source.
     pub mysql: Mysql,
+    /// Where DMS tasks run, and write to.
+    pub site: DmsSite,
     /// The task that replicates it.
     pub dms: DmsTask,
     /// The declaration of everything in Databend.
@@ -53,12 +55,13 @@ impl World {
         source.extend(statements.iter().map(|statement| namespace.named(statement)));
         mysql.session(&source).await.must();
         let mapped: Vec<_> = tables.iter().map(|table| (name.clone(), table.name.clone())).collect();
-        let dms = DmsTask::create(sandbox, &name.replace('_', "-"), &mapped, DMS_SECONDS).await.must();
+        let site = DmsSite::create(sandbox, &name.replace('_', "-"), DMS_SECONDS).await.must();
+        let dms = site.task(&name.replace('_', "-"), &mapped).await.must();
         let terraform = TerraformDir::new(sandbox).must();
         // The settings of the runbook lie beside the configuration, as at its users'.
         terraform.write("runbook.toml", "poll_seconds = 1\n").must();
         let runbook = Runbook::new(sandbox, terraform.path());
-        let world = Self { namespace, mysql, dms, terraform, runbook, tables: tables.to_vec() };
+        let world = Self { namespace, mysql, site, dms, terraform, runbook, tables: tables.to_vec() };
         world.declare();
         world.terraform.init().await.must();
         world.terraform.apply(&[]).await.must();
@@ -71,6 +74,13 @@ impl World {
             "INSERT INTO NAME.orders SELECT seq, 'new', seq / 4, concat('order ', seq) FROM NAME.seq_1_to_{rows}"
         );
         Self::new(&[Table::orders()], &[fill.as_str()][..usize::from(rows > 0)]).await
+    }
+
+    /// Has another DMS task feed the chain, as the configuration says from now on.
+    pub async fn feed_from(&mut self, dms: DmsTask) {
+        self.dms = dms;
+        self.declare();
+        self.terraform.apply(&[]).await.must();
     }
 
     /// Writes the configuration.

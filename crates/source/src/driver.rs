@@ -1,4 +1,4 @@
-//! How the driver's errors are told apart.
+//! How the driver's errors are distinguished.
 
 use std::io;
 use std::time::Duration;

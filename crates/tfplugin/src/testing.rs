@@ -82,7 +82,7 @@ pub fn stored(schema: &Schema, value: Value) -> Value {
         .unwrap_or_else(|error| panic!("{}", error.diagnostic("The value does not fit the schema")))
 }
 
-/// Reads JSON by a schema, as Terraform reads a configuration: attributes that it lacks are null, keys that an object does
+/// Reads JSON by a schema, as Terraform reads a configuration: attributes that it does not have are null, keys that an object does
 /// not have are dropped, maps keep all of theirs, and numbers and booleans become text where the schema has text
 /// (docs/facts/tfplugin6.md, "State and configuration").
 pub fn from_json(schema: &Schema, json: &Json) -> Result<Value, crate::Diagnostic> {

@@ -123,6 +123,11 @@ impl WarehouseError {
         matches!(self.code(), Some(code::CONFLICT | code::TABLE_VERSION_MISMATCHED))
     }
 
+    /// Whether a database or table does not exist.
+    pub fn is_unknown_object(&self) -> bool {
+        matches!(self.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE))
+    }
+
     /// Whether what was to be made is there already.
     pub fn is_already_there(&self) -> bool {
         matches!(self.code(), Some(code::DATABASE_ALREADY_EXISTS | code::TABLE_ALREADY_EXISTS))

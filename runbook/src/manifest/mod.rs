@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
+pub use operations::target::{Chain, ChainTable};
 use pipeline::Pipeline;
-use pipeline::chain::TaskNames;
-use warehouse::chain::ChainTasks;
 use warehouse::intents::{chain_subject, table_subject};
 
 /// Every chain in the state.
@@ -19,30 +18,6 @@ pub struct Manifest {
     pub chains: Vec<Chain>,
     /// Tables that no chain moves.
     pub unchained: Vec<Pipeline>,
-}
-
-/// One `databend_cdc_task_chain`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
-    /// Its address in Terraform.
-    pub address: String,
-    /// Its name: what journal and lease know it by.
-    pub name: String,
-    /// The DMS task that feeds it.
-    pub dms_task_arn: Option<String>,
-    /// Its tables.
-    pub tables: Vec<ChainTable>,
-}
-
-/// One table of a chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainTable {
-    /// Its pipeline.
-    pub pipeline: Pipeline,
-    /// Its tasks.
-    pub tasks: TaskNames,
-    /// Whether it was asked for: with `--table`, others of its chain are not.
-    pub selected: bool,
 }
 
 /// A state that the runbook cannot work with.
@@ -214,29 +189,10 @@ impl Manifest {
     }
 }
 
-impl Chain {
-    /// All its tasks.
-    pub fn tasks(&self) -> ChainTasks {
-        ChainTasks::new(self.tables.iter().map(|table| table.tasks.clone()))
-    }
-
-    /// The tasks of the tables that were asked for, in an order of [`ChainTasks`]. A load task that other tables share is not
-    /// among them: it is not theirs alone to stop or start.
-    pub fn selected_tasks(&self, order: fn(&ChainTasks) -> Vec<String>) -> Vec<String> {
-        let shared =
-            |task: &String| self.tables.iter().any(|table| !table.selected && table.tasks.load == *task);
-        let tasks = ChainTasks::new(self.selected().map(|table| table.tasks.clone()));
-        order(&tasks).into_iter().filter(|task| !shared(task)).collect()
-    }
-
-    /// The tables that were asked for.
-    pub fn selected(&self) -> impl Iterator<Item = &ChainTable> {
-        self.tables.iter().filter(|table| table.selected)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use warehouse::chain::ChainTasks;
+
     use super::*;
 
     fn two_chains() -> Manifest {

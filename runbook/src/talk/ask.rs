@@ -2,19 +2,62 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use miette::Diagnostic;
+
 use crate::cli::Global;
 
-/// Asks a yes-or-no question where somebody can answer: on a terminal, and unless told not to. Everywhere else the
-/// answer is yes, since whoever started this without a terminal has already said what they want.
-pub fn confirm(global: &Global, question: &str) -> bool {
-    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if global.yes || global.no_input || !somebody {
-        return true;
+/// A question that nobody has answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
+pub enum Unanswered {
+    /// There is nobody to ask.
+    #[error("this needs an answer, and there is nobody to ask: {question}")]
+    #[diagnostic(help("add --yes to say yes, or run this on a terminal without --no-input"))]
+    Nobody {
+        /// The question.
+        question: String,
+    },
+    /// The answer was no.
+    #[error("nothing was done: the answer was no")]
+    #[diagnostic(help("run this again and answer y, or add --yes"))]
+    No,
+}
+
+/// Asks a yes-or-no question on a terminal. Elsewhere, and with `--no-input`, nobody is asked; `--yes` is the answer
+/// everywhere.
+pub fn confirm(global: &Global, question: &str) -> Result<(), Unanswered> {
+    if global.yes {
+        return Ok(());
+    }
+    let can_answer = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if global.no_input || !can_answer {
+        return Err(Unanswered::Nobody { question: question.to_owned() });
     }
     let mut stderr = std::io::stderr();
     let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
     let mut answer = String::new();
-    asked.is_ok()
+    let is_yes = asked.is_ok()
         && std::io::stdin().lock().read_line(&mut answer).is_ok()
-        && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+        && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+    if is_yes { Ok(()) } else { Err(Unanswered::No) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn global(arguments: &[&str]) -> Global {
+        Cli::parse_from(["runbook", "cutover"].iter().chain(arguments)).global
+    }
+
+    #[test]
+    fn nobody_is_asked_without_input() {
+        let question = "Cut over 3 tables?";
+        let nobody = Unanswered::Nobody { question: question.to_owned() };
+        assert_eq!(confirm(&global(&["--no-input"]), question), Err(nobody));
+        assert_eq!(confirm(&global(&["--no-input", "--yes"]), question), Ok(()));
+        assert_eq!(confirm(&global(&["--yes"]), question), Ok(()));
+    }
 }

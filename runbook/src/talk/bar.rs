@@ -4,11 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use operations::progress::Progress;
 
 use super::Talk;
 
 /// Elsewhere than on a terminal, progress within a step is said this often at most.
-const LINE_EVERY: Duration = Duration::from_secs(15);
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// A progress bar, or lines with a name in front.
 pub struct Bar {
@@ -32,39 +33,6 @@ impl Bar {
         Self { talk, about: about.to_owned(), drawn: bar, said: Mutex::default() }
     }
 
-    /// A new step, or a fact that is worth keeping.
-    pub fn say(&self, text: &str) {
-        match &self.drawn {
-            Some(bar) => bar.set_message(text.to_owned()),
-            None => self.line_unless_said(text),
-        }
-    }
-
-    /// How far it is within a step. Said now and then where there is no bar.
-    pub fn progress(&self, text: &str) {
-        if let Some(bar) = &self.drawn {
-            bar.set_message(text.to_owned());
-            return;
-        }
-        let recently = self.said().as_ref().is_some_and(|(_, at)| at.elapsed() < LINE_EVERY);
-        if !recently {
-            self.line_unless_said(text);
-        }
-    }
-
-    /// Something that stays on the screen.
-    pub fn keep(&self, text: &str) {
-        self.talk.line(&format!("{}: {text}", self.about));
-    }
-
-    /// The end, with its last words.
-    pub fn end(&self, text: &str) {
-        if let Some(bar) = &self.drawn {
-            bar.finish_and_clear();
-        }
-        self.keep(text);
-    }
-
     fn line_unless_said(&self, text: &str) {
         let mut said = self.said();
         if said.as_ref().is_none_or(|(last, _)| last != text) {
@@ -75,5 +43,37 @@ impl Bar {
 
     fn said(&self) -> std::sync::MutexGuard<'_, Option<(String, Instant)>> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Bar {
+    fn say(&self, text: &str) {
+        match &self.drawn {
+            Some(bar) => bar.set_message(text.to_owned()),
+            None => self.line_unless_said(text),
+        }
+    }
+
+    fn progress(&self, text: &str) {
+        if let Some(bar) = &self.drawn {
+            bar.set_message(text.to_owned());
+            return;
+        }
+        let recently = self.said().as_ref().is_some_and(|(_, at)| at.elapsed() < LINE_EVERY);
+        if !recently {
+            self.line_unless_said(text);
+        }
+    }
+
+    fn keep(&self, text: &str) {
+        self.talk.line(&format!("{}: {text}", self.about));
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.drawn {
+            bar.finish_and_clear();
+        }
     }
 }

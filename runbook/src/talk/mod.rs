@@ -4,10 +4,12 @@ mod ask;
 mod bar;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use indicatif::MultiProgress;
+use operations::progress::{Progress, Reporter};
 
-pub use ask::confirm;
+pub use ask::{Unanswered, confirm};
 pub use bar::Bar;
 
 /// Where the talk goes.
@@ -39,6 +41,16 @@ impl Talk {
     /// Begins to talk about one thing.
     pub fn bar(&self, about: &str) -> Bar {
         Bar::new(self.clone(), self.bars.as_ref(), about)
+    }
+}
+
+impl Reporter for Talk {
+    fn line(&self, text: &str) {
+        Self::line(self, text);
+    }
+
+    fn about(&self, name: &str) -> Arc<dyn Progress> {
+        Arc::new(self.bar(name))
     }
 }
 

@@ -5,16 +5,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 use miette::Diagnostic;
+use operations::dms::{AwsDms, Dms};
+use operations::journal::Journal;
+use operations::lease::Lease;
+use operations::target::Chain;
+use operations::{StepError, World, checks};
+use source::{Dsn, Source};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use warehouse::actor;
 use warehouse::{Options, Warehouse, WarehouseError};
 
 use crate::cli::Global;
 use crate::config::{Config, ConfigError};
-use crate::dms::{AwsDms, Dms};
 use crate::manifest::{Manifest, ManifestError};
 use crate::talk::Talk;
 
 /// Sessions that the work on one table uses at the same time, at most.
 const SESSIONS_PER_TABLE: usize = 4;
+
+/// A DMS client per ARN of a DMS task.
+pub(super) type Clients = BTreeMap<String, Arc<dyn Dms>>;
 
 /// What every verb has.
 pub struct Setup {
@@ -78,7 +89,9 @@ impl Setup {
                 table.source()
             ));
         }
-        let dsn = global.dsn.clone().filter(|dsn| !dsn.trim().is_empty()).ok_or(SetupError::NoDsn)?;
+        // From the environment alone: a command line is in the shell's history and in the list of processes.
+        let dsn = std::env::var("DATABEND_DSN").ok().filter(|dsn| !dsn.trim().is_empty());
+        let dsn = dsn.ok_or(SetupError::NoDsn)?;
         // A table asks several questions at once, and the chain has its own.
         let options =
             Options { max_sessions: config.parallel_tables * SESSIONS_PER_TABLE + SESSIONS_PER_TABLE };
@@ -86,9 +99,62 @@ impl Setup {
         Ok(Self { global, config, manifest, warehouse, talk })
     }
 
+    /// The names of the chains.
+    pub fn chain_names(&self) -> Vec<String> {
+        self.manifest.chains.iter().map(|chain| chain.name.clone()).collect()
+    }
+
+    /// The lease on all chains. When it is lost later, `lost` is cancelled.
+    pub async fn lease(
+        &self,
+        cancel: &CancellationToken,
+        lost: &CancellationToken,
+    ) -> Result<Lease, StepError> {
+        let (names, subjects) = (self.chain_names(), self.manifest.subjects());
+        Ok(Lease::acquire(&self.warehouse, &names, &subjects, &actor(), &self.talk, cancel, lost).await?)
+    }
+
+    /// The chains, each with what its steps work with.
+    pub(super) async fn worlds(
+        &self,
+        clients: &Clients,
+        journal: Journal,
+        cancel: &CancellationToken,
+        lost: &CancellationToken,
+    ) -> Result<Vec<(&Chain, World)>, StepError> {
+        let snapshot = self.warehouse.catalog().fresh(&self.warehouse).await?;
+        let journal = Arc::new(journal);
+        let source = match Dsn::find(self.config.mysql_dsn_file.as_deref())? {
+            Some(dsn) => Some(Source::connect(dsn, source::Options::default()).await?),
+            None => None,
+        };
+        let mut worlds = Vec::new();
+        for chain in &self.manifest.chains {
+            let Some((arn, dms)) = chain.dms_task_arn.as_ref().and_then(|arn| clients.get_key_value(arn))
+            else {
+                continue;
+            };
+            checks::identify(&journal, &snapshot, chain);
+            let world = World {
+                warehouse: self.warehouse.clone(),
+                snapshot: snapshot.clone(),
+                dms: dms.clone(),
+                dms_task_arn: arn.clone(),
+                source: source.clone(),
+                settings: self.config.settings(),
+                journal: journal.clone(),
+                cancel: cancel.clone(),
+                lost: lost.clone(),
+                watch: OnceCell::new(),
+            };
+            worlds.push((chain, world));
+        }
+        Ok(worlds)
+    }
+
     /// A DMS client per DMS task: chains may be fed from several regions.
-    pub async fn dms(&self) -> Result<BTreeMap<String, Arc<dyn Dms>>, SetupError> {
-        let mut clients: BTreeMap<String, Arc<dyn Dms>> = BTreeMap::new();
+    pub(super) async fn dms(&self) -> Result<Clients, SetupError> {
+        let mut clients = Clients::new();
         for chain in &self.manifest.chains {
             let arn = chain
                 .dms_task_arn

@@ -1,15 +1,20 @@
 //! `suspend` and `resume`.
 
 use comfy_table::Table;
+use operations::StepError;
+use operations::checks::{awaits_load, chain_problems, identify};
+use operations::counts::OdsCounts;
+use operations::journal::{Journal, Operation, RunId, StepKey, StepName};
+use operations::lease::LeaseError;
+use operations::target::ChainTable;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use warehouse::actor;
+use warehouse::catalog::Snapshot;
 use warehouse::chain::{self, ChainTasks, Change};
 
 use super::Setup;
-use crate::journal::{Journal, RunId, StepName};
 use crate::output::{Exit, Output};
-use crate::steps::{Site, StepError, awaits_load, chain_problems, identify};
-use warehouse::actor;
 
 #[derive(Serialize)]
 struct ChainChanges {
@@ -18,7 +23,36 @@ struct ChainChanges {
 }
 
 /// Suspends the tasks of the chains, or of the selected tables, parents first.
-pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
+pub async fn suspend(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
+    under_lease(setup, cancel, suspend_all(setup)).await
+}
+
+/// Resumes the tasks of the chains, or of the selected tables, children first.
+pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
+    under_lease(setup, cancel, resume_all(setup, cancel)).await
+}
+
+/// Does something to tasks while no other run or apply does, and stops when the lease is lost.
+async fn under_lease(
+    setup: &Setup,
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<Exit, StepError>>,
+) -> Result<Exit, StepError> {
+    setup.warehouse.ensure_own_database().await?;
+    let lost = CancellationToken::new();
+    let lease = setup.lease(cancel, &lost).await?;
+    let done = tokio::select! {
+        done = work => done,
+        () = lost.cancelled() => Err(StepError::Lease(LeaseError::Lost {
+            pipelines: setup.chain_names().join(", "),
+            reason: "it expired or was taken over".into(),
+        })),
+    };
+    lease.release().await;
+    done
+}
+
+async fn suspend_all(setup: &Setup) -> Result<Exit, StepError> {
     let mut all = Vec::new();
     for chain in &setup.manifest.chains {
         let tasks = chain::suspend(&setup.warehouse, &chain.selected_tasks(ChainTasks::root_first)).await?;
@@ -32,8 +66,7 @@ pub async fn suspend(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepE
     Ok(Exit::Done)
 }
 
-/// Resumes the tasks of the chains, or of the selected tables, children first.
-pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
+async fn resume_all(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
     let mut all = Vec::new();
     let mut exit = Exit::Done;
     let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
@@ -41,23 +74,14 @@ pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
     let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
     for chain in &setup.manifest.chains {
         identify(&journal, &snapshot, chain);
-        for table in chain.selected() {
-            let site = Site::new(&chain.name, "", table.clone());
-            if journal.done(&site.key(StepName::CompareOds)).is_none() {
-                setup.talk.line(&format!(
-                    "{}: not cut over; its merge task will fill ODS without the comparisons that `runbook cutover` makes",
-                    table.pipeline.source()
-                ));
-            }
-        }
         if let Some(problem) = chain_problems(&snapshot, chain).into_iter().next() {
             return Err(problem);
         }
         let mut in_order = chain.selected_tasks(ChainTasks::children_first);
         for table in chain.selected() {
-            if let Some(problem) = awaits_load(&snapshot, &table.pipeline) {
+            if let Some(why) = asleep(setup, &journal, &snapshot, &chain.name, table).await? {
                 in_order.retain(|task| *task != table.tasks.merge);
-                setup.talk.line(&format!("task {} stays suspended: {problem}", table.tasks.merge));
+                setup.talk.line(&format!("task {} stays suspended: {why}", table.tasks.merge));
                 exit = Exit::Findings;
             }
         }
@@ -72,10 +96,42 @@ pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
     Ok(exit)
 }
 
+/// Why a table's merge must not run, if it must not.
+async fn asleep(
+    setup: &Setup,
+    journal: &Journal,
+    snapshot: &Snapshot,
+    chain: &str,
+    table: &ChainTable,
+) -> Result<Option<String>, StepError> {
+    let pipeline = &table.pipeline;
+    if let Some(problem) = awaits_load(snapshot, pipeline) {
+        return Ok(Some(problem.to_string()));
+    }
+    let key = StepKey {
+        operation: Operation::Cutover,
+        pipeline: chain.to_owned(),
+        table: pipeline.source(),
+        step: StepName::CompareOds,
+    };
+    if journal.done(&key).is_some() || snapshot.table(&pipeline.ods).is_none() {
+        return Ok(None);
+    }
+    // A pipeline that was made by hand has no row in the journal, and an ODS table that is filled.
+    let ods = OdsCounts::count(&setup.warehouse, pipeline).await?;
+    Ok((ods.total == 0).then(|| {
+        format!(
+            "{} is not cut over, and its merge would fill ODS without a comparison; run `runbook cutover --table {}`",
+            pipeline.source(),
+            pipeline.source()
+        )
+    }))
+}
+
 fn print(setup: &Setup, all: &[ChainChanges], state: &str) {
     let output = Output::new(setup.global.json);
     if setup.global.json {
-        output.json(&serde_json::json!({ "chains": all }));
+        output.json(serde_json::json!({ "chains": all }));
         return;
     }
     let mut table: Table = output.table(&["chain", "task", "state"]);

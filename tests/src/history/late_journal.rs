@@ -62,7 +62,7 @@ mod tests {
     fn the_statements_are_those_of_the_runbook() {
         let row = pipeline::sql::journal::JournalRow {
             run_id: "r",
-            seq: 1,
+            seq: "1",
             pipeline: "p",
             table: "a.b, c",
             step: "load",

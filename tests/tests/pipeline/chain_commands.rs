@@ -45,6 +45,17 @@ async fn the_root_sleeps_first_and_wakes_last() {
 }
 
 #[tokio::test]
+async fn resume_leaves_the_merge_of_a_table_asleep_that_is_not_cut_over() {
+    let world = World::orders(5).await;
+    let output = world.runbook.expect(2, &["resume"]).await.must();
+    assert!(output.stderr.contains(&world.named("NAME.orders is not cut over")), "{output}");
+    let started = ["cleanup_ods_orders Started", "load_ods_orders Started", "merge_ods_orders Suspended"];
+    assert_eq!(world.tasks().await, started);
+    world.cutover().await;
+    world.assert_ods_equals_source().await;
+}
+
+#[tokio::test]
 async fn resume_says_which_task_is_missing() {
     let world = World::orders(5).await;
     world.databend.exec(&world.named("DROP TASK NAME_cleanup_NAME_ods_orders")).await.must();

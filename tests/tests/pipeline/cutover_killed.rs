@@ -84,6 +84,23 @@ async fn the_next_run_waits_for_the_lease_of_a_killed_one() {
 }
 
 #[tokio::test]
+async fn a_lease_that_is_given_up_is_not_waited_for() {
+    let world = World::orders(10).await;
+    let mut killable = Killable::new(&world).await;
+    killable.killed_at(&("COPY was done", &["COPY INTO"], Fault::HoldAfter)).await;
+    let unlocked = world.json(0, &["unlock"]).await;
+    assert_eq!(unlocked["given_up"][0]["pipeline"], world.name.as_str(), "{unlocked:#}");
+    assert!(
+        unlocked["given_up"][0]["seconds_left"].as_i64().is_some_and(|seconds| seconds > 0),
+        "{unlocked:#}"
+    );
+    let output = world.runbook.expect(0, &["cutover"]).await.must();
+    assert!(!output.stderr.contains("has the lease"), "{output}");
+    assert_eq!(world.json(0, &["unlock"]).await["given_up"], serde_json::json!([]));
+    ends_well(&world).await;
+}
+
+#[tokio::test]
 async fn two_at_the_same_time() {
     let world = World::orders(200).await;
     let (proxy, dsn) = Proxy::to_databend(&world.sandbox).await.must();

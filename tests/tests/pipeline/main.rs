@@ -13,6 +13,7 @@ mod cutover_lost_answers;
 mod cutover_tables;
 mod late_files;
 mod least_privilege;
+mod never_green;
 mod owners;
 mod runbook_errors;
 mod sessions;

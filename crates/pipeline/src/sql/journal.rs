@@ -18,7 +18,7 @@ pub struct JournalRow<'a> {
     /// The run that writes it.
     pub run_id: &'a str,
     /// Its place among the rows of that run.
-    pub seq: i64,
+    pub seq: &'a str,
     /// The pipeline (a task chain's name).
     pub pipeline: &'a str,
     /// The table, or empty when the step is about the whole pipeline.
@@ -64,7 +64,7 @@ pub fn insert(rows: &[JournalRow<'_>]) -> String {
 /// All rows about the pipelines, oldest first.
 pub fn select<S: AsRef<str>>(pipelines: &[S]) -> String {
     format!(
-        "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor FROM {} WHERE pipeline IN ({}) \
+        "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation FROM {} WHERE pipeline IN ({}) \
          ORDER BY at, run_id, seq",
         journal_table(),
         pipelines.iter().map(|p| literal(p.as_ref())).collect::<Vec<_>>().join(", ")
@@ -140,7 +140,7 @@ mod tests {
     fn rows_are_inserted_with_the_servers_time() {
         let row = JournalRow {
             run_id: "r1",
-            seq: 3,
+            seq: "3",
             pipeline: "shop",
             table: "shop.o'clock",
             step: "copy",
@@ -160,7 +160,7 @@ mod tests {
     fn the_journal_is_read_in_order() {
         assert_eq!(
             select(&["a", "b"]),
-            "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor FROM \"databend_cdc\".\"journal\" \
+            "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation FROM \"databend_cdc\".\"journal\" \
              WHERE pipeline IN ('a', 'b') ORDER BY at, run_id, seq"
         );
         assert_eq!(

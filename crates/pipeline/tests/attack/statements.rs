@@ -227,7 +227,7 @@ impl Names {
         [
             sql::journal::insert(&[JournalRow {
                 run_id: &self.detail,
-                seq: 7,
+                seq: "7",
                 pipeline: &self.comment,
                 table: &self.secret,
                 step: "load",

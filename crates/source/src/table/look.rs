@@ -28,7 +28,7 @@ impl Look for ReadTables<'_> {
         "SELECT ON *.*".to_owned()
     }
 
-    /// One statement, not two: a table that changes between them would have a key of columns that it lacks. Text has one
+    /// One statement, not two: a table that changes between them would have a key of columns that it does not have. Text has one
     /// character set and collation, or MySQL 8 could not unite the columns of its two views.
     fn sql(&self, server: &Server) -> String {
         // A server that folds names stores them in lower case, or compares them without regard to case.

@@ -127,7 +127,7 @@ impl Own {
     }
 }
 
-/// Reads it. A database that does not exist yet, or lacks a table, is empty.
+/// Reads it. A database that does not exist yet, or has no such table, is empty.
 pub(crate) async fn read(warehouse: &Warehouse) -> Result<Own, WarehouseError> {
     from_statement(warehouse, &sql::read()).await
 }

@@ -24,6 +24,13 @@ impl Change {
         change
     }
 
+    /// A row of a full load, which has an empty change sequence and comes before every change of its key.
+    pub fn full_load(id: u64, key: &str, cells: &[(&str, &str)]) -> Self {
+        let mut change = Self::upsert(id, key, cells).with_dms_columns(&[("_dms_change_seq", "")]);
+        change.cells.insert("Op".into(), "I".into());
+        change
+    }
+
     /// A delete of a row.
     pub fn delete(id: u64, key: &str) -> Self {
         let cells = BTreeMap::from([
@@ -37,6 +44,13 @@ impl Change {
     #[must_use]
     pub fn with_dms_columns(mut self, cells: &[(&str, &str)]) -> Self {
         self.cells.retain(|name, _| !name.starts_with("_dms_"));
+        self.cells.extend(cells.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
+    }
+
+    /// Adds columns of the source: those of the key, which a delete has too.
+    #[must_use]
+    pub fn with_cells(mut self, cells: &[(&str, &str)]) -> Self {
         self.cells.extend(cells.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         self
     }
@@ -73,9 +87,18 @@ pub(super) struct OdsRow {
     pub(super) shows: BTreeMap<String, u64>,
     /// Every change that was merged.
     pub(super) seen: BTreeSet<u64>,
+    /// Columns of the change that created the row: where its key is.
+    pub(super) key: BTreeMap<String, String>,
+    /// Rows of the same key that an INSERT added beside it.
+    pub(super) duplicates: usize,
 }
 
 impl OdsRow {
+    /// A row that a change creates.
+    fn of(change: &Change) -> Self {
+        Self { key: change.cells.clone(), ..Self::default() }
+    }
+
     /// What the column of the order key holds.
     pub(super) fn order_key(&self) -> String {
         if self.newest == 0 { String::new() } else { order_key(self.newest) }
@@ -103,7 +126,7 @@ impl Changes {
     /// Merges changes into the rows, writing `columns`. It never goes back.
     pub(super) fn merge(&mut self, changes: &[Change], columns: &BTreeSet<String>) {
         for change in changes {
-            let row = self.rows.entry(change.key.clone()).or_default();
+            let row = self.rows.entry(change.key.clone()).or_insert_with(|| OdsRow::of(change));
             row.seen.insert(change.id);
             if change.id < row.newest {
                 continue;
@@ -115,6 +138,18 @@ impl Changes {
                 row.shows.extend(written.map(|name| (name.clone(), change.id)));
             }
         }
+    }
+
+    /// Inserts the newest change of each key, beside the rows that have the key already.
+    pub(super) fn insert(&mut self, changes: &[Change], columns: &BTreeSet<String>) -> usize {
+        let keys: BTreeSet<&String> = changes.iter().map(|change| &change.key).collect();
+        for key in &keys {
+            if let Some(row) = self.rows.get_mut(*key) {
+                row.duplicates += 1;
+            }
+        }
+        self.merge(changes, columns);
+        keys.len()
     }
 
     /// Gives each row the order of its newest change among these; a row without one comes before every change.
@@ -158,6 +193,9 @@ pub(super) fn missing(
         if !rows.get(&change.key).is_some_and(|row| row.seen.contains(&change.id)) {
             found.push(format!("change {} of key {} was not merged", change.id, change.key));
         }
+    }
+    for (key, row) in rows.iter().filter(|(_, row)| row.duplicates > 0) {
+        found.push(format!("key {key} has {} rows", row.duplicates + 1));
     }
     for (key, change) in newest {
         let Some(row) = rows.get(key) else { continue };

@@ -20,6 +20,8 @@ pub(super) struct Faults {
     lost: Vec<(Matcher, When)>,
     nothing: Vec<Matcher>,
     stop: Option<(usize, When)>,
+    lost_at: Option<(usize, When)>,
+    meanwhile: Option<(usize, String)>,
 }
 
 /// What happens to one statement.
@@ -48,6 +50,19 @@ impl Faults {
         self.stop = Some((n, when));
     }
 
+    pub(super) fn lose_answer_at(&mut self, n: usize, when: When) {
+        self.lost_at = Some((n, when));
+    }
+
+    pub(super) fn meanwhile(&mut self, n: usize, sql: &str) {
+        self.meanwhile = Some((n, sql.to_owned()));
+    }
+
+    /// What another session does right before the `n`th statement.
+    pub(super) fn before(&mut self, n: usize) -> Option<String> {
+        self.meanwhile.take_if(|(at, _)| *at == n).map(|(_, sql)| sql)
+    }
+
     /// The fate of the statement that is the `n`th, counted from zero.
     pub(super) fn fate(&mut self, n: usize, sql: &str) -> Fate {
         if let Some((at, when)) = self.stop
@@ -55,6 +70,9 @@ impl Faults {
         {
             self.stop = None;
             return Fate::Stopped(when);
+        }
+        if let Some((_, when)) = self.lost_at.take_if(|(at, _)| *at == n) {
+            return Fate::Lost(when);
         }
         if let Some(i) = self.refusals.iter().position(|(matches, _)| matches(sql)) {
             return Fate::Refused(self.refusals.remove(i).1);

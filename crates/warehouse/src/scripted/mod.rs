@@ -13,7 +13,7 @@
 //! | `state` | what exists: databases, tables, streams, stages, tasks, files |
 //! | `data` | changes in raw, rows in ODS, and what of the changes ODS lacks |
 //! | `statements` | one file per kind of statement |
-//! | `evaluate`, `query`, `value`, `relations` | a small evaluator for SELECT and for conditions |
+//! | `evaluate`, `query`, `value`, `relations`, `table_function` | a small evaluator for SELECT and for conditions |
 //! | `scheduler` | runs of tasks |
 //! | `transaction` | BEGIN, COMMIT, ROLLBACK |
 //!
@@ -31,6 +31,7 @@ mod scheduler;
 mod server;
 mod state;
 mod statements;
+mod table_function;
 mod transaction;
 mod value;
 

@@ -8,6 +8,9 @@ use databend_common_ast::parser::{Dialect, parse_expr, parse_sql, tokenize_sql};
 
 use super::{Refusal, code};
 
+/// Statements that are kept, at most.
+const MOST: usize = 10_000;
+
 /// The tree of one statement, or Databend's answer to text that is none.
 pub(super) fn statement(sql: &str) -> Result<Arc<Statement>, Refusal> {
     static PARSED: OnceLock<Mutex<HashMap<String, Arc<Statement>>>> = OnceLock::new();
@@ -19,7 +22,12 @@ pub(super) fn statement(sql: &str) -> Result<Arc<Statement>, Refusal> {
     let tree = tokenize_sql(text)
         .and_then(|tokens| parse_sql(&tokens, Dialect::PostgreSQL).map(|(statement, _)| Arc::new(statement)))
         .map_err(|error| Refusal::new(code::SYNTAX, error.to_string()))?;
-    parsed.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned(), tree.clone());
+    let mut parsed = parsed.lock().unwrap_or_else(PoisonError::into_inner);
+    // Rows of journal and lease carry ids, so their texts never come twice.
+    if parsed.len() >= MOST {
+        parsed.clear();
+    }
+    parsed.insert(sql.to_owned(), tree.clone());
     Ok(tree)
 }
 

@@ -1,4 +1,5 @@
-//! SELECT over the relations that the model can show: one table or subquery, WHERE, GROUP BY, ORDER BY, LIMIT, UNION ALL.
+//! SELECT over the relations that the model can show: one table, subquery or table function, WHERE, GROUP BY, HAVING,
+//! ORDER BY, LIMIT, UNION ALL, EXCEPT.
 
 use std::cmp::Ordering;
 
@@ -11,7 +12,7 @@ use super::evaluate::{Frame, evaluate, is_aggregate};
 use super::names::{fold, table_name};
 use super::state::State;
 use super::value::Value;
-use super::{Answer, Refusal, relations};
+use super::{Answer, Refusal, relations, table_function};
 
 /// Columns and rows.
 #[derive(Debug, Clone, Default)]
@@ -120,16 +121,25 @@ fn body(context: Context<'_>, body: &SetExpr) -> Result<Body, Refusal> {
             made.extend(more);
             Ok((columns, input, made))
         }
+        SetExpr::SetOperation(operation) if operation.op == SetOperator::Except && !operation.all => {
+            let (columns, input, made) = self::body(context, &operation.left)?;
+            let (_, _, without) = self::body(context, &operation.right)?;
+            let mut kept: Vec<Made> = Vec::new();
+            for (out, source) in made {
+                let is_known = |(known, _): &Made| *known == out;
+                if !without.iter().any(is_known) && !kept.iter().any(is_known) {
+                    kept.push((out, source));
+                }
+            }
+            Ok((columns, input, kept))
+        }
         other => panic!("the scripted Databend does not know this query: {other}"),
     }
 }
 
 fn select(context: Context<'_>, select: &SelectStmt) -> Result<Body, Refusal> {
-    let unknown = select.distinct
-        || select.having.is_some()
-        || select.qualify.is_some()
-        || select.window_list.is_some()
-        || select.from.len() > 1;
+    let unknown =
+        select.distinct || select.qualify.is_some() || select.window_list.is_some() || select.from.len() > 1;
     assert!(!unknown, "the scripted Databend does not know this query: {select}");
     let input = match select.from.first() {
         Some(from) => source(context, from)?,
@@ -154,7 +164,13 @@ fn select(context: Context<'_>, select: &SelectStmt) -> Result<Body, Refusal> {
             for group in groups {
                 let first = group.first().unwrap_or(&nothing).clone();
                 let frame = Frame { columns: &input.columns, row: &first, group: Some(&group), context };
-                made.push((output(&frame, select)?, first.clone()));
+                let keep = match &select.having {
+                    Some(condition) => evaluate(&frame, condition)?.is_true(),
+                    None => true,
+                };
+                if keep {
+                    made.push((output(&frame, select)?, first.clone()));
+                }
             }
         }
         None => {
@@ -231,6 +247,11 @@ fn source(context: Context<'_>, from: &TableReference) -> Answer {
             let name = table_name(table.database.as_ref(), &table.table);
             let relation = relations::of(context.state, &name)?;
             (relation, alias.as_ref().map_or(name.table, |alias| fold(&alias.name)))
+        }
+        TableReference::TableFunction { name, params, named_params, alias, .. } => {
+            assert!(params.is_empty(), "the scripted Databend does not read from {from}");
+            let relation = table_function::call(context, &fold(name), named_params)?;
+            (relation, alias.as_ref().map_or_else(|| fold(name), |alias| fold(&alias.name)))
         }
         TableReference::Subquery { subquery, alias, .. } => {
             let relation = query(context, subquery)?;

@@ -1,5 +1,7 @@
 //! Tables as relations: the system tables, and the user's.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta};
 use pipeline::sql::TableName;
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN};
@@ -39,19 +41,24 @@ fn changes(table: &Table, place: u64) -> Relation {
     Relation::new(table.columns.iter().map(|column| &column.name), rows)
 }
 
-/// The rows of an ODS table. A column of the source shows the id of the change whose value it has.
+/// The rows of an ODS table. A column of its key, which alone is NOT NULL, shows its value. Another column of the source
+/// shows the id of the change whose value it has.
 fn ods_rows(table: &Table) -> Relation {
-    let cell = |row: &OdsRow, column: &Column| match column.name.as_str() {
+    let cell = |key: &str, row: &OdsRow, column: &Column| match column.name.as_str() {
         SEQ_COLUMN => Value::Text(row.order_key()),
         DELETED_COLUMN => Value::Bool(row.is_deleted),
+        name if !column.nullable => Value::text(row.key.get(name).map_or(key, String::as_str)),
         name => match row.shows.get(name) {
             None => Value::Null,
             Some(&DEFAULT) => Value::text("default"),
             Some(id) => Value::Text(id.to_string()),
         },
     };
-    let rows = table.changes.rows.values();
-    let rows = rows.map(|row| table.columns.iter().map(|column| cell(row, column)).collect()).collect();
+    let shown = |(key, row): (&String, &OdsRow)| {
+        let cells: Vec<_> = table.columns.iter().map(|column| cell(key, row, column)).collect();
+        vec![cells; row.duplicates + 1]
+    };
+    let rows = table.changes.rows.iter().flat_map(shown).collect();
     Relation::new(table.columns.iter().map(|column| &column.name), rows)
 }
 
@@ -74,7 +81,7 @@ fn system(state: &State, table: &str) -> Relation {
 fn tables(state: &State) -> Relation {
     let names =
         ["catalog", "database", "name", "table_id", "engine", "table_option", "cluster_by", "comment"];
-    let row = |(name, table): (&TableName, &Table)| {
+    let row = |(name, table): (&TableName, &Arc<Table>)| {
         let option = |(name, value): (&String, &String)| format!(" {}='{value}'", name.to_uppercase());
         vec![
             Value::text("default"),

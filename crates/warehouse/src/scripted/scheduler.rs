@@ -1,10 +1,14 @@
 //! Runs of tasks, when a test asks for them.
 
+use std::sync::Arc;
+
+use databend_common_ast::ast::ExecuteTaskStmt;
+
 use super::evaluate::{Frame, evaluate};
-use super::query::Context;
+use super::query::{Context, Relation};
 use super::server::Server;
 use super::state::PastRun;
-use super::{Refusal, parse};
+use super::{Answer, Refusal, code, parse};
 
 /// One run of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,19 @@ pub(super) fn tick(server: &mut Server) -> Vec<Run> {
         }
     }
     runs
+}
+
+/// EXECUTE TASK. The run is over when the statement returns.
+pub(super) fn execute(server: &mut Server, statement: &ExecuteTaskStmt) -> Answer {
+    let name = &statement.name.name;
+    let Some(task) = server.state.tasks.get(name) else {
+        return Err(Refusal::new(code::UNKNOWN_TASK, format!("Unknown task '{name}'")));
+    };
+    if !task.after.is_empty() {
+        return Err(Refusal::new(code::BAD_ARGUMENTS, format!("task '{name}' is not a root task")));
+    }
+    run_with_children(server, name, &mut Vec::new());
+    Ok(Relation::default())
 }
 
 /// Runs one task and its started children, as EXECUTE TASK does.
@@ -78,7 +95,7 @@ fn run_body(server: &mut Server, name: &str) -> Result<(), Refusal> {
 /// After N failures in a row a task is suspended.
 fn note(server: &mut Server, name: &str, error: Option<&String>) {
     server.state.history.push(PastRun { task: name.to_owned(), at: server.now, error: error.cloned() });
-    let Some(task) = server.state.tasks.get_mut(name) else { return };
+    let Some(task) = Arc::make_mut(&mut server.state.tasks).get_mut(name) else { return };
     task.failures = if error.is_some() { task.failures + 1 } else { 0 };
     if task.suspend_after.is_some_and(|n| n > 0 && task.failures >= n) {
         task.started = false;

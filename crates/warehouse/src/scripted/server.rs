@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use databend_common_ast::ast::Statement;
 use pipeline::sql::TableName;
 use tokio::sync::watch;
 
@@ -83,6 +84,11 @@ impl Scripted {
         self.lock().heard.clone()
     }
 
+    /// How many they are.
+    pub fn heard_so_far(&self) -> usize {
+        self.lock().heard.len()
+    }
+
     /// Refuses the next statement that matches.
     pub fn refuse(&self, matches: impl Fn(&str) -> bool + Send + 'static, code: u16, message: &str) {
         self.lock().faults.refuse(Box::new(matches), Refusal::new(code, message));
@@ -104,6 +110,17 @@ impl Scripted {
         self.lock().faults.stop_at(n, when);
     }
 
+    /// Gives no answer to the `n`th statement, counted as in [`stop_at`](Self::stop_at).
+    pub fn lose_answer_at(&self, n: usize, when: When) {
+        self.lock().faults.lose_answer_at(n, when);
+    }
+
+    /// Another session does a statement right before the `n`th one, counted as in [`stop_at`](Self::stop_at). It is not
+    /// heard.
+    pub fn meanwhile(&self, n: usize, sql: &str) {
+        self.lock().faults.meanwhile(n, sql);
+    }
+
     /// From now on nothing listens, until [`restart`](Self::restart).
     pub fn go_away(&self) {
         self.gone.store(true, Ordering::SeqCst);
@@ -119,6 +136,11 @@ impl Scripted {
     /// Whether the process was stopped.
     pub fn is_stopped(&self) -> bool {
         *self.stopped.borrow()
+    }
+
+    /// Stops the process now.
+    pub fn stop(&self) {
+        self.stopped.send_replace(true);
     }
 
     /// Forgets the old process, what it said, its open transactions, and all faults: what comes next is a new process.
@@ -234,6 +256,12 @@ impl Scripted {
         }
         let mut server = self.lock();
         let n = server.heard.len();
+        if let Some(other) = server.faults.before(n) {
+            let id = server.open_session();
+            let answer = server.answer(id, &other);
+            server.sessions.remove(&id);
+            answer.unwrap_or_else(|refusal| panic!("{other}: {}", refusal.message));
+        }
         server.heard.push(Heard { session, sql: sql.to_owned() });
         match server.faults.fate(n, sql) {
             Fate::Answered => Some(server.answer(session, sql).map_err(Failure::Refused)),
@@ -274,6 +302,10 @@ impl Server {
 
     pub(super) fn answer(&mut self, session: u64, sql: &str) -> super::Answer {
         let statement = super::parse::statement(sql)?;
+        // Its runs have sessions of their own.
+        if let Statement::ExecuteTask(execute) = statement.as_ref() {
+            return scheduler::execute(self, execute);
+        }
         transaction::run(self, session, &statement, |state, now| statements::run(state, now, &statement))
     }
 }

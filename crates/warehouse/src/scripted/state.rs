@@ -1,6 +1,7 @@
 //! What exists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use pipeline::sql::TableName;
@@ -12,10 +13,11 @@ use super::{Refusal, code};
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) databases: BTreeSet<String>,
-    pub(super) tables: BTreeMap<TableName, Table>,
+    /// Shared with the copies that transactions work on, until one of them changes it.
+    pub(super) tables: BTreeMap<TableName, Arc<Table>>,
     pub(super) streams: BTreeMap<TableName, Stream>,
     pub(super) stages: BTreeMap<String, Stage>,
-    pub(super) tasks: BTreeMap<String, Task>,
+    pub(super) tasks: Arc<BTreeMap<String, Task>>,
     /// What DMS has written and no COPY has taken.
     pub(super) files: Vec<File>,
     /// Every change that ever reached a raw table of this name.
@@ -46,6 +48,8 @@ pub(super) struct Table {
     pub(super) comment: String,
     /// Counts the commits.
     pub(super) version: u64,
+    /// Paths of the files that COPY has loaded. They are not forgotten after 24 hours, as Databend's are.
+    pub(super) loaded: BTreeSet<String>,
     /// Rows of a table of the project's own database.
     pub(super) values: Vec<Vec<Value>>,
     pub(super) changes: Changes,
@@ -111,7 +115,7 @@ impl Default for State {
             tables: BTreeMap::new(),
             streams: BTreeMap::new(),
             stages: BTreeMap::new(),
-            tasks: BTreeMap::new(),
+            tasks: Arc::default(),
             files: Vec::new(),
             received: BTreeMap::new(),
             history: Vec::new(),
@@ -128,15 +132,14 @@ impl State {
     }
 
     pub(super) fn table(&self, name: &TableName) -> Result<&Table, Refusal> {
-        self.tables.get(name).ok_or_else(|| self.unknown_table(name))
+        self.tables.get(name).map(Arc::as_ref).ok_or_else(|| self.unknown_table(name))
     }
 
     pub(super) fn table_mut(&mut self, name: &TableName) -> Result<&mut Table, Refusal> {
-        if !self.tables.contains_key(name) {
-            return Err(self.unknown_table(name));
-        }
-        let table = self.tables.entry(name.clone());
-        Ok(table.and_modify(|table| table.version += 1).or_insert_with(|| unreachable!("it is there")))
+        let unknown = self.unknown_table(name);
+        let table = Arc::make_mut(self.tables.get_mut(name).ok_or(unknown)?);
+        table.version += 1;
+        Ok(table)
     }
 
     fn unknown_table(&self, name: &TableName) -> Refusal {

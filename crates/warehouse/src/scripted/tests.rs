@@ -1,5 +1,7 @@
 //! The rules of the model, each as a test.
 
+mod cutover;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,7 +214,7 @@ fn unions_groups_and_orders_are_evaluated() {
         actor: "a",
         operation: "cutover",
     };
-    scripted.sql(&journal::insert(&[row("r1", 2, "x"), row("r1", 1, "y"), row("r2", 1, "x")])).unwrap();
+    scripted.sql(&journal::insert(&[row("r1", "2", "x"), row("r1", "1", "y"), row("r2", "1", "x")])).unwrap();
     let found = scripted.sql(&journal::select(&["p"])).unwrap();
     let order: Vec<(String, i64)> =
         found.iter().map(|row| (row.get("run_id").unwrap(), row.get("seq").unwrap())).collect();

@@ -2,6 +2,8 @@
 //! state, unless another commit changed one of them meanwhile (4001). Two transactions that only append to a table do
 //! not conflict.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use databend_common_ast::ast::Statement;
 
@@ -109,6 +111,7 @@ fn commit(server: &mut Server, session: u64) -> Answer {
         } else if let Some(appended) = appended(before, changed)
             && shared.id == before.id
         {
+            let shared = Arc::make_mut(shared);
             shared.values.extend(appended);
             shared.version += 1;
         } else {
@@ -138,7 +141,8 @@ fn appended(before: &Table, changed: &Table) -> Option<Vec<Vec<super::value::Val
         && changed.changes.appended == before.changes.appended
         && changed.changes.rows == before.changes.rows;
     let rest = changed.values.strip_prefix(before.values.as_slice())?;
-    only_values.then(|| rest.to_vec())
+    // An UPDATE that writes the values that are there has changed its rows all the same.
+    (only_values && !rest.is_empty()).then(|| rest.to_vec())
 }
 
 fn conflict(name: &str) -> Refusal {

@@ -1,21 +1,18 @@
 //! `status`: where every table stands, and what is wrong.
 
-mod gather;
-mod judge;
-mod model;
 mod show;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use operations::dms::{AwsDms, Dms};
+use operations::journal::{Journal, RunId};
+use operations::{StepError, checks, facts};
 use tokio_util::sync::CancellationToken;
+use warehouse::actor;
 
 use super::Setup;
-use crate::dms::{AwsDms, Dms};
-use crate::journal::{Journal, RunId};
 use crate::output::Exit;
-use crate::steps::StepError;
-use warehouse::actor;
 
 /// Looks at everything and says what it found. Changes nothing.
 pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
@@ -31,9 +28,10 @@ pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepEr
             clients.insert(arn, Arc::new(AwsDms::connect(&setup.config.aws, arn).await));
         }
         let dms = chain.dms_task_arn.as_deref().and_then(|arn| clients.get(arn));
-        chains.push(gather::chain(setup, chain, dms, &journal, &snapshot).await?);
+        let dms = dms.map(AsRef::as_ref);
+        chains.push(facts::chain(&setup.warehouse, chain, dms, &journal, &snapshot).await?);
     }
-    let findings = judge::findings(&chains, &setup.config);
+    let findings = checks::findings(&chains, &setup.config.limits());
     show::show(setup, &chains, &findings);
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
 }

@@ -1,16 +1,16 @@
 //! Showing it.
 
 use chrono::{DateTime, Utc};
+use operations::checks::{Finding, duration};
+use operations::facts::{ChainFacts, Counts, TableFacts};
 
-use super::judge::duration;
-use super::model::{ChainStatus, Counts, Finding, TableStatus};
 use crate::output::Output;
 use crate::verbs::Setup;
 
-pub(super) fn show(setup: &Setup, chains: &[ChainStatus], findings: &[Finding]) {
+pub(super) fn show(setup: &Setup, chains: &[ChainFacts], findings: &[Finding]) {
     let output = Output::new(setup.global.json);
     if setup.global.json {
-        output.json(&serde_json::json!({ "chains": chains, "findings": findings }));
+        output.json(serde_json::json!({ "chains": chains, "findings": findings }));
         return;
     }
     let mut tables = output.table(&[
@@ -39,11 +39,14 @@ pub(super) fn show(setup: &Setup, chains: &[ChainStatus], findings: &[Finding]) 
         output.text("nothing to look after");
     }
     for finding in findings {
-        output.text(&format!("{}: {}\n  help: {}", finding.about, finding.message, finding.help));
+        output.text(&format!(
+            "{}: {} [{}]\n  help: {}",
+            finding.subject, finding.message, finding.code, finding.help
+        ));
     }
 }
 
-fn row(table: &TableStatus) -> Vec<String> {
+fn row(table: &TableFacts) -> Vec<String> {
     let count =
         |f: fn(&Counts) -> u64| table.counts.as_ref().map_or_else(|| "?".to_owned(), |c| f(c).to_string());
     let waiting = |rows: u64, age: Option<i64>| match age {

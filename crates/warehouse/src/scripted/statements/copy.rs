@@ -1,4 +1,4 @@
-//! COPY of files into a raw table, with schema evolution and PURGE.
+//! COPY of files into a raw table, with schema evolution, PURGE, and the memory of what was loaded.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,23 @@ use super::super::data::Change;
 use super::super::names::table_name;
 use super::super::query::Relation;
 use super::super::state::{Column, File, State, Table};
+use super::super::value::Value;
 use super::super::{Answer, Refusal, code};
 use super::stage;
+
+/// The columns of the answer: a row per file.
+const RESULT: [&str; 5] = ["File", "Rows_loaded", "Errors_seen", "First_error", "First_error_line"];
 
 pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
     let raw = table_name(statement.database.as_ref(), &statement.table);
     let CopyIntoTableSource::Location(FileLocation::Stage(location)) = &statement.src else {
         panic!("the scripted Databend does not know {statement}")
     };
-    let location = location.trim_start_matches('@');
-    let (stage_name, folder) = location.split_once('/').unwrap_or((location, ""));
+    let (stage_name, folder) = stage::location(location);
     if !state.stages.contains_key(stage_name) {
         return Err(stage::unknown(stage_name));
     }
-    state.table(&raw)?;
+    let loaded = state.table(&raw)?.loaded.clone();
     let pattern = match &statement.pattern {
         Some(LiteralStringOrVariable::Literal(pattern)) => Some(full_match(pattern)?),
         Some(LiteralStringOrVariable::Variable(name)) => {
@@ -35,11 +38,18 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
     let is_meant = |path: &str| {
         path.starts_with(folder) && pattern.as_ref().is_none_or(|pattern| pattern.is_match(path))
     };
-    let is_taken = |file: &File| file.stage == stage_name && is_meant(&file.path);
-    let changes = state.files.iter().filter(|file| is_taken(file)).flat_map(|file| file.changes.clone());
-    let mut changes: Vec<Change> = changes.collect();
-    let n = changes.len();
-    if n > 0 {
+    // A file of a name that the table has loaded is passed over, whatever is in it, and stays.
+    let is_taken =
+        |file: &File| file.stage == stage_name && is_meant(&file.path) && !loaded.contains(&file.path);
+    let taken: Vec<&File> = state.files.iter().filter(|file| is_taken(file)).collect();
+    let answer = taken.iter().map(|file| {
+        let (name, rows) = (Value::text(&file.path), Value::count(file.changes.len()));
+        vec![name, rows, Value::Int(0), Value::Null, Value::Null]
+    });
+    let answer = Relation::new(RESULT, answer.collect());
+    let names: Vec<String> = taken.iter().map(|file| file.path.clone()).collect();
+    let mut changes: Vec<Change> = taken.iter().flat_map(|file| file.changes.clone()).collect();
+    if !changes.is_empty() {
         let evolved = evolved(state.table(&raw)?, &changes);
         for column in state.table(&raw)?.columns.iter().chain(&evolved) {
             for change in &mut changes {
@@ -50,7 +60,10 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
         state.append(&raw, changes)?;
     }
     state.files.retain(|file| !is_taken(file));
-    Ok(Relation::affected("loaded", n))
+    if let Some(table) = state.tables.get_mut(&raw) {
+        std::sync::Arc::make_mut(table).loaded.extend(names);
+    }
+    Ok(answer)
 }
 
 /// The columns that schema evolution adds, in alphabetical order and with the file's type: DMS writes an `int` as INT32.

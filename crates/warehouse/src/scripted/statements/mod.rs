@@ -7,7 +7,7 @@ mod database;
 mod merge;
 mod rows;
 mod sources;
-mod stage;
+pub(super) mod stage;
 mod stream;
 mod table;
 mod task;
@@ -32,6 +32,7 @@ pub(super) fn run(state: &mut State, now: DateTime<Utc>, statement: &Statement) 
         Statement::CreateDatabase(statement) => database::create(state, statement),
         Statement::DropDatabase(statement) => database::drop(state, statement),
         Statement::CreateTable(statement) => table::create(state, statement),
+        Statement::TruncateTable(statement) => table::truncate(state, statement),
         Statement::DropTable(statement) => table::drop(state, statement),
         Statement::CreateView(statement) => table::create_view(state, statement),
         Statement::DropView(statement) => table::drop_view(state, statement),

@@ -87,11 +87,11 @@ fn insert_changes(state: &mut State, statement: &InsertStmt) -> Answer {
     for column in &columns {
         table.require_column(column)?;
     }
-    table.changes.merge(&changes, &columns);
+    let inserted = table.changes.insert(&changes, &columns);
     for stream in &consumed {
         state.consume(stream);
     }
-    Ok(Relation::affected("inserted", changes.len()))
+    Ok(Relation::affected("inserted", inserted))
 }
 
 pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateStmt) -> Answer {

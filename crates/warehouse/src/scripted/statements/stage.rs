@@ -55,6 +55,12 @@ pub(super) fn drop(state: &mut State, if_exists: bool, name: &str) -> Result<(),
     Ok(())
 }
 
-pub(super) fn unknown(name: &str) -> Refusal {
+/// The stage and the folder of a location such as `@dms/shop/orders/`.
+pub(in super::super) fn location(text: &str) -> (&str, &str) {
+    let text = text.trim_start_matches('@');
+    text.split_once('/').unwrap_or((text, ""))
+}
+
+pub(in super::super) fn unknown(name: &str) -> Refusal {
     Refusal::new(crate::code::UNKNOWN_STAGE, format!("Unknown stage {name}"))
 }

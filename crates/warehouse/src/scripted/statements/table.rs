@@ -1,8 +1,8 @@
-//! CREATE and DROP TABLE.
+//! CREATE, TRUNCATE and DROP TABLE.
 
 use databend_common_ast::ast::{
     ColumnDefinition, ColumnExpr, CreateTableSource, CreateTableStmt, CreateViewStmt, DropTableStmt,
-    DropViewStmt, Expr, TypeName,
+    DropViewStmt, Expr, TruncateTableStmt, TypeName,
 };
 
 use super::super::Refusal;
@@ -46,10 +46,21 @@ pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(
             .unwrap_or_default(),
         comment,
         version: 0,
+        loaded: std::collections::BTreeSet::new(),
         values: Vec::new(),
         changes: Changes::default(),
     };
-    state.tables.insert(name, table);
+    state.tables.insert(name, table.into());
+    Ok(())
+}
+
+/// TRUNCATE TABLE, which also forgets the files that were loaded.
+pub(super) fn truncate(state: &mut State, statement: &TruncateTableStmt) -> Result<(), Refusal> {
+    let table = state.table_mut(&table_name(statement.database.as_ref(), &statement.table))?;
+    table.loaded.clear();
+    table.values.clear();
+    table.changes.appended.clear();
+    table.changes.rows.clear();
     Ok(())
 }
 
@@ -69,10 +80,11 @@ pub(super) fn create_view(state: &mut State, statement: &CreateViewStmt) -> Resu
         cluster_by: String::new(),
         comment: String::new(),
         version: 0,
+        loaded: std::collections::BTreeSet::new(),
         values: Vec::new(),
         changes: Changes::default(),
     };
-    state.tables.insert(name, view);
+    state.tables.insert(name, view.into());
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! CREATE, ALTER and DROP TASK.
 
+use std::sync::Arc;
+
 use databend_common_ast::ast::{
     AlterTaskOptions, AlterTaskStmt, CreateTaskStmt, DropTaskStmt, ScheduleOptions, TaskSql,
 };
@@ -36,12 +38,12 @@ pub(super) fn create(state: &mut State, statement: &CreateTaskStmt) -> Result<()
         statements: statements(&statement.sql),
         failures: 0,
     };
-    state.tasks.insert(name.clone(), task);
+    Arc::make_mut(&mut state.tasks).insert(name.clone(), task);
     Ok(())
 }
 
 pub(super) fn drop(state: &mut State, statement: &DropTaskStmt) -> Result<(), Refusal> {
-    if state.tasks.remove(&statement.name).is_none() && !statement.if_exists {
+    if Arc::make_mut(&mut state.tasks).remove(&statement.name).is_none() && !statement.if_exists {
         return Err(unknown(&statement.name));
     }
     Ok(())
@@ -60,7 +62,7 @@ pub(super) fn alter(state: &mut State, statement: &AlterTaskStmt) -> Result<(), 
         }
         _ => require_suspended(state, name)?,
     }
-    let Some(task) = state.tasks.get_mut(name) else { return Err(unknown(name)) };
+    let Some(task) = Arc::make_mut(&mut state.tasks).get_mut(name) else { return Err(unknown(name)) };
     match &statement.options {
         AlterTaskOptions::Resume => {
             task.started = true;

@@ -1,0 +1,42 @@
+//! DMS has not loaded the table again since it was cut over.
+
+use super::{Finding, Limits};
+use crate::facts::{ChainFacts, TableFacts};
+
+pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
+    let load = table.load.as_ref().filter(|load| Some(&load.dms_task) == chain.dms_task_arn.as_ref())?;
+    let now = table.dms.as_ref()?.full_load_started?;
+    load.is_before(now).then(|| {
+        Finding::error(
+            "DMS-RELOADED",
+            &table.source,
+            format!(
+                "DMS began to load it again at {} UTC, after it was cut over: the rows of that load have no place in the \
+                 order of changes, and are not loaded",
+                now.format("%Y-%m-%d %H:%M:%S")
+            ),
+            "ODS shows the changes that DMS delivers, but not rows that only the new load has. This version has no verb yet \
+             that takes in a second load",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use crate::checks::testing::with_table;
+
+    #[test]
+    fn a_reload_that_nobody_asked_the_runbook_for_is_told() {
+        let found = with_table(|table| {
+            let started = table.dms.as_mut().unwrap().full_load_started.as_mut().unwrap();
+            *started += TimeDelta::hours(1);
+        });
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].starts_with("DMS-RELOADED shop.orders: DMS began to load it again at "),
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! No key is in ODS more than once.
+
+use super::{Finding, Limits};
+use crate::facts::{ChainFacts, TableFacts};
+
+pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
+    let doubled = table.counts.as_ref().map(|counts| counts.doubled).filter(|doubled| *doubled > 0)?;
+    Some(Finding::error(
+        "KEYS-DOUBLED",
+        &table.source,
+        format!("{doubled} rows of {} have the key of another row", table.ods),
+        "`runbook suspend`; check with `terraform plan` that the tasks run with enable_join_runtime_filter = 0",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checks::testing::with_counts;
+
+    #[test]
+    fn they_are_counted() {
+        let found = with_counts(|counts| counts.doubled = 3);
+        assert_eq!(found, ["KEYS-DOUBLED shop.orders: 3 rows of ods.orders have the key of another row"]);
+    }
+}

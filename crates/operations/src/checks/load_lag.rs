@@ -1,0 +1,33 @@
+//! Files reach raw in time.
+
+use super::merge_lag::is_stale;
+use super::{Finding, Limits, duration};
+use crate::facts::{ChainFacts, TableFacts};
+
+pub(super) fn check(_: &ChainFacts, table: &TableFacts, limits: &Limits) -> Option<Finding> {
+    table.cut_over_at?;
+    let counts = table.counts.as_ref()?;
+    let age = counts.files_wait_seconds.filter(|age| is_stale(*age, limits))?;
+    Some(Finding::error(
+        "LOAD-LATE",
+        &table.source,
+        format!(
+            "is stale: {} files wait to be loaded, the oldest for {}",
+            counts.files_waiting,
+            duration(age)
+        ),
+        "look at the load task's last error: one file that cannot be loaded holds up all behind it. A LOAD file is one of a \
+         full load, which no task takes",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checks::testing::with_counts;
+
+    #[test]
+    fn the_oldest_is_told() {
+        let found = with_counts(|counts| (counts.files_waiting, counts.files_wait_seconds) = (2, Some(7200)));
+        assert_eq!(found, ["LOAD-LATE shop.orders: is stale: 2 files wait to be loaded, the oldest for 2 h"]);
+    }
+}

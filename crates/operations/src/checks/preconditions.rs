@@ -1,0 +1,85 @@
+//! What must exist before anything is begun.
+
+use pipeline::Pipeline;
+use warehouse::catalog::Snapshot;
+
+use crate::engine::StepError;
+use crate::journal::Journal;
+use crate::target::Chain;
+
+const APPLY: &str = "run `terraform apply`: it creates what is missing and repairs what was changed by hand";
+
+/// What is wrong with a chain's tasks; nothing runs without them.
+pub fn chain_problems(snapshot: &Snapshot, chain: &Chain) -> Vec<StepError> {
+    let tasks = chain.tasks();
+    tasks
+        .root_first()
+        .iter()
+        .filter(|task| snapshot.task(task).is_none())
+        .map(|task| StepError::finding(format!("task {task} of {} is not in Databend", chain.address), APPLY))
+        .collect()
+}
+
+/// What is wrong with what one table needs.
+pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError> {
+    let mut problems = Vec::new();
+    let mut missing = |what: String| {
+        problems
+            .push(StepError::finding(format!("{what} of {} is not in Databend", pipeline.source()), APPLY));
+    };
+    if snapshot.stage(&pipeline.stage).is_none() {
+        missing(format!("stage {}", pipeline.stage));
+    }
+    for (what, table) in [("raw table", &pipeline.raw), ("ODS table", &pipeline.ods)] {
+        if snapshot.table(table).is_none() {
+            missing(format!("{what} {}", table.plain()));
+        }
+    }
+    let stream = pipeline.stream();
+    match snapshot.stream(&stream) {
+        None => missing(format!("stream {}", stream.plain())),
+        Some(info) => {
+            if let Some(reason) = &info.invalid_reason {
+                problems.push(StepError::finding(
+                    format!("stream {} of {} can no longer be read: {reason}", stream.plain(), pipeline.source()),
+                    "its raw table was replaced, or it was not read for longer than the table keeps its history. Run \
+                     `terraform apply`: it creates the stream again; this command then merges all of raw",
+                ));
+            } else if !info.table_name.is_empty() && !info.is_on(&pipeline.raw) {
+                problems.push(StepError::finding(
+                    format!(
+                        "stream {} is on {}, not on {}",
+                        stream.plain(),
+                        info.table_name,
+                        pipeline.raw.plain()
+                    ),
+                    APPLY,
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// Why a table is not merged, if apply created its ODS table empty (`ods.when_lost`) and it was not loaded again since.
+pub fn awaits_load(snapshot: &Snapshot, pipeline: &Pipeline) -> Option<StepError> {
+    snapshot.table(&pipeline.raw).filter(|raw| snapshot.own().awaits_load(raw))?;
+    let (source, raw, ods) = (pipeline.source(), pipeline.raw.plain(), pipeline.ods.plain());
+    Some(StepError::finding(
+        format!(
+            "{ods} was created empty, since {raw} no longer had every change; {source} has to be loaded again"
+        ),
+        format!(
+            "run `runbook suspend --table {source}`, drop {raw} and {ods}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`"
+        ),
+    ))
+}
+
+/// Tells the journal which tables it is about: what it says of others that had the same names does not count.
+pub fn identify(journal: &Journal, snapshot: &Snapshot, chain: &Chain) {
+    for table in &chain.tables {
+        let id = |name| snapshot.table(name).map_or(0, |table| table.id);
+        let (raw, ods) = (id(&table.pipeline.raw), id(&table.pipeline.ods));
+        journal.identify(&chain.name, &table.pipeline.source(), format!("{raw}/{ods}"));
+    }
+}

@@ -1,0 +1,273 @@
+//! A DMS in memory, for tests: one task, which writes its files for a scripted Databend when it is started.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use warehouse::scripted::{Change, Scripted, When};
+
+use super::{Dms, DmsError, StartKind, TableView, TaskView};
+
+/// Looks at a task that was started until its status is `running`.
+const LOOKS_UNTIL_RUNNING: u32 = 1;
+/// Looks at the tables until their full load is done.
+const LOOKS_UNTIL_LOADED: u32 = 2;
+
+/// A table at the source, and what DMS writes of it.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceTable {
+    pub(crate) schema: String,
+    pub(crate) table: String,
+    /// Where its files go.
+    pub(crate) stage: String,
+    pub(crate) path: String,
+    /// The rows of its full load.
+    pub(crate) rows: Vec<Change>,
+    /// What happens to it afterwards.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// A call as DMS heard it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    /// How many statements Databend had heard before.
+    pub(crate) after_statement: usize,
+}
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Its answer is lost.
+    Lost(When),
+    /// The process is killed.
+    Killed(When),
+}
+
+/// A replication task in memory.
+pub(crate) struct FakeDms {
+    scripted: Arc<Scripted>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    tables: Vec<SourceTable>,
+    status: String,
+    ever_started: bool,
+    looks_until_running: u32,
+    looks_until_loaded: u32,
+    loaded_at: Option<DateTime<Utc>>,
+    /// The starts that it took.
+    starts: Vec<StartKind>,
+    calls: Vec<Call>,
+    fault: Option<(usize, Fault)>,
+    /// Another program starts the task right before the next start.
+    is_overtaken: bool,
+    /// How often the next starts are refused, though nothing is done.
+    refusals: u32,
+}
+
+impl FakeDms {
+    /// A task that is ready to be started.
+    pub(crate) fn new(scripted: Arc<Scripted>, tables: Vec<SourceTable>) -> Arc<Self> {
+        let state = State {
+            tables,
+            status: "ready".into(),
+            ever_started: false,
+            looks_until_running: 0,
+            looks_until_loaded: 0,
+            loaded_at: None,
+            starts: Vec::new(),
+            calls: Vec::new(),
+            fault: None,
+            is_overtaken: false,
+            refusals: 0,
+        };
+        Arc::new(Self { scripted, state: Mutex::new(state) })
+    }
+
+    /// The same task once more, for another Databend.
+    pub(crate) fn copy(&self, scripted: Arc<Scripted>) -> Arc<Self> {
+        Arc::new(Self { scripted, state: Mutex::new(self.lock().clone()) })
+    }
+
+    /// The starts that it took.
+    pub(crate) fn starts(&self) -> Vec<StartKind> {
+        self.lock().starts.clone()
+    }
+
+    /// The calls since the last [`restart`](Self::restart).
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// What happens to the `n`th call, counted from zero since the last [`restart`](Self::restart).
+    pub(crate) fn disturb(&self, n: usize, fault: Fault) {
+        self.lock().fault = Some((n, fault));
+    }
+
+    /// The task stops, as after `StopReplicationTask`.
+    pub(crate) fn halt(&self) {
+        self.lock().status = "stopped".into();
+    }
+
+    /// Has another program start the task right before the next start, which is then refused.
+    pub(crate) fn overtake(&self) {
+        self.lock().is_overtaken = true;
+    }
+
+    /// Refuses the next starts, as long as the task is in transition.
+    pub(crate) fn refuse(&self, times: u32) {
+        self.lock().refusals = times;
+    }
+
+    /// Forgets the calls and the fault: what comes next is a new process.
+    pub(crate) fn restart(&self) {
+        let mut state = self.lock();
+        state.calls.clear();
+        state.fault = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Hears a call, does it, and answers; never answers a process that was killed.
+    async fn hear<T>(
+        &self,
+        name: &'static str,
+        done: impl FnOnce(&mut State, &Scripted) -> Result<T, DmsError> + Send,
+    ) -> Result<T, DmsError> {
+        // As on a network, others get their turn before and after.
+        tokio::task::yield_now().await;
+        if self.scripted.is_stopped() {
+            return std::future::pending().await;
+        }
+        let answer = self.answer(name, done);
+        tokio::task::yield_now().await;
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// `None`: the process is killed.
+    fn answer<T>(
+        &self,
+        name: &'static str,
+        done: impl FnOnce(&mut State, &Scripted) -> Result<T, DmsError>,
+    ) -> Option<Result<T, DmsError>> {
+        let mut state = self.lock();
+        let n = state.calls.len();
+        state.calls.push(Call { name, after_statement: self.scripted.heard_so_far() });
+        let fault = state.fault.take_if(|(at, _)| *at == n).map(|(_, fault)| fault);
+        let is_done = !matches!(fault, Some(Fault::Lost(When::Before) | Fault::Killed(When::Before)));
+        let answer = is_done.then(|| done(&mut state, &self.scripted));
+        match fault {
+            None => answer,
+            Some(Fault::Lost(_)) => {
+                Some(Err(DmsError::NoAnswer { call: name, detail: "the answer was lost".into() }))
+            }
+            Some(Fault::Killed(_)) => {
+                self.scripted.stop();
+                None
+            }
+        }
+    }
+}
+
+impl State {
+    fn start(&mut self, how: StartKind, scripted: &Scripted) -> Result<(), DmsError> {
+        let call = "StartReplicationTask";
+        if self.refusals > 0 {
+            self.refusals -= 1;
+            return Err(DmsError::InvalidState { call, detail: "the task is in transition".into() });
+        }
+        if self.is_overtaken {
+            self.is_overtaken = false;
+            self.run(scripted);
+        }
+        if !matches!(self.status.as_str(), "ready" | "stopped") {
+            return Err(DmsError::InvalidState { call, detail: format!("the task is {}", self.status) });
+        }
+        if how == StartKind::StartReplication && self.ever_started {
+            let detail = "START_REPLICATION is valid only for tasks that run for the first time".into();
+            return Err(DmsError::Refused { call, detail });
+        }
+        self.starts.push(how);
+        self.run(scripted);
+        Ok(())
+    }
+
+    /// The task starts. For the first time it writes the full load, and what happens to the tables afterwards.
+    fn run(&mut self, scripted: &Scripted) {
+        self.status = "starting".into();
+        self.looks_until_running = LOOKS_UNTIL_RUNNING;
+        if self.ever_started {
+            return;
+        }
+        self.ever_started = true;
+        self.looks_until_loaded = LOOKS_UNTIL_LOADED;
+        self.loaded_at = Some(scripted.now());
+        for table in &self.tables {
+            let file = |name: &str| format!("{}{name}", table.path);
+            scripted.write_file(&table.stage, &file("LOAD00000001.parquet"), table.rows.clone());
+            scripted.write_file(&table.stage, &file("20270115-080000000.parquet"), table.changes.clone());
+        }
+    }
+
+    fn view(&mut self) -> TaskView {
+        if self.status == "starting" {
+            match self.looks_until_running.checked_sub(1) {
+                Some(left) => self.looks_until_running = left,
+                None => self.status = "running".into(),
+            }
+        }
+        TaskView {
+            status: self.status.clone(),
+            migration_type: "full-load-and-cdc".into(),
+            stop_reason: None,
+            last_failure: None,
+            full_load_percent: 0,
+            ever_started: self.ever_started,
+            full_load_finished: None,
+        }
+    }
+
+    fn tables(&mut self) -> Vec<TableView> {
+        if !self.ever_started {
+            return Vec::new();
+        }
+        let is_loaded = self.looks_until_loaded == 0;
+        self.looks_until_loaded = self.looks_until_loaded.saturating_sub(1);
+        let view = |table: &SourceTable| TableView {
+            schema: table.schema.clone(),
+            table: table.table.clone(),
+            state: if is_loaded { "Table completed" } else { "Full load" }.into(),
+            full_load_rows: if is_loaded { table.rows.len() as u64 } else { 0 },
+            full_load_started: self.loaded_at,
+            full_load_ended: self.loaded_at.filter(|_| is_loaded),
+            reloaded: false,
+            inserts: 0,
+            updates: 0,
+            deletes: 0,
+        };
+        self.tables.iter().map(view).collect()
+    }
+}
+
+#[async_trait]
+impl Dms for FakeDms {
+    async fn task(&self, _arn: &str) -> Result<TaskView, DmsError> {
+        self.hear("DescribeReplicationTasks", |state, _| Ok(state.view())).await
+    }
+
+    async fn start(&self, _arn: &str, how: StartKind) -> Result<(), DmsError> {
+        self.hear("StartReplicationTask", |state, scripted| state.start(how, scripted)).await
+    }
+
+    async fn tables(&self, _arn: &str) -> Result<Vec<TableView>, DmsError> {
+        self.hear("DescribeTableStatistics", |state, _| Ok(state.tables())).await
+    }
+}

@@ -1,0 +1,108 @@
+//! What a step sends, as values: the executing driver sends them, the previewing driver shows them.
+
+use pipeline::sql::{journal as journal_sql, task_control, transaction};
+use schemars::JsonSchema;
+use serde::Serialize;
+use warehouse::Row;
+
+use crate::dms::StartKind;
+use crate::journal::{self, StepKey};
+use crate::lease;
+
+/// Something that a step sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A question to Databend.
+    Query(String),
+    /// A statement that does no harm when it is sent twice.
+    Statement(String),
+    /// Statements that become visible together, with the journal's row that says so, and only under the lease.
+    Transaction(Vec<String>),
+    /// A task runs when it is due.
+    ResumeTask(String),
+    /// A task runs once, now. A task that refuses runs on its schedule.
+    RunTask(String),
+    /// `StartReplicationTask`.
+    StartDms {
+        /// The task.
+        arn: String,
+        /// How.
+        how: StartKind,
+    },
+}
+
+/// What an effect sends, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "kind", content = "text", rename_all = "lowercase")]
+pub enum Action {
+    /// A statement in Databend. A value that is known only when it is sent has its name in angle brackets.
+    Sql(String),
+    /// A call to AWS.
+    Api(String),
+}
+
+impl Effect {
+    /// Whether it changes anything.
+    pub fn changes_something(&self) -> bool {
+        !matches!(self, Self::Query(_))
+    }
+
+    /// What it sends, in order.
+    pub fn actions(&self, key: &StepKey) -> Vec<Action> {
+        match self {
+            Self::Query(sql) | Self::Statement(sql) => vec![Action::Sql(sql.clone())],
+            Self::Transaction(statements) => {
+                let [extend, select] = lease::fence(&key.pipeline, "<lease token>");
+                let begin = transaction::BEGIN.to_owned();
+                let mut all = vec![begin];
+                all.extend(statements.iter().cloned());
+                all.push(recorded(key));
+                all.extend([extend, select, transaction::COMMIT.to_owned()]);
+                all.into_iter().map(Action::Sql).collect()
+            }
+            Self::ResumeTask(task) => vec![Action::Sql(task_control::resume(task))],
+            Self::RunTask(task) => vec![Action::Sql(task_control::execute(task))],
+            Self::StartDms { arn, how } => {
+                vec![Action::Api(format!("dms:StartReplicationTask {arn} ({})", how.as_str()))]
+            }
+        }
+    }
+}
+
+/// The journal's row of a transaction.
+fn recorded(key: &StepKey) -> String {
+    journal_sql::insert(&[journal_sql::JournalRow {
+        run_id: "<run>",
+        seq: "<row>",
+        pipeline: &key.pipeline,
+        table: &key.table,
+        step: key.step.as_str(),
+        event: journal::EventKind::Done.as_str(),
+        detail: "<counts>",
+        actor: "<user@host>",
+        operation: key.operation.as_str(),
+    }])
+}
+
+/// What Databend answered to the statements of a step, in their order.
+#[derive(Debug, Default)]
+pub struct Answers(Vec<Vec<Row>>);
+
+impl Answers {
+    pub(super) fn push(&mut self, rows: Vec<Row>) {
+        self.0.push(rows);
+    }
+
+    /// The answer to the statement at this place, from 0.
+    pub fn rows(&self, place: usize) -> &[Row] {
+        self.0.get(place).map_or(&[], Vec::as_slice)
+    }
+
+    /// The one row of that answer.
+    pub fn row(&self, place: usize) -> Result<&Row, warehouse::WarehouseError> {
+        self.rows(place).first().ok_or_else(|| warehouse::WarehouseError::Decode {
+            statement: format!("statement {} of this step", place + 1),
+            detail: "there is no row in the answer".into(),
+        })
+    }
+}

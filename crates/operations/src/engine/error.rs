@@ -1,0 +1,71 @@
+//! What can go wrong with a step.
+
+use std::sync::Arc;
+
+use miette::Diagnostic;
+use source::SourceError;
+use warehouse::WarehouseError;
+
+use crate::dms::DmsError;
+use crate::journal::JournalError;
+use crate::lease::LeaseError;
+
+/// A step that could not be done.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+pub enum StepError {
+    /// Databend.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "run the same command again when the cause is fixed: it looks at what exists and continues from there"
+    ))]
+    Warehouse(#[from] WarehouseError),
+    /// DMS.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Dms(#[from] DmsError),
+    /// The source.
+    #[error("the source cannot be asked: {0}")]
+    #[diagnostic(help(
+        "fix what it says, or unset MYSQL_DSN: then the cutover does not compare with the source, and says so"
+    ))]
+    Source(Arc<SourceError>),
+    /// The journal.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Journal(#[from] JournalError),
+    /// The lease.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Lease(#[from] LeaseError),
+    /// What was found is not as it must be.
+    #[error("{message}")]
+    Finding {
+        /// What was found, and where.
+        message: String,
+        /// What to do about it.
+        #[help]
+        help: String,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    #[diagnostic(help("run the same command again: it looks at what exists and continues from there"))]
+    Interrupted,
+}
+
+impl From<SourceError> for StepError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(Arc::new(error))
+    }
+}
+
+impl StepError {
+    /// A finding.
+    pub fn finding(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Finding { message: message.into(), help: help.into() }
+    }
+
+    /// Whether the whole run must end, not only the work on one table.
+    pub fn ends_the_run(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Lease(_) | Self::Journal(_))
+    }
+}

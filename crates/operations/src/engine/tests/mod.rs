@@ -1,0 +1,4 @@
+//! The two drivers, on a scripted Databend and a DMS in memory.
+
+mod same_statements;
+mod starting_dms;

@@ -1,0 +1,118 @@
+//! What is the case: of a chain, its DMS task, its tasks and its tables. Looking changes nothing; what the facts mean is
+//! the business of [`crate::checks`].
+
+mod gather;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use warehouse::catalog::TaskState;
+
+use crate::counts::{OdsCounts, RawCounts};
+use crate::dms::{TableView, TaskView};
+
+pub use gather::chain;
+pub(crate) use gather::load;
+
+/// A chain.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChainFacts {
+    /// Its name.
+    pub chain: String,
+    /// The DMS task that feeds it.
+    pub dms_task_arn: Option<String>,
+    /// What DMS says about it, if it answered.
+    pub dms: Option<TaskView>,
+    /// What DMS said instead.
+    pub dms_error: Option<String>,
+    /// Its tasks in Databend.
+    pub tasks: Vec<TaskFacts>,
+    /// Its tables.
+    pub tables: Vec<TableFacts>,
+}
+
+/// A Databend task.
+#[derive(Debug, Clone, Serialize)]
+pub struct TaskFacts {
+    /// Its name.
+    pub task: String,
+    /// None: it does not exist.
+    pub state: Option<TaskState>,
+    /// When its last successful run ended.
+    pub last_success: Option<DateTime<Utc>>,
+    /// The error of its last run, if that failed.
+    pub last_error: Option<String>,
+}
+
+/// A table.
+#[derive(Debug, Clone, Serialize)]
+pub struct TableFacts {
+    /// `schema.table` at the source.
+    pub source: String,
+    /// Its raw table.
+    pub raw: String,
+    /// Its ODS table.
+    pub ods: String,
+    /// Whether the journal says that it is cut over, and since when.
+    pub cut_over_at: Option<DateTime<Utc>>,
+    /// The load that it was cut over with, as far as the journal says.
+    pub load: Option<LoadFacts>,
+    /// That ODS was created empty and the table has to be loaded again, if so.
+    pub awaits_load: Option<String>,
+    /// What does not exist in Databend; then there are no counts.
+    pub problems: Vec<String>,
+    /// What DMS says about it.
+    pub dms: Option<TableView>,
+    /// What was counted.
+    pub counts: Option<Counts>,
+}
+
+/// Which load a table was cut over with (docs/facts/dms.md, "How they happen").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadFacts {
+    /// The DMS task.
+    pub dms_task: String,
+    /// When the load of the table began, by DMS's clock.
+    pub began: Option<DateTime<Utc>>,
+}
+
+impl LoadFacts {
+    /// Whether a load that began then is a later one. DMS tells a time to the second in some answers, to the millisecond in
+    /// others.
+    pub(crate) fn is_before(&self, began: DateTime<Utc>) -> bool {
+        self.began.is_some_and(|before| (began - before).num_seconds() > 1)
+    }
+}
+
+/// What was counted of a table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Counts {
+    /// Files under its path.
+    pub files_waiting: u64,
+    /// Age of the oldest of them in seconds: DMS → raw.
+    pub files_wait_seconds: Option<i64>,
+    /// Raw.
+    pub raw_rows: RawCounts,
+    /// ODS.
+    pub ods_rows: OdsCounts,
+    /// Values of raw that do not fit their ODS column and are NULL there.
+    pub unfit: Unfit,
+    /// Rows of ODS beside another one of the same key.
+    pub doubled: u64,
+    /// Rows of raw that wait for the merge.
+    pub backlog_rows: u64,
+    /// Age of the oldest of them in seconds, since its commit at the source: source → ODS.
+    pub backlog_seconds: Option<i64>,
+    /// How long the stream can wait before Databend forgets what it has to show.
+    pub retention_seconds: i64,
+    /// Commit time of the newest change in raw.
+    pub newest_change: Option<DateTime<Utc>>,
+}
+
+/// Values that raw has and ODS cannot hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Unfit {
+    /// How many.
+    pub values: u64,
+    /// Their columns, joined by commas.
+    pub columns: String,
+}

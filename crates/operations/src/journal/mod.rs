@@ -1,0 +1,247 @@
+//! The journal: what was about to be done, and what was done, in a table of the Databend that it was done in.
+//!
+//! An intent is written before each effect. After a kill, the intent says where to look; what is found there decides,
+//! never the journal alone. Where effect and record can be one transaction they are.
+
+mod identity;
+mod log;
+mod store;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use log::{IllegalEvent, Log, StepState};
+pub use store::{Journal, JournalError, Recorded, history};
+
+/// One run of the runbook. Version 7: ids of later runs sort later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(uuid::Uuid);
+
+impl RunId {
+    /// A new one.
+    pub fn new() -> Self {
+        Self(uuid::Uuid::now_v7())
+    }
+}
+
+impl Default for RunId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for RunId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl JsonSchema for RunId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RunId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "uuid" })
+    }
+}
+
+/// What a run does: the same step of another operation is another step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// From a declared pipeline to a running one.
+    Cutover,
+}
+
+impl Operation {
+    /// As it is written in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cutover => "cutover",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+    }
+}
+
+/// The steps of a cutover, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepName {
+    /// The DMS task runs.
+    StartDms,
+    /// DMS has written the table's full load.
+    FullLoad,
+    /// The full load is in raw.
+    Load,
+    /// Raw has as many rows as DMS read.
+    CompareRaw,
+    /// DMS read as many rows as the source has.
+    CompareSource,
+    /// ODS holds what raw holds.
+    InitialInsert,
+    /// ODS has every key, once.
+    CompareOds,
+    /// The tasks run when they are due.
+    ResumeTasks,
+    /// They ran, and it worked.
+    FirstRun,
+}
+
+impl StepName {
+    /// As it is written in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StartDms => "start-dms",
+            Self::FullLoad => "full-load",
+            Self::Load => "load",
+            Self::CompareRaw => "compare-raw",
+            Self::CompareSource => "compare-source",
+            Self::InitialInsert => "initial-insert",
+            Self::CompareOds => "compare-ods",
+            Self::ResumeTasks => "resume-tasks",
+            Self::FirstRun => "first-run",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+    }
+}
+
+impl fmt::Display for StepName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What happened to a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// Its effect is about to be brought about.
+    Intent,
+    /// Its effect is there.
+    Done,
+    /// Its effect could not be brought about.
+    Failed,
+}
+
+impl EventKind {
+    /// As it is written in the journal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+    }
+}
+
+/// Which step of what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct StepKey {
+    /// Of which operation.
+    pub operation: Operation,
+    /// The task chain's name.
+    pub pipeline: String,
+    /// `schema.table` at the source; empty for a step that several tables share.
+    pub table: String,
+    /// The step.
+    pub step: StepName,
+}
+
+impl fmt::Display for StepKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.table.is_empty() {
+            write!(f, "{}: {}", self.pipeline, self.step)
+        } else {
+            write!(f, "{}: {} of {}", self.pipeline, self.step, self.table)
+        }
+    }
+}
+
+/// One row of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// The run that wrote it.
+    pub run_id: RunId,
+    /// Its place among that run's rows.
+    pub seq: i64,
+    /// What it is about.
+    #[serde(flatten)]
+    pub key: StepKey,
+    /// What happened.
+    pub event: EventKind,
+    /// When, by Databend's clock.
+    pub at: DateTime<Utc>,
+    /// Counts and names; no secrets.
+    pub detail: serde_json::Value,
+    /// user@host that ran it.
+    pub actor: String,
+}
+
+impl Event {
+    /// Its detail in a few words: the error, or counts.
+    pub fn in_short(&self) -> String {
+        if let Some(error) = self.detail.get("error").and_then(serde_json::Value::as_str) {
+            return error.to_owned();
+        }
+        let counts = self.detail.as_object().into_iter().flatten();
+        let counts = counts.filter(|(name, value)| value.is_u64() && !name.is_empty());
+        counts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_the_journal_and_in_json() {
+        for step in [
+            StepName::StartDms,
+            StepName::FullLoad,
+            StepName::Load,
+            StepName::CompareRaw,
+            StepName::CompareSource,
+            StepName::InitialInsert,
+            StepName::CompareOds,
+            StepName::ResumeTasks,
+            StepName::FirstRun,
+        ] {
+            assert_eq!(StepName::parse(step.as_str()), Some(step));
+        }
+        for event in [EventKind::Intent, EventKind::Done, EventKind::Failed] {
+            assert_eq!(EventKind::parse(event.as_str()), Some(event));
+        }
+        assert_eq!(StepName::parse("dance"), None);
+        assert_eq!(Operation::parse(Operation::Cutover.as_str()), Some(Operation::Cutover));
+    }
+
+    #[test]
+    fn later_runs_have_greater_ids() {
+        let first = RunId::new();
+        assert!(RunId::new() > first);
+        assert_eq!(first.to_string().parse::<RunId>().unwrap(), first);
+    }
+}

@@ -1,0 +1,305 @@
+//! The journal in Databend.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use miette::Diagnostic;
+use pipeline::sql::journal as sql;
+use pipeline::sql::own::FORMAT;
+use warehouse::{Row, Warehouse, WarehouseError};
+
+use super::identity::Identities;
+use super::{Event, EventKind, IllegalEvent, Log, Operation, RunId, StepKey, StepName, StepState};
+
+/// How often a row is looked for whose INSERT got no answer, and how long between.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// The journal of one run.
+pub struct Journal {
+    warehouse: Warehouse,
+    run: RunId,
+    actor: String,
+    next_seq: AtomicI64,
+    log: Mutex<Log>,
+    identities: Mutex<Identities>,
+}
+
+/// A row that a transaction writes itself: its SQL, and how to find it.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The INSERT.
+    pub sql: String,
+    seq: i64,
+    key: StepKey,
+    detail: serde_json::Value,
+}
+
+/// A journal that cannot be read or written.
+#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+pub enum JournalError {
+    /// Databend failed.
+    #[error("the journal (table databend_cdc.journal) could not be {action}: {cause}")]
+    #[diagnostic(help("what was done is done; run the same command again, it goes on from there"))]
+    Warehouse {
+        /// read or written.
+        action: &'static str,
+        /// Why.
+        cause: WarehouseError,
+    },
+    /// A row that cannot follow the ones before it, and was not written.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "that is a defect of the runbook; run the same command again, it looks at what exists"
+    ))]
+    Illegal(#[from] IllegalEvent),
+}
+
+impl Journal {
+    /// Reads what earlier runs wrote about these pipelines. Nothing is written; a journal that is not there is empty. Rows
+    /// that this version does not know are passed over, with a note.
+    pub async fn read(
+        warehouse: &Warehouse,
+        pipelines: &[String],
+        run: RunId,
+        actor: String,
+    ) -> Result<Self, JournalError> {
+        let events = history(warehouse, pipelines).await?;
+        let (log, illegal) = Log::replay(events);
+        for event in illegal {
+            tracing::warn!("{event}; that row of databend_cdc.journal does not count");
+        }
+        Ok(Self {
+            warehouse: warehouse.clone(),
+            run,
+            actor,
+            next_seq: AtomicI64::new(1),
+            log: Mutex::new(log),
+            identities: Mutex::default(),
+        })
+    }
+
+    /// The run that writes.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// Where a step stands.
+    pub fn state(&self, key: &StepKey) -> StepState {
+        self.log().state(key)
+    }
+
+    /// Says by which ids Databend knows a table's raw and ODS now. Rows about tables that had the same names and other
+    /// ids (before a `terraform destroy`, say) are history, and say nothing about these.
+    pub fn identify(&self, pipeline: &str, table: &str, ids: String) {
+        self.identities().set(pipeline, table, ids);
+    }
+
+    /// The last row that says the step is done, if the last row says so and is about the tables that exist now.
+    pub fn done(&self, key: &StepKey) -> Option<Event> {
+        match self.state(key) {
+            StepState::Done { event } if self.identities().is_meant(&event) => Some(*event),
+            _ => None,
+        }
+    }
+
+    /// Writes that a step's effect is about to be brought about.
+    pub async fn intent(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        self.write(key, &[(EventKind::Intent, detail)]).await
+    }
+
+    /// Writes that a step's effect is there.
+    pub async fn finish(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        self.write(key, &[(EventKind::Done, detail)]).await
+    }
+
+    /// Writes that a step's effect could not be brought about. Only after an intent of this run: otherwise there is
+    /// nothing to tell.
+    pub async fn fail(&self, key: &StepKey, message: &str) -> Result<(), JournalError> {
+        if self.state(key) != (StepState::Intended { by: self.run }) {
+            return Ok(());
+        }
+        self.write(key, &[(EventKind::Failed, serde_json::json!({ "error": message }))]).await
+    }
+
+    /// Writes that a step was found done, or that something was observed: intent and done in one statement.
+    pub async fn observe(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        let mine = self.state(key) == (StepState::Intended { by: self.run });
+        let intent = (EventKind::Intent, serde_json::json!({}));
+        let done = (EventKind::Done, detail);
+        if mine { self.write(key, &[done]).await } else { self.write(key, &[intent, done]).await }
+    }
+
+    /// The row that a transaction writes beside its effect.
+    pub fn record(&self, key: &StepKey, detail: serde_json::Value) -> Result<Recorded, JournalError> {
+        self.log().check(key, self.run, EventKind::Done)?;
+        let detail = self.identities().stamp(key, detail);
+        let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
+        let sql = self.insert(key, &[(seq, EventKind::Done, &detail)]);
+        Ok(Recorded { sql, seq, key: key.clone(), detail })
+    }
+
+    /// Whether a transaction's row has become visible. Asked also after a COMMIT that succeeded: a session that lost
+    /// its transaction without noticing commits nothing.
+    pub async fn is_recorded(&self, recorded: &Recorded) -> Result<bool, JournalError> {
+        if !self.exists(recorded.seq).await? {
+            return Ok(false);
+        }
+        self.note(&recorded.key, recorded.seq, EventKind::Done, recorded.detail.clone())?;
+        Ok(true)
+    }
+
+    async fn write(
+        &self,
+        key: &StepKey,
+        events: &[(EventKind, serde_json::Value)],
+    ) -> Result<(), JournalError> {
+        // What may not be written is refused before it is.
+        let events: Vec<_> = events
+            .iter()
+            .map(|(kind, detail)| (*kind, self.identities().stamp(key, detail.clone())))
+            .collect();
+        let mut trial = self.log().clone();
+        let mut rows = Vec::new();
+        for (kind, detail) in &events {
+            let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
+            trial.apply(self.event(key, seq, *kind, detail.clone()))?;
+            rows.push((seq, *kind, detail));
+        }
+        let statement = self.insert(key, &rows);
+        let written = |cause| JournalError::Warehouse { action: "written", cause };
+        let mut looks = LOOKS;
+        loop {
+            match self.warehouse.execute(&statement).await {
+                Ok(_) => break,
+                Err(error) if error.is_outcome_unknown() && looks > 0 => {
+                    // All rows of a statement arrive together, so one of them answers for all.
+                    let first = rows.first().map_or(0, |(seq, ..)| *seq);
+                    if self.arrived(first).await? {
+                        break;
+                    }
+                    looks -= 1;
+                }
+                Err(cause) => return Err(written(cause)),
+            }
+        }
+        for (seq, kind, detail) in rows {
+            self.note(key, seq, kind, detail.clone())?;
+        }
+        Ok(())
+    }
+
+    async fn arrived(&self, seq: i64) -> Result<bool, JournalError> {
+        for _ in 0..LOOKS {
+            if self.exists(seq).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        Ok(false)
+    }
+
+    async fn exists(&self, seq: i64) -> Result<bool, JournalError> {
+        let read = |cause| JournalError::Warehouse { action: "read", cause };
+        let row =
+            self.warehouse.query_one(&sql::row_exists(&self.run.to_string(), seq)).await.map_err(read)?;
+        Ok(row.get::<u64>("n").map_err(read)? > 0)
+    }
+
+    fn note(
+        &self,
+        key: &StepKey,
+        seq: i64,
+        kind: EventKind,
+        detail: serde_json::Value,
+    ) -> Result<(), JournalError> {
+        Ok(self.log().apply(self.event(key, seq, kind, detail))?)
+    }
+
+    fn event(&self, key: &StepKey, seq: i64, event: EventKind, detail: serde_json::Value) -> Event {
+        let (run_id, actor) = (self.run, self.actor.clone());
+        Event { run_id, seq, key: key.clone(), event, at: Utc::now(), detail, actor }
+    }
+
+    fn insert(&self, key: &StepKey, rows: &[(i64, EventKind, &serde_json::Value)]) -> String {
+        let run_id = self.run.to_string();
+        let texts: Vec<_> =
+            rows.iter().map(|(seq, _, detail)| (seq.to_string(), detail.to_string())).collect();
+        let rows: Vec<_> = rows
+            .iter()
+            .zip(&texts)
+            .map(|((_, event, _), (seq, detail))| sql::JournalRow {
+                run_id: &run_id,
+                seq,
+                pipeline: &key.pipeline,
+                table: &key.table,
+                step: key.step.as_str(),
+                event: event.as_str(),
+                detail,
+                actor: &self.actor,
+                operation: key.operation.as_str(),
+            })
+            .collect();
+        sql::insert(&rows)
+    }
+
+    fn identities(&self) -> std::sync::MutexGuard<'_, Identities> {
+        self.identities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn log(&self) -> std::sync::MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every row about these pipelines that this version knows, oldest first; none if there is no journal.
+pub async fn history(warehouse: &Warehouse, pipelines: &[String]) -> Result<Vec<Event>, JournalError> {
+    let rows = match warehouse.query(&sql::select(pipelines)).await {
+        Ok(rows) => rows,
+        Err(error) if error.is_unknown_object() => Vec::new(),
+        Err(cause) => return Err(JournalError::Warehouse { action: "read", cause }),
+    };
+    let mut events = Vec::new();
+    for row in &rows {
+        match event(row)? {
+            Ok(event) => events.push(event),
+            Err(Unknown(what)) => {
+                tracing::info!(
+                    "a row of databend_cdc.journal is passed over: a newer runbook wrote it ({what})"
+                );
+            }
+        }
+    }
+    Ok(events)
+}
+
+/// What a row says that this version does not know.
+struct Unknown(String);
+
+fn event(row: &Row) -> Result<Result<Event, Unknown>, JournalError> {
+    let read = |cause| JournalError::Warehouse { action: "read", cause };
+    let text = |column: &str| row.get::<String>(column).map_err(read);
+    let format: u64 = row.get("format").map_err(read)?;
+    if format > u64::from(FORMAT) {
+        return Ok(Err(Unknown(format!("format {format}"))));
+    }
+    let (run_id, operation, step, kind) =
+        (text("run_id")?, text("operation")?, text("step")?, text("event")?);
+    let Ok(run_id) = run_id.parse() else { return Ok(Err(Unknown(format!("run_id {run_id}")))) };
+    let Some(operation) = Operation::parse(&operation) else {
+        return Ok(Err(Unknown(format!("operation {operation}"))));
+    };
+    let Some(step) = StepName::parse(&step) else { return Ok(Err(Unknown(format!("step {step}")))) };
+    let Some(event) = EventKind::parse(&kind) else { return Ok(Err(Unknown(format!("event {kind}")))) };
+    Ok(Ok(Event {
+        run_id,
+        seq: row.get("seq").map_err(read)?,
+        key: StepKey { operation, pipeline: text("pipeline")?, table: text("table_name")?, step },
+        event,
+        at: row.get("at").map_err(read)?,
+        detail: serde_json::from_str(&text("detail")?).unwrap_or_default(),
+        actor: text("actor")?,
+    }))
+}

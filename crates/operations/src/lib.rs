@@ -1,0 +1,40 @@
+//! What happens once, in order, on live data.
+//!
+//! # Layout
+//!
+//! - [`procedures`]: the order of what is done, one file per procedure.
+//! - [`steps`]: one file per step: look, effects, conclusion.
+//! - [`engine`]: what a step is, and the two drivers of a procedure: one executes it, the other previews it.
+//! - [`facts`]: what is the case. [`checks`]: what it means, and what must hold before anything begins.
+//! - [`journal`]: what was about to be done and what was done, in Databend; a checked state machine.
+//! - [`lease`]: one run at a time per pipeline.
+//! - [`dms`]: AWS DMS.
+//! - [`target`], [`settings`], [`progress`]: what is worked on, with how much patience, and who hears of it.
+//!
+//! # Invariants
+//!
+//! - SQL text comes from the crate `pipeline`.
+//! - The order of a procedure is written once. What a preview shows is what an execution sends, by construction: both
+//!   take it from [`engine::Step::effects`].
+//! - Only the executing driver sends what changes anything, and it looks before.
+//! - No lost answer is taken for success or failure.
+
+pub mod checks;
+pub mod counts;
+pub mod dms;
+pub mod engine;
+pub mod facts;
+pub mod journal;
+pub mod lease;
+pub mod procedures;
+pub mod progress;
+pub mod settings;
+pub mod steps;
+pub mod target;
+
+#[cfg(test)]
+mod interrupted;
+#[cfg(test)]
+mod testing;
+
+pub use engine::{StepError, World};

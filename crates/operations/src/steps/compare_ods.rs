@@ -1,0 +1,82 @@
+//! ODS has every key of raw, once.
+
+use async_trait::async_trait;
+use pipeline::sql::checks;
+use serde_json::{Value, json};
+
+use super::{Filled, Loaded};
+use crate::counts::{OdsCounts, read_missing};
+use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::facts::LoadFacts;
+use crate::journal::StepName;
+use crate::progress::Progress;
+
+/// Compares ODS with raw, from outside of the transaction that filled it. Its row in the journal says that the table is
+/// cut over, and from which load.
+pub struct CompareOds;
+
+/// ODS is as raw says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// What ODS holds.
+    pub ods: OdsCounts,
+    /// The load that it was filled from.
+    pub load: LoadFacts,
+}
+
+impl Told for Matched {
+    fn summary(&self) -> String {
+        format!("ODS has all {} keys of raw, none twice", self.ods.keys)
+    }
+
+    fn detail(&self) -> Value {
+        json!({ "ods": self.ods, "load": self.load })
+    }
+}
+
+#[async_trait]
+impl Step for CompareOds {
+    const NAME: StepName = StepName::CompareOds;
+    type Site = TableSite;
+    type Input = (Loaded, Filled);
+    type Need = ();
+    type Output = Matched;
+
+    async fn look(_: &TableSite, _: &Self::Input, _: &World) -> Result<Look<(), Matched>, StepError> {
+        Ok(Look::Needed(()))
+    }
+
+    fn usual(_: &TableSite) {}
+
+    fn effects(site: &TableSite, (): &()) -> Vec<Effect> {
+        let pipeline = site.pipeline();
+        vec![Effect::Query(checks::ods_counts(pipeline)), Effect::Query(checks::missing_keys(pipeline))]
+    }
+
+    async fn conclude(
+        site: &TableSite,
+        (loaded, _): &Self::Input,
+        (): &(),
+        answers: &Answers,
+        _: &World,
+        _: &dyn Progress,
+    ) -> Result<Matched, StepError> {
+        let pipeline = site.pipeline();
+        let ods = OdsCounts::read(answers.row(0)?)?;
+        let missing = read_missing(answers.row(1)?)?;
+        if ods.doubled() > 0 || missing > 0 {
+            return Err(StepError::finding(
+                format!(
+                    "{} is not what {} says: {} rows for {} keys, and {missing} keys missing",
+                    pipeline.ods.plain(),
+                    pipeline.raw.plain(),
+                    ods.total,
+                    ods.keys
+                ),
+                "run this again: it looks whether a task has merged beside it, and fills what is missing from raw",
+            ));
+        }
+        let load = LoadFacts { dms_task: site.dms_task_arn.clone(), began: loaded.began };
+        Ok(Matched { ods, load })
+    }
+}

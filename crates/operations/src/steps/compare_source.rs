@@ -1,0 +1,173 @@
+//! DMS read as many rows as the source has.
+//!
+//! A load can end short without an error (docs/facts/dms.md, "Statistics"), and then DMS, raw and ODS agree on too few
+//! rows. Only the source knows. It is counted while it changes, so the count may differ by the inserts and deletes that DMS
+//! has counted since its load.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use source::{Source, TableRef};
+
+use super::Compared;
+use crate::dms::{TableView, look};
+use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::journal::StepName;
+use crate::progress::Progress;
+
+/// How often it is counted. DMS tells of a change some seconds after it was made.
+const TRIES: u32 = 12;
+const BETWEEN_TRIES: Duration = Duration::from_secs(5);
+
+/// Compares DMS's count with the source's.
+pub struct CompareSource;
+
+/// DMS read as many rows as the source has, as far as it could be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced {
+    /// The step before.
+    pub compared: Compared,
+    /// Rows at the source; none if its DSN is not known.
+    rows: Option<u64>,
+}
+
+impl Told for Sourced {
+    fn summary(&self) -> String {
+        match self.rows {
+            Some(rows) => format!("the source has {rows} rows, as many as DMS has delivered"),
+            None => "not compared with the source: MYSQL_DSN is not set".to_owned(),
+        }
+    }
+
+    fn detail(&self) -> Value {
+        json!({ "source_rows": self.rows })
+    }
+}
+
+#[async_trait]
+impl Step for CompareSource {
+    const NAME: StepName = StepName::CompareSource;
+    type Site = TableSite;
+    type Input = Compared;
+    type Need = ();
+    type Output = Sourced;
+
+    async fn look(
+        site: &TableSite,
+        compared: &Compared,
+        world: &World,
+    ) -> Result<Look<(), Sourced>, StepError> {
+        let sourced = |rows| Look::Done(Sourced { compared: compared.clone(), rows });
+        let Some(source) = &world.source else { return Ok(sourced(None)) };
+        let seen = Seen::now(site, source, world).await?;
+        Ok(if seen.fits(compared.loaded.rows) { sourced(Some(seen.rows)) } else { Look::Needed(()) })
+    }
+
+    fn usual(_: &TableSite) {}
+
+    fn effects(_: &TableSite, (): &()) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    async fn conclude(
+        site: &TableSite,
+        compared: &Compared,
+        (): &(),
+        _: &Answers,
+        world: &World,
+        progress: &dyn Progress,
+    ) -> Result<Sourced, StepError> {
+        let sourced = |rows| Sourced { compared: compared.clone(), rows };
+        let Some(source) = &world.source else { return Ok(sourced(None)) };
+        let loaded = compared.loaded.rows;
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let seen = Seen::now(site, source, world).await?;
+            if seen.fits(loaded) {
+                return Ok(sourced(Some(seen.rows)));
+            }
+            if tried == TRIES {
+                return Err(differs(site, &seen, loaded));
+            }
+            progress.progress(&format!(
+                "compare-source: the source has {} rows, DMS read {loaded}; waiting for the changes since",
+                seen.rows
+            ));
+            world.pause(BETWEEN_TRIES).await?;
+        }
+    }
+}
+
+/// The source's count, and then what DMS has counted since its load.
+struct Seen {
+    rows: u64,
+    dms: Option<TableView>,
+}
+
+impl Seen {
+    async fn now(site: &TableSite, source: &Source, world: &World) -> Result<Self, StepError> {
+        let pipeline = site.pipeline();
+        let rows = source.count(&TableRef::new(&pipeline.source_schema, &pipeline.source_table)).await?;
+        let view = look(world.dms.as_ref(), &site.dms_task_arn).await?;
+        Ok(Self { rows, dms: view.table(&pipeline.source_schema, &pipeline.source_table).cloned() })
+    }
+
+    fn fits(&self, loaded: u64) -> bool {
+        self.dms.as_ref().is_some_and(|dms| fits(self.rows, loaded, dms))
+    }
+}
+
+/// Whether the source can have so many rows after a load of so many, with what DMS has counted since. A row that was
+/// inserted while the load ran may be in the load and among the inserts.
+fn fits(rows: u64, loaded: u64, dms: &TableView) -> bool {
+    (loaded.saturating_sub(dms.deletes)..=loaded + dms.inserts).contains(&rows)
+}
+
+fn differs(site: &TableSite, seen: &Seen, loaded: u64) -> StepError {
+    let (pipeline, rows) = (site.pipeline(), seen.rows);
+    let (inserts, deletes) = seen.dms.as_ref().map_or((0, 0), |dms| (dms.inserts, dms.deletes));
+    StepError::finding(
+        format!(
+            "{} has {rows} rows, but DMS read {loaded} and has counted {inserts} inserts and {deletes} deletes since: its load \
+             is not the whole table",
+            pipeline.source()
+        ),
+        format!(
+            "look into the DMS task's CloudWatch log, its table mappings (filters) and the rights of its user for the cause. If \
+             MYSQL_DSN is another server than the task reads, correct that and run this again; else fix the cause, then {}",
+            super::begin_anew::steps(pipeline)
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dms(inserts: u64, deletes: u64) -> TableView {
+        TableView {
+            schema: "shop".into(),
+            table: "orders".into(),
+            state: "Table completed".into(),
+            full_load_rows: 10,
+            full_load_started: None,
+            full_load_ended: None,
+            reloaded: false,
+            inserts,
+            updates: 0,
+            deletes,
+        }
+    }
+
+    #[test]
+    fn only_counted_changes_explain_a_difference() {
+        assert!(fits(10, 10, &dms(0, 0)));
+        assert!(!fits(11, 10, &dms(0, 0)), "a load that ended short");
+        assert!(!fits(9, 10, &dms(0, 0)), "rows that the source does not have");
+        assert!(fits(12, 10, &dms(2, 0)) && !fits(13, 10, &dms(2, 0)));
+        assert!(fits(8, 10, &dms(0, 2)) && !fits(7, 10, &dms(0, 2)));
+        assert!(fits(10, 10, &dms(5, 0)), "inserted while the load ran");
+    }
+}

@@ -1,0 +1,162 @@
+//! The full load is in raw.
+
+use async_trait::async_trait;
+use pipeline::sql::catalog::list_files;
+use pipeline::{Pipeline, sql};
+use serde_json::{Value, json};
+use warehouse::{Warehouse, WarehouseError};
+
+use super::Loaded;
+use crate::counts::RawCounts;
+use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::journal::StepName;
+use crate::progress::Progress;
+
+/// COPY of the full-load files into raw.
+pub struct Load;
+
+/// The full load is in raw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// What DMS said.
+    pub loaded: Loaded,
+    /// What happened.
+    how: How,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum How {
+    Found(RawCounts),
+    Copied { files: u64, rows: u64 },
+}
+
+impl Told for Copied {
+    fn summary(&self) -> String {
+        match &self.how {
+            How::Found(counts) => format!("raw has {} rows of the full load", counts.full_load),
+            How::Copied { files, rows } => format!("{rows} rows from {files} files are in raw"),
+        }
+    }
+
+    fn detail(&self) -> Value {
+        match &self.how {
+            How::Found(counts) => json!(counts),
+            How::Copied { files, rows } => json!({ "files": files, "rows": rows }),
+        }
+    }
+}
+
+#[async_trait]
+impl Step for Load {
+    const NAME: StepName = StepName::Load;
+    type Site = TableSite;
+    type Input = Loaded;
+    type Need = ();
+    type Output = Copied;
+
+    async fn look(site: &TableSite, loaded: &Loaded, world: &World) -> Result<Look<(), Copied>, StepError> {
+        let counts = RawCounts::count(&world.warehouse, site.pipeline()).await?;
+        let files = full_load_files(&world.warehouse, site.pipeline()).await?.len();
+        if is_second_load(loaded.reloaded, counts, files) {
+            return Err(super::begin_anew::finding(site.pipeline()));
+        }
+        Ok(if is_loaded(loaded.rows, counts, files) {
+            Look::Done(Copied { loaded: loaded.clone(), how: How::Found(counts) })
+        } else {
+            Look::Needed(())
+        })
+    }
+
+    fn usual(_: &TableSite) {}
+
+    fn effects(site: &TableSite, (): &()) -> Vec<Effect> {
+        // Databend remembers the files that it loaded, so a COPY that is repeated loads none twice
+        // (docs/facts/databend.md, "COPY").
+        vec![Effect::Statement(sql::load_full(site.pipeline()))]
+    }
+
+    async fn conclude(
+        _: &TableSite,
+        loaded: &Loaded,
+        (): &(),
+        answers: &Answers,
+        _: &World,
+        _: &dyn Progress,
+    ) -> Result<Copied, StepError> {
+        let files = answers.rows(0);
+        let rows = files.iter().map(|row| row.get::<u64>("Rows_loaded")).sum::<Result<u64, _>>()?;
+        Ok(Copied { loaded: loaded.clone(), how: How::Copied { files: files.len() as u64, rows } })
+    }
+
+    fn explain(site: &TableSite, error: WarehouseError) -> StepError {
+        let pipeline = site.pipeline();
+        match error {
+            WarehouseError::Sql { .. } => StepError::finding(
+                format!(
+                    "the full load of {} cannot be copied into {}: {error}",
+                    pipeline.source(),
+                    pipeline.raw.plain()
+                ),
+                format!(
+                    "a file under @{}/{} does not fit the table, or cannot be read; Databend loads none of them until \
+                     that one is repaired or moved away. Then run this again",
+                    pipeline.stage, pipeline.path
+                ),
+            ),
+            error => error.into(),
+        }
+    }
+}
+
+/// Whether nothing is left to load. Files may stay behind when their removal failed; Databend only logs that.
+fn is_loaded(expected: u64, counts: RawCounts, files: usize) -> bool {
+    if files == 0 { counts.full_load >= expected } else { expected > 0 && counts.full_load_keys >= expected }
+}
+
+/// Whether the files are those of a second full load, while raw has the first: COPY would pass over them.
+fn is_second_load(reloaded: bool, counts: RawCounts, files: usize) -> bool {
+    reloaded && files > 0 && counts.full_load > 0
+}
+
+/// The full-load files that wait under a table's path: `LOAD` and a hexadecimal counter (docs/facts/dms.md, "Layout").
+pub async fn full_load_files(
+    warehouse: &Warehouse,
+    pipeline: &Pipeline,
+) -> Result<Vec<String>, WarehouseError> {
+    let rows = warehouse.query(&list_files(&pipeline.stage, &pipeline.path)).await?;
+    let names = rows.iter().map(|row| row.get::<String>("name")).collect::<Result<Vec<_>, _>>()?;
+    Ok(names.into_iter().filter(|name| is_full_load_file(name)).collect())
+}
+
+fn is_full_load_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let Some((_, rest)) = name.rsplit_once("LOAD") else { return false };
+    rest.strip_suffix(".parquet").is_some_and(|counter| {
+        !counter.is_empty() && counter.chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_full_load_is_told_from_files_whose_removal_failed() {
+        let first = RawCounts { total: 5, full_load: 5, full_load_keys: 5, unmergeable: 0, newest: None };
+        let none = RawCounts { total: 0, full_load: 0, full_load_keys: 0, ..first };
+        assert!(is_second_load(true, first, 1));
+        assert!(!is_second_load(false, first, 1), "Databend could not remove a file");
+        assert!(!is_second_load(true, none, 1), "raw was emptied before");
+        assert!(!is_second_load(true, first, 0), "loaded and removed");
+    }
+
+    #[test]
+    fn full_load_files_are_told_from_changes() {
+        assert!(is_full_load_file("shop/orders/LOAD00000001.parquet"));
+        assert!(is_full_load_file("shop/orders/LOAD0000000A.parquet"));
+        assert!(is_full_load_file("shop/orders/SEGMENT1_LOAD00000001.parquet"));
+        assert!(!is_full_load_file("shop/orders/20260416-124049492.parquet"));
+        assert!(!is_full_load_file("shop/LOAD00000001/20260416-124049492.parquet"));
+        assert!(!is_full_load_file("shop/orders/LOAD.parquet"));
+    }
+}

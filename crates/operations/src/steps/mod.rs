@@ -1,0 +1,26 @@
+//! The steps, one file each.
+//!
+//! To add a step: a variant of [`StepName`](crate::journal::StepName), a file here, and its place in a procedure.
+
+mod begin_anew;
+mod compare_ods;
+mod compare_raw;
+mod compare_source;
+mod cut_over;
+mod first_run;
+mod full_load;
+mod initial_insert;
+mod load;
+mod resume_tasks;
+mod start_dms;
+
+pub use compare_ods::{CompareOds, Matched};
+pub use compare_raw::{CompareRaw, Compared};
+pub use compare_source::{CompareSource, Sourced};
+pub use cut_over::{CutOver, cut_over};
+pub use first_run::{FirstRun, Green};
+pub use full_load::{FullLoad, Loaded};
+pub use initial_insert::{Filled, InitialInsert, refuse_running_tasks};
+pub use load::{Copied, Load, full_load_files};
+pub use resume_tasks::{ResumeTasks, Resumed};
+pub use start_dms::{StartDms, Started};

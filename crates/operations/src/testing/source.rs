@@ -1,0 +1,54 @@
+//! The tables at the source.
+
+use std::collections::BTreeMap;
+
+use pipeline::column::Column;
+use pipeline::table::{
+    DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN, DEFAULT_POSITION_COLUMN, DEFAULT_RETENTION_DAYS,
+    DEFAULT_ROW_PER_BLOCK, DEFAULT_TIMESTAMP_COLUMN,
+};
+use pipeline::{Pipeline, Table, TableName};
+use warehouse::scripted::Change;
+
+use crate::dms::fake::SourceTable;
+
+pub(super) const STAGE: &str = "dms";
+const SCHEMA: &str = "shop";
+const KEY: &str = "id";
+
+/// A table of the pipeline.
+pub(super) fn description(name: &str) -> Table {
+    let column = |name: &str, ty: &str| Column { name: name.into(), ty: ty.parse().unwrap() };
+    Table {
+        stage: STAGE.into(),
+        path: format!("{SCHEMA}/{name}/"),
+        source_schema: SCHEMA.into(),
+        source_table: name.into(),
+        columns: vec![column(KEY, "bigint"), column("note", "text")],
+        defaults: BTreeMap::new(),
+        primary_key: vec![KEY.into()],
+        raw: TableName::new("raw", name),
+        retention_days: DEFAULT_RETENTION_DAYS,
+        ods: TableName::new("ods", name),
+        cluster_by: Vec::new(),
+        row_per_block: DEFAULT_ROW_PER_BLOCK,
+        timestamp_column: DEFAULT_TIMESTAMP_COLUMN.into(),
+        change_seq_column: Some(DEFAULT_CHANGE_SEQ_COLUMN.into()),
+        position_column: Some(DEFAULT_POSITION_COLUMN.into()),
+        before_image_prefix: Some(DEFAULT_BEFORE_IMAGE_PREFIX.into()),
+    }
+}
+
+/// Three rows, and then an update, a delete and an insert.
+pub(super) fn table(pipeline: &Pipeline) -> SourceTable {
+    let row = |id, key: &str| Change::full_load(id, key, &[(KEY, key), ("note", "loaded")]);
+    let upsert = |id, key: &str| Change::upsert(id, key, &[(KEY, key), ("note", "changed")]);
+    SourceTable {
+        schema: pipeline.source_schema.clone(),
+        table: pipeline.source_table.clone(),
+        stage: pipeline.stage.clone(),
+        path: pipeline.path.clone(),
+        rows: vec![row(1, "1"), row(2, "2"), row(3, "3")],
+        changes: vec![upsert(4, "1"), Change::delete(5, "2").with_cells(&[(KEY, "2")]), upsert(6, "4")],
+    }
+}
