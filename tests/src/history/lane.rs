@@ -167,9 +167,16 @@ impl Lane {
         Ok(self.namespace.tasks().await?.iter().any(|(_, state)| state == "Suspended"))
     }
 
-    /// Whether a task is started.
-    pub(super) async fn has_started(&self) -> Result<bool, Error> {
-        Ok(self.namespace.tasks().await?.iter().any(|(_, state)| state == "Started"))
+    /// How many merges run when they are due.
+    pub(super) async fn started_merges(&self) -> Result<usize, Error> {
+        let is_merge = |task: &str| task.starts_with("merge_");
+        Ok(self
+            .namespace
+            .tasks()
+            .await?
+            .iter()
+            .filter(|(task, state)| is_merge(task) && state == "Started")
+            .count())
     }
 
     /// What differs between the source and ODS, table by table; empty if nothing does.
