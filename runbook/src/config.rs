@@ -33,7 +33,7 @@ pub struct Config {
     #[schemars(range(min = 1))]
     pub stale_after_seconds: u64,
     /// A file that holds the DSN of the source and nothing else, mysql://USER:PASSWORD@HOST:PORT/. Default: the environment
-    /// variable MYSQL_DSN. Without either, the cutover does not compare with the source, and says so.
+    /// variable `MYSQL_DSN`. Without either, the cutover does not compare with the source, and says so.
     pub mysql_dsn_file: Option<PathBuf>,
     /// The AWS side.
     pub aws: Aws,
