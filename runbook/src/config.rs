@@ -67,7 +67,7 @@ pub enum ConfigError {
     },
     /// It does not say what it should.
     ///
-    /// Names the line and does not show it: credentials have no place in the file, but somebody may have put them there.
+    /// Names the line and does not show it: credentials have no place in the file, but they may be there all the same.
     #[error("{path} is wrong: {message} (line {line})")]
     #[diagnostic(help("`runbook config-schema` prints what may stand in it; credentials may not"))]
     Parse {

@@ -1,4 +1,4 @@
-//! MySQL as seen by both programs of the project: the Terraform provider and the runbook. The source is only read.
+//! MySQL as the project sees it: today the runbook, later the provider too. The source is only read.
 //!
 //! # Layout
 //!

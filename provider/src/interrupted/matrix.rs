@@ -155,7 +155,7 @@ fn killed_at(
         // A second apply may have less to do.
         assert!(killed || i > 0, "{}: statement {n} was not sent this time", scenario.name);
         world.scripted.restart();
-        // Databend goes on without Terraform, and the killed process sends no more heartbeats.
+        // Databend continues without Terraform, and the killed process sends no more heartbeats.
         world.scripted.tick();
         world.scripted.advance(WRITER_TIME_TO_LIVE);
     }

@@ -81,7 +81,7 @@ pub struct TableView {
     pub full_load_started: Option<DateTime<Utc>>,
     /// When its full load ended.
     pub full_load_ended: Option<DateTime<Utc>>,
-    /// Whether that was a full load after the first one: somebody had DMS reload the table.
+    /// Whether that was a full load after the first one: DMS was asked to reload the table.
     pub reloaded: bool,
     /// Inserts since.
     pub inserts: u64,

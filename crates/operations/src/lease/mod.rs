@@ -244,7 +244,7 @@ pub async fn give_up(warehouse: &Warehouse, lease: &Held) -> Result<(), LeaseErr
 /// Why a fenced transaction did not commit.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FencedError {
-    /// The lease belongs to somebody else by now. Nothing became visible.
+    /// The lease belongs to another run by now. Nothing became visible.
     #[error("the lease was lost")]
     Lost,
     /// Databend failed; the error says whether the outcome is known.
