@@ -105,7 +105,7 @@ impl Connection {
     /// The catalog for a refresh. A Databend that has gone since the connection was opened is explained once.
     pub(crate) async fn seen(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, Diagnostic> {
         warehouse.catalog().snapshot(warehouse).await.map_err(|error| match error {
-            WarehouseError::Unreachable { .. } => self.failure(&error),
+            WarehouseError::Unreachable { .. } | WarehouseError::Starting { .. } => self.failure(&error),
             _ => from_warehouse("Databend's catalog could not be read", &error),
         })
     }

@@ -20,6 +20,10 @@ pub struct Config {
     /// How long to wait for DMS to finish the full load of a table, in seconds. Default: a day.
     #[schemars(range(min = 1))]
     pub full_load_timeout_seconds: u64,
+    /// How long to wait, in seconds, whether DMS begins by itself to load a table that was added to its running task, before
+    /// the runbook asks it to. Default: 2 minutes.
+    #[schemars(range(min = 1))]
+    pub load_begin_timeout_seconds: u64,
     /// How long to wait for the first successful run of the tasks, in seconds. Default: 15 minutes.
     #[schemars(range(min = 1))]
     pub first_run_timeout_seconds: u64,
@@ -43,6 +47,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             full_load_timeout_seconds: 24 * 60 * 60,
+            load_begin_timeout_seconds: 2 * 60,
             first_run_timeout_seconds: 15 * 60,
             poll_seconds: 5,
             parallel_tables: 4,
@@ -124,6 +129,7 @@ impl Config {
         let least_1 = "at least 1";
         let numbers = [
             ("full_load_timeout_seconds", self.full_load_timeout_seconds, 1, u64::MAX, least_1),
+            ("load_begin_timeout_seconds", self.load_begin_timeout_seconds, 1, u64::MAX, least_1),
             ("first_run_timeout_seconds", self.first_run_timeout_seconds, 1, u64::MAX, least_1),
             ("stale_after_seconds", self.stale_after_seconds, 1, u64::MAX, least_1),
             ("poll_seconds", self.poll_seconds, 1, 600, "1 to 600"),
@@ -141,6 +147,7 @@ impl Config {
     pub fn settings(&self) -> Settings {
         Settings {
             full_load_timeout: Duration::from_secs(self.full_load_timeout_seconds),
+            load_begins_within: Duration::from_secs(self.load_begin_timeout_seconds),
             first_run_timeout: Duration::from_secs(self.first_run_timeout_seconds),
             longest_pause: Duration::from_secs(self.poll_seconds),
             parallel_tables: self.parallel_tables,

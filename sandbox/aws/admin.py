@@ -45,6 +45,7 @@ class Admin:
             ("POST", "dms/fail-task"): self._fail_task,
             ("POST", "dms/table-error"): self._table_error,
             ("POST", "dms/deprovision"): self._deprovision,
+            ("POST", "dms/added-tables"): self._added_tables,
             ("GET", "dms/clock"): lambda _: {"offset_seconds": clock.offset(), "now": _iso(clock.now())},
             ("POST", "dms/clock"): self._shift_clock,
             ("POST", "s3/damage"): self._damage,
@@ -97,6 +98,21 @@ class Admin:
             "table": raw["table"],
             "message": raw.get("message", "An error was asked for."),
         })  # fmt: skip
+
+    def _added_tables(self, raw: dict[str, Any]) -> Any:
+        """Whether the task loads tables that its mappings have gained, when it is resumed."""
+        loads = raw["loads"]
+        if not isinstance(loads, bool):
+            raise ValueError('"loads" is true or false')
+        store = self._dms.store
+        for task in self._tasks(raw):
+            if task.serverless:
+                raise Refused(f"task {task.name} is a serverless replication")
+            document = store.get("task", task.arn)
+            if document is None:
+                raise Refused(f"there is no task {task.name}")
+            store.put("task", task.arn, document | {"_loads_added_tables": loads})
+        return {"loads": loads}
 
     def _shift_clock(self, raw: dict[str, Any]) -> Any:
         seconds = raw["offset_seconds"]

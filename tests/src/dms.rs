@@ -137,6 +137,17 @@ impl DmsTask {
         self.aws.dms("ReloadTables", arguments).await.map(drop)
     }
 
+    /// `ModifyReplicationTask` with mappings for these tables (schema and table); it must not run. `loads`: whether it loads
+    /// the added ones by itself when it is resumed, which AWS documents nowhere.
+    pub async fn remap(&self, tables: &[(String, String)], loads: bool) -> Result<(), Error> {
+        let arguments = json!({
+            "ReplicationTaskArn": self.arn, "TableMappings": mappings(tables)?.to_string(),
+        });
+        self.aws.dms("ModifyReplicationTask", arguments).await?;
+        self.until("stopped").await?;
+        self.aws.admin("dms/added-tables", json!({ "task": self.arn, "loads": loads })).await.map(drop)
+    }
+
     /// What DMS says about a table: `Table completed` for instance; nothing while it does not list it.
     pub async fn table_state(&self, table: &str) -> Result<Option<String>, Error> {
         let answer =

@@ -28,6 +28,8 @@ pub struct World {
     pub runbook: Runbook,
     /// The source's tables.
     pub tables: Vec<Table>,
+    /// When the load tasks run.
+    schedule: String,
 }
 
 impl Deref for World {
@@ -47,6 +49,11 @@ impl World {
 
     /// The same as another user of Databend than root.
     pub async fn of(sandbox: Sandbox, tables: &[Table], statements: &[&str]) -> Self {
+        Self::scheduled(sandbox, tables, statements, "1 second").await
+    }
+
+    /// The same with another schedule of the load tasks.
+    pub async fn scheduled(sandbox: Sandbox, tables: &[Table], statements: &[&str], schedule: &str) -> Self {
         let namespace = Namespace::new(sandbox, "p").await.must();
         let (sandbox, name) = (&namespace.sandbox, &namespace.name);
         let mysql = Mysql::connect(sandbox).await.must();
@@ -61,7 +68,7 @@ impl World {
         // The settings of the runbook lie beside the configuration, as at its users'.
         terraform.write("runbook.toml", "poll_seconds = 1\n").must();
         let runbook = Runbook::new(sandbox, terraform.path());
-        let world = Self { namespace, mysql, site, dms, terraform, runbook, tables: tables.to_vec() };
+        let world = Self { namespace, mysql, site, dms, terraform, runbook, tables: tables.to_vec(), schedule: schedule.into() };
         world.declare();
         world.terraform.init().await.must();
         world.terraform.apply(&[]).await.must();
@@ -79,6 +86,20 @@ impl World {
     /// Has another DMS task feed the chain, as the configuration says from now on.
     pub async fn feed_from(&mut self, dms: DmsTask) {
         self.dms = dms;
+        self.declare();
+        self.terraform.apply(&[]).await.must();
+    }
+
+    /// Adds a table to source, DMS task and configuration, as a user does: Terraform stops the task and changes its mappings.
+    /// The statements run when the table is there. `loads`: see [`DmsTask::remap`].
+    pub async fn add_table(&mut self, table: Table, statements: &[&str], loads: bool) {
+        let mut source = vec![table.ddl(&self.name)];
+        source.extend(statements.iter().map(|statement| self.named(statement)));
+        self.mysql.session(&source).await.must();
+        self.tables.push(table);
+        let mapped: Vec<_> = self.tables.iter().map(|table| (self.name.clone(), table.name.clone())).collect();
+        self.dms.stop().await.must();
+        self.dms.remap(&mapped, loads).await.must();
         self.declare();
         self.terraform.apply(&[]).await.must();
     }
@@ -110,7 +131,7 @@ resource "databend_cdc_stage" "dms" {{
 resource "databend_cdc_task_chain" "chain" {{
   name         = "{name}"
   warehouse    = "default"
-  schedule     = "1 second"
+  schedule     = "{schedule}"
   tables       = [{pipelines}]
   dms_task_arn = "{arn}"
 }}
@@ -122,6 +143,7 @@ resource "databend_cdc_task_chain" "chain" {{
             key = self.sandbox.aws_secret_access_key,
             pipelines = pipelines.join(", "),
             arn = self.dms.arn,
+            schedule = self.schedule,
         );
         self.terraform.write("main.tf", &text).unwrap();
     }

@@ -32,6 +32,22 @@ pub struct OdsCounts {
     pub keys: u64,
 }
 
+/// How many rows there are, without a look into them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Totals {
+    pub(crate) raw: u64,
+    pub(crate) ods: u64,
+    pub(crate) backlog: u64,
+}
+
+impl Totals {
+    /// Counts.
+    pub(crate) async fn count(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Self, WarehouseError> {
+        let row = warehouse.query_one(&checks::totals(pipeline)).await?;
+        Ok(Self { raw: row.get("raw")?, ods: row.get("ods")?, backlog: row.get("backlog")? })
+    }
+}
+
 /// What the stream has not given up yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Backlog {

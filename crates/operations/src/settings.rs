@@ -10,6 +10,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 pub struct Settings {
     /// How long DMS may take for the full load of a table.
     pub full_load_timeout: Duration,
+    /// How long a DMS task that runs and has loaded its tables may take to begin to load an added one by itself, before it
+    /// is asked to.
+    pub load_begins_within: Duration,
     /// How long the tasks may take to their first successful run.
     pub first_run_timeout: Duration,
     /// The longest pause between two looks at what is waited for.
@@ -34,6 +37,7 @@ mod tests {
     fn looks_become_rarer() {
         let settings = Settings {
             full_load_timeout: Duration::from_mins(1),
+            load_begins_within: Duration::from_mins(1),
             first_run_timeout: Duration::from_mins(1),
             longest_pause: Duration::from_secs(5),
             parallel_tables: 1,

@@ -12,7 +12,7 @@ use crate::task::Body;
 
 /// The meaning of the SQL that this version makes. It counts up when the SQL of stored tasks has to be replaced, and stays
 /// when only its text differs.
-pub const SQL_FORMAT: u32 = 1;
+pub const SQL_FORMAT: u32 = 2;
 
 const PREFIX: &str = "databend-cdc";
 

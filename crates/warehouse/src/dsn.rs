@@ -14,6 +14,11 @@ const SCHEMES: [&str; 3] = ["databend", "databend+http", "databend+https"];
 const KNOWN_SCHEMES: [&str; 8] =
     ["http", "https", "mysql", "postgres", "postgresql", "clickhouse", "databend+flight", "databend+grpc"];
 
+/// How a DSN ends after [`send_once`].
+const ONCE: &str = "retry_count=1";
+/// How often the driver sends a request that may be sent again: with its ten seconds between, for a minute and a half.
+const SENT_AGAIN: u32 = 10;
+
 const ENCODE: &str =
     "percent-encode the password: @ is %40, : is %3A, / is %2F, ? is %3F, # is %23 and % is %25";
 
@@ -87,6 +92,14 @@ impl Dsn {
     /// The whole DSN with its password: for the driver alone.
     pub(crate) fn secret(&self) -> &str {
         self.url.expose_secret()
+    }
+
+    /// The same, for sessions on which the driver sends a request again when its answer is lost.
+    pub(crate) fn secret_to_send_again(&self) -> SecretString {
+        let again = format!("retry_count={SENT_AGAIN}");
+        // It is the last parameter: see `send_once`.
+        let once = self.secret();
+        SecretString::from(format!("{}{again}", once.strip_suffix(ONCE).unwrap_or(once)))
     }
 
     /// `message` without the password. The driver may repeat parts of the DSN.
@@ -217,6 +230,13 @@ mod tests {
     fn the_driver_sends_each_statement_once() {
         let dsn = Dsn::parse("databend://me:p%40w@db:8000/x?retry_count=9&sslmode=disable").unwrap();
         assert_eq!(dsn.secret(), "databend://me:p%40w@db:8000/x?sslmode=disable&retry_count=1");
+    }
+
+    #[test]
+    fn a_request_that_may_be_sent_again_is_sent_for_a_while() {
+        let dsn = Dsn::parse("databend://me:p%40w@db:8000/x?retry_count=1&sslmode=disable").unwrap();
+        let again = dsn.secret_to_send_again();
+        assert_eq!(again.expose_secret(), "databend://me:p%40w@db:8000/x?sslmode=disable&retry_count=10");
     }
 
     /// Every piece of four characters.

@@ -50,6 +50,17 @@ pub enum WarehouseError {
         /// What the network said.
         detail: String,
     },
+    /// The warehouse is suspended or starting: nothing happened.
+    #[error(
+        "the warehouse of Databend at {address} does not answer yet: {detail}. It may be resuming; check that it exists, and \
+         that the DSN's user may use it"
+    )]
+    Starting {
+        /// host:port.
+        address: String,
+        /// What the server said.
+        detail: String,
+    },
     /// The user is not let in.
     #[error(
         "Databend at {address} does not accept the credentials of user \"{user}\": {detail}. Correct user and password \
@@ -135,7 +146,20 @@ impl WarehouseError {
 
     /// Whether nothing happened and trying again may help.
     pub fn is_surely_not_done(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Starting { .. })
+    }
+
+    /// The same error about a statement that Databend had taken, or had not. After that, whatever comes in place of an
+    /// answer says nothing about the statement.
+    pub(crate) fn of_a_statement(self, is_taken: bool, statement: &str) -> Self {
+        match self {
+            Self::Unreachable { detail, .. } | Self::Starting { detail, .. } | Self::Authentication { detail, .. }
+                if is_taken =>
+            {
+                Self::OutcomeUnknown { statement: statement.to_owned(), detail }
+            }
+            error => error,
+        }
     }
 
     /// Sorts an error of the driver about `sql`.
@@ -168,6 +192,7 @@ impl WarehouseError {
         let statement = redact::name_of(sql);
         let unreachable =
             |detail: &str| Self::Unreachable { address: address.to_owned(), detail: cause(detail) };
+        let starting = |detail: &str| Self::Starting { address: address.to_owned(), detail: redact::message(sql, detail) };
         let unknown = |detail: &str| Self::OutcomeUnknown {
             statement: statement.clone(),
             detail: redact::message(sql, detail),
@@ -184,6 +209,8 @@ impl WarehouseError {
                 user: user.to_owned(),
                 detail: said.message.clone(),
             },
+            Api::Logic(_, said) if is_provisioning(&said.message) => starting(&said.message),
+            Api::Response { msg, .. } if is_provisioning(msg) => starting(PROVISIONING),
             // Refused before the statement was looked at.
             Api::Logic(status, said) if status.is_client_error() => Self::refused(
                 said.code,
@@ -197,11 +224,12 @@ impl WarehouseError {
                     detail: redact::message(sql, msg),
                 }
             }
-            Api::Response { status, msg } if status.is_client_error() || status.as_u16() == 503 => {
+            Api::Response { status, msg } if status.is_client_error() => {
                 unreachable(&format!("HTTP {status} {}", redact::message(sql, msg)))
             }
+            Api::Response { status, msg } if status.as_u16() == 503 => starting(&format!("HTTP {status} {msg}")),
             Api::Logic(status, said) if status.as_u16() == 503 => {
-                unreachable(&format!("HTTP {status} {}", redact::message(sql, &said.message)))
+                starting(&format!("HTTP {status} {}", said.message))
             }
             // The connection was not made, so nothing was sent. The driver keeps only the text of this.
             Api::Request(detail) if detail.contains("(Connect)") => unreachable(detail),
@@ -213,6 +241,14 @@ impl WarehouseError {
             }
         }
     }
+}
+
+/// What Databend Cloud answers while a warehouse resumes, without a code of its own (docs/facts/databend.md,
+/// "Warehouses").
+const PROVISIONING: &str = "ProvisionWarehouseTimeout";
+
+fn is_provisioning(message: &str) -> bool {
+    message.contains(PROVISIONING)
 }
 
 /// The last link of the driver's chain of causes, which is the one that says something.
@@ -269,6 +305,31 @@ mod tests {
             ),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_warehouse_that_resumes_is_told_from_a_server_that_is_gone() {
+        let refused = |status: u16, message: &str| {
+            let status = status.try_into().unwrap();
+            sort(Api::Response { status, msg: message.into() })
+        };
+        for error in [
+            refused(503, "upstream connect error"),
+            refused(400, r#"{"kind":"ProvisionWarehouseTimeout","message":"timed out"}"#),
+        ] {
+            assert!(matches!(error, WarehouseError::Starting { .. }), "{error}");
+            assert!(error.is_surely_not_done());
+        }
+        assert!(matches!(refused(404, "no such page"), WarehouseError::Unreachable { .. }));
+    }
+
+    #[test]
+    fn nothing_but_an_answer_says_how_a_statement_ended_that_was_taken() {
+        let at_a_poll = || sort(Api::Response { status: 503.try_into().unwrap(), msg: "restarting".into() });
+        assert!(at_a_poll().of_a_statement(true, "COPY INTO").is_outcome_unknown());
+        assert!(at_a_poll().of_a_statement(false, "COPY INTO").is_surely_not_done());
+        let refused = WarehouseError::refused(4001, String::new(), "COPY INTO".into());
+        assert!(refused.of_a_statement(true, "COPY INTO").is_conflict());
     }
 
     #[test]

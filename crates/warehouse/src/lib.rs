@@ -39,5 +39,6 @@ pub use actor::actor;
 pub use dsn::Dsn;
 pub use error::{WarehouseError, code};
 pub use row::{FromValue, Row, affected_rows};
+pub use session::Work;
 pub use transaction::Transaction;
 pub use warehouse::{Options, Warehouse};

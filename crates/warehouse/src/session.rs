@@ -4,8 +4,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use databend_driver::{Client, Connection};
+use databend_driver::{Client, Connection, RowWithStats};
+use futures_util::StreamExt;
 use pipeline::sql::session::SETTINGS;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Dsn, Row, WarehouseError, redact};
 
@@ -20,9 +22,35 @@ pub(crate) enum Server {
     Scripted(Arc<crate::scripted::Scripted>),
 }
 
+/// Whether the driver sends a request again when its answer is lost.
+///
+/// It does not tell a statement from a look for its answer, which never does harm. Databend answers a statement that comes
+/// twice under one id as it answered the first (docs/facts/databend.md, "HTTP protocol"), but only the node that has it,
+/// and only since December 2025.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// No. Whoever sent the statement has to look.
+    Once,
+    /// Yes: for what may be done twice, and may take so long that an answer will be lost.
+    Again,
+}
+
+/// How far a statement is, by Databend's count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Rows that it has read.
+    pub read_rows: u64,
+    /// Rows that it has written.
+    pub written_rows: u64,
+}
+
+/// Who hears how far a statement is.
+pub(crate) type Hear<'a> = &'a (dyn Fn(Work) + Send + Sync);
+
 /// An open session with the project's settings.
 pub(crate) struct Session {
     line: Line,
+    pub(crate) sending: Sending,
 }
 
 enum Line {
@@ -47,24 +75,35 @@ impl Server {
 
 impl Session {
     /// Logs in. Every request carries the settings that every session must have.
-    pub(crate) async fn open(server: &Server) -> Result<Self, WarehouseError> {
+    pub(crate) async fn open(server: &Server, sending: Sending) -> Result<Self, WarehouseError> {
         let line = match server {
-            Server::Driver(dsn) => connect(dsn).await?,
+            Server::Driver(dsn) => connect(dsn, sending).await?,
             #[cfg(feature = "scripted")]
             Server::Scripted(scripted) => Line::Scripted(scripted.open_session()),
         };
-        Ok(Self { line })
+        Ok(Self { line, sending })
     }
 
-    /// Runs one statement, once, and returns all rows of its answer.
+    /// Runs one statement and returns all rows of its answer.
     pub(crate) async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
+        self.run_heard(sql, &|_| {}).await
+    }
+
+    /// Runs one statement, tells how far it is, and returns all rows of its answer.
+    pub(crate) async fn run_heard(&self, sql: &str, hear: Hear<'_>) -> Result<Vec<Row>, WarehouseError> {
         let statement: Arc<str> = redact::name_of(sql).into();
         let started = std::time::Instant::now();
         let result = match &self.line {
-            Line::Driver { connection, dsn } => match boxed(connection.query_all(sql)).await {
-                Ok(rows) => Ok(named(rows, &statement)),
-                Err(error) => Err(sort(&error, sql, dsn)),
-            },
+            Line::Driver { connection, dsn } => {
+                let before = connection.last_query_id();
+                match boxed(ask(connection, sql, hear)).await {
+                    Ok(rows) => Ok(named(rows, &statement)),
+                    Err(error) => {
+                        let is_taken = connection.last_query_id() != before;
+                        Err(sort(&error, sql, dsn)).map_err(|error| error.of_a_statement(is_taken, &statement))
+                    }
+                }
+            }
             #[cfg(feature = "scripted")]
             Line::Scripted(session) => session.run(sql).await,
         };
@@ -85,8 +124,30 @@ fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> Pin<Box<dyn Futu
     Box::pin(future)
 }
 
-async fn connect(dsn: &Dsn) -> Result<Line, WarehouseError> {
-    let client = Client::new(dsn.secret().to_owned()).with_name(CLIENT_NAME.to_owned());
+async fn ask(
+    connection: &Connection,
+    sql: &str,
+    hear: Hear<'_>,
+) -> Result<Vec<databend_driver::Row>, databend_driver::Error> {
+    let mut answer = connection.query_iter_ext(sql).await?;
+    let mut rows = Vec::new();
+    while let Some(part) = answer.next().await {
+        match part? {
+            RowWithStats::Row(row) => rows.push(row),
+            RowWithStats::Stats(stats) => {
+                hear(Work { read_rows: stats.read_rows as u64, written_rows: stats.write_rows as u64 });
+            }
+        }
+    }
+    Ok(rows)
+}
+
+async fn connect(dsn: &Dsn, sending: Sending) -> Result<Line, WarehouseError> {
+    let secret = match sending {
+        Sending::Once => SecretString::from(dsn.secret()),
+        Sending::Again => dsn.secret_to_send_again(),
+    };
+    let client = Client::new(secret.expose_secret().to_owned()).with_name(CLIENT_NAME.to_owned());
     let connection = boxed(client.get_conn()).await.map_err(|error| match sort(&error, "LOGIN", dsn) {
         // A login changes nothing, so one without an answer can simply be repeated.
         WarehouseError::OutcomeUnknown { detail, .. } | WarehouseError::Decode { detail, .. } => {
@@ -111,6 +172,9 @@ fn dsn_redacted(error: WarehouseError, dsn: &Dsn) -> WarehouseError {
         WarehouseError::Dsn { problem } => WarehouseError::Dsn { problem: dsn.redact(&problem) },
         WarehouseError::Unreachable { address, detail } => {
             WarehouseError::Unreachable { address, detail: dsn.redact(&detail) }
+        }
+        WarehouseError::Starting { address, detail } => {
+            WarehouseError::Starting { address, detail: dsn.redact(&detail) }
         }
         WarehouseError::Authentication { address, user, detail } => {
             WarehouseError::Authentication { address, user, detail: dsn.redact(&detail) }

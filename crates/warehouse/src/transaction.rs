@@ -2,6 +2,7 @@
 
 use pipeline::sql::transaction::{BEGIN, COMMIT, ROLLBACK};
 
+use crate::session::Hear;
 use crate::warehouse::Lent;
 use crate::{Row, Warehouse, WarehouseError};
 
@@ -24,12 +25,10 @@ impl Transaction {
         self.lent.session.run(sql).await.map_err(|error| not_done(error, &self.warehouse))
     }
 
-    /// Runs a statement inside that answers with one row.
-    pub async fn run_one(&self, sql: &str) -> Result<Row, WarehouseError> {
-        self.run(sql).await?.into_iter().next().ok_or_else(|| WarehouseError::Decode {
-            statement: crate::redact::name_of(sql),
-            detail: "there is no row in the answer".into(),
-        })
+    /// The same, and tells how far it is.
+    pub async fn run_long(&self, sql: &str, hear: Hear<'_>) -> Result<Vec<Row>, WarehouseError> {
+        let ran = self.lent.session.run_heard(sql, hear).await;
+        ran.map_err(|error| not_done(error, &self.warehouse))
     }
 
     /// Makes everything visible. A conflict ([`WarehouseError::is_conflict`]) means that nothing became visible. Every

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::catalog::Catalog;
 use crate::database::Ensured;
-use crate::session::{Server, Session};
+use crate::session::{Hear, Sending, Server, Session};
 use crate::{Dsn, Row, Transaction, WarehouseError};
 
 /// How often a statement is tried that surely did nothing, or that only reads: for about ten seconds.
@@ -19,6 +19,11 @@ const CONNECT_ATTEMPTS: u32 = 5;
 /// The first pause between attempts; each next one is twice as long, up to the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long a suspended warehouse may take to resume: as long as Databend's drivers for other languages wait
+/// (docs/facts/databend.md, "Warehouses").
+const RESUMES_WITHIN: Duration = Duration::from_mins(10);
+/// How often that is said.
+const SAID_EVERY: Duration = Duration::from_secs(30);
 /// How long [`Warehouse::gone`] remembers that Databend could not be reached.
 const GONE_FOR: Duration = Duration::from_secs(30);
 
@@ -43,6 +48,7 @@ pub struct Warehouse {
 
 struct Inner {
     server: Server,
+    /// Sessions that nobody uses.
     idle: Mutex<Vec<Session>>,
     permits: Arc<Semaphore>,
     catalog: Catalog,
@@ -84,7 +90,7 @@ impl Warehouse {
                 gone: Mutex::default(),
             }),
         };
-        let lent = retry(CONNECT_ATTEMPTS, || warehouse.lend(), WarehouseError::is_surely_not_done).await?;
+        let lent = retry(CONNECT_ATTEMPTS, || warehouse.lend(Sending::Once), WarehouseError::is_surely_not_done).await?;
         warehouse.give_back(lent);
         Ok(warehouse)
     }
@@ -152,6 +158,13 @@ impl Warehouse {
         self.repeat(sql, curable).await
     }
 
+    /// Runs a statement that does no harm when it is done twice and may take hours, and tells how far it is. A lost look
+    /// for its answer is repeated; if no answer comes in spite of that, the caller has to look.
+    pub async fn execute_long(&self, sql: &str, hear: Hear<'_>) -> Result<Vec<Row>, WarehouseError> {
+        let attempt = || self.run(sql, Sending::Again, hear);
+        retry(ATTEMPTS, attempt, WarehouseError::is_surely_not_done).await
+    }
+
     /// Runs a `CREATE` of a database or table for which it is as good that it is there already, and repeats it when its
     /// answer is lost. Unlike with `IF NOT EXISTS`, what is there keeps its owner.
     pub async fn create(&self, sql: &str) -> Result<(), WarehouseError> {
@@ -161,9 +174,10 @@ impl Warehouse {
         }
     }
 
-    /// Starts a transaction on a session of its own.
+    /// Starts a transaction on a session of its own, which sends a request again when its answer is lost. So a statement
+    /// may be done twice inside: whoever commits checks first what became of it.
     pub async fn begin(&self) -> Result<Transaction, WarehouseError> {
-        let lent = retry(ATTEMPTS, || self.lend(), WarehouseError::is_surely_not_done).await?;
+        let lent = retry(ATTEMPTS, || self.lend(Sending::Again), WarehouseError::is_surely_not_done).await?;
         Transaction::begin(self.clone(), lent).await
     }
 
@@ -172,16 +186,16 @@ impl Warehouse {
         sql: &str,
         curable: impl Fn(&WarehouseError) -> bool,
     ) -> Result<Vec<Row>, WarehouseError> {
-        let result = retry(ATTEMPTS, || self.run(sql), curable).await;
+        let result = retry(ATTEMPTS, || self.run(sql, Sending::Once, &|_| {}), curable).await;
         let unreachable = result.as_ref().err().filter(|error| error.is_surely_not_done());
         *self.inner.gone.lock().unwrap_or_else(PoisonError::into_inner) =
             unreachable.map(|error| (Instant::now(), error.clone()));
         result
     }
 
-    async fn run(&self, sql: &str) -> Result<Vec<Row>, WarehouseError> {
-        let lent = self.lend().await?;
-        let result = lent.session.run(sql).await;
+    async fn run(&self, sql: &str, sending: Sending, hear: Hear<'_>) -> Result<Vec<Row>, WarehouseError> {
+        let lent = self.lend(sending).await?;
+        let result = lent.session.run_heard(sql, hear).await;
         // After a lost answer the session may still be busy with the statement, or gone: it is not used again.
         if matches!(result, Ok(_) | Err(WarehouseError::Sql { .. } | WarehouseError::Decode { .. })) {
             self.give_back(lent);
@@ -189,16 +203,20 @@ impl Warehouse {
         result
     }
 
-    async fn lend(&self) -> Result<Lent, WarehouseError> {
+    async fn lend(&self, sending: Sending) -> Result<Lent, WarehouseError> {
         let permit =
             self.inner.permits.clone().acquire_owned().await.map_err(|_| WarehouseError::Unreachable {
                 address: self.address(),
                 detail: "the connection was closed on this side".into(),
             })?;
-        let idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = {
+            let mut idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            let place = idle.iter().rposition(|session| session.sending == sending);
+            place.map(|place| idle.remove(place))
+        };
         let session = match idle {
             Some(session) => session,
-            None => Session::open(&self.inner.server).await?,
+            None => Session::open(&self.inner.server, sending).await?,
         };
         Ok(Lent { session, _permit: permit })
     }
@@ -208,24 +226,57 @@ impl Warehouse {
     }
 }
 
-/// Repeats `attempt` with growing pauses while its error is one that repeating may cure.
+/// Repeats `attempt` with growing pauses while its error is one that repeating may cure. A warehouse that resumes has more
+/// time than attempts.
 async fn retry<T, F: Future<Output = Result<T, WarehouseError>>>(
     attempts: u32,
     mut attempt: impl FnMut() -> F,
     curable: impl Fn(&WarehouseError) -> bool,
 ) -> Result<T, WarehouseError> {
     let mut pause = FIRST_PAUSE;
-    for left in (0..attempts).rev() {
-        match attempt().await {
-            Err(error) if left > 0 && curable(&error) => {
-                tracing::debug!(target: "databend", %error, attempts_left = left, "trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
+    let mut left = attempts;
+    let mut resuming = Resuming::default();
+    loop {
+        let error = match attempt().await {
+            Err(error) if curable(&error) => error,
             result => return result,
+        };
+        if matches!(error, WarehouseError::Starting { .. }) {
+            if !resuming.may_take_longer(&error) {
+                return Err(error);
+            }
+        } else {
+            left -= 1;
+            if left == 0 {
+                return Err(error);
+            }
+            tracing::debug!(target: "databend", %error, attempts_left = left, "trying again");
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    unreachable!("the last attempt returns")
+}
+
+/// How long a warehouse has been waited for.
+#[derive(Default)]
+struct Resuming {
+    since: Option<Instant>,
+    said: Option<Instant>,
+}
+
+impl Resuming {
+    /// Whether to go on waiting. Says from time to time that somebody waits.
+    fn may_take_longer(&mut self, error: &WarehouseError) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= RESUMES_WITHIN {
+            return false;
+        }
+        if self.said.is_none_or(|said| said.elapsed() >= SAID_EVERY) {
+            self.said = Some(Instant::now());
+            tracing::warn!(target: "databend", "waiting up to {} minutes: {error}", RESUMES_WITHIN.as_secs() / 60);
+        }
+        true
+    }
 }
 
 #[cfg(test)]
@@ -266,6 +317,25 @@ mod tests {
     #[tokio::test]
     async fn a_write_without_an_answer_is_not() {
         assert_eq!(attempts(lost, WarehouseError::is_surely_not_done).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_warehouse_that_resumes_is_waited_for_but_not_without_end() {
+        tokio::time::pause();
+        let starting =
+            || WarehouseError::Starting { address: "a".into(), detail: "ProvisionWarehouseTimeout".into() };
+        let began = Instant::now();
+        let after_five_minutes = || async {
+            if began.elapsed() < Duration::from_mins(5) { Err(starting()) } else { Ok(()) }
+        };
+        retry(ATTEMPTS, after_five_minutes, WarehouseError::is_surely_not_done).await.unwrap();
+        assert!(began.elapsed() < Duration::from_mins(6));
+
+        let began = Instant::now();
+        let never: Result<(), _> =
+            retry(ATTEMPTS, || async { Err(starting()) }, WarehouseError::is_surely_not_done).await;
+        assert!(matches!(never, Err(WarehouseError::Starting { .. })));
+        assert!(began.elapsed() >= RESUMES_WITHIN && began.elapsed() < RESUMES_WITHIN + SAID_EVERY);
     }
 
     #[tokio::test]

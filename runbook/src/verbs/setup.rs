@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use miette::Diagnostic;
-use operations::dms::{AwsDms, Dms};
+use operations::dms::{AwsDms, Dms, DmsError};
 use operations::journal::Journal;
 use operations::lease::Lease;
 use operations::target::Chain;
@@ -61,6 +61,10 @@ pub enum SetupError {
     /// Databend.
     #[error(transparent)]
     Warehouse(#[from] WarehouseError),
+    /// The DMS task cannot be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Dms(#[from] DmsError),
     /// A chain without a DMS task.
     #[error("{address} has no dms_task_arn, so it is unknown which DMS task feeds it")]
     #[diagnostic(help(
@@ -161,7 +165,7 @@ impl Setup {
                 .as_ref()
                 .ok_or_else(|| SetupError::NoDmsTask { address: chain.address.clone() })?;
             if !clients.contains_key(arn) {
-                clients.insert(arn.clone(), Arc::new(AwsDms::connect(&self.config.aws, arn).await));
+                clients.insert(arn.clone(), Arc::new(AwsDms::new(&self.config.aws, arn)?));
             }
         }
         Ok(clients)

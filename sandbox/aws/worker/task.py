@@ -86,6 +86,7 @@ class Task:
             checkpoint = Checkpoint.load(self._path)
             if job.cdc_start_position:
                 checkpoint.position = str(parse_start_position(job.cdc_start_position))
+            self._add_tables(catalog, checkpoint)
             self._control.emit("checkpoint", position=checkpoint.position, number=checkpoint.flushes)
             return checkpoint
         checkpoint = Checkpoint(task_start=micros(clock.now()))
@@ -108,6 +109,16 @@ class Task:
         checkpoint.save(self._path)
         self._control.emit("checkpoint", position=checkpoint.position, number=0)
         return checkpoint
+
+    def _add_tables(self, catalog: Catalog, checkpoint: Checkpoint) -> None:
+        """Tables that the mappings did not select before: loaded, or followed from here on."""
+        loads = self._job.loads_added_tables and self._job.migration_type != "cdc"
+        for key in catalog.tables():
+            if self._mappings.selects(*key) and "\n".join(key) not in checkpoint.tables:
+                state = "Before load" if loads else "Table completed"
+                checkpoint.table(key).state = state
+                self._control.emit("table", schema=key[0], table=key[1], state=state, rows=0)
+        checkpoint.save(self._path)
 
     def _start_position(self, catalog: Catalog) -> Position:
         if self._job.migration_type == "full-load":

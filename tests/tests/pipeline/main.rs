@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
+mod added_table;
 mod chain_commands;
 mod complete_example;
 mod cutover;

@@ -1,5 +1,4 @@
-//! `cargo xtask bench plan`: a sandbox for one run, and in it the program `bench` of tests/, which measures Terraform with
-//! many tables.
+//! `cargo xtask bench …`: a sandbox for one run, and in it the program `bench` of tests/.
 
 use std::process::Command;
 
@@ -27,16 +26,25 @@ enum What {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
         rest: Vec<String>,
     },
+    /// The filling of many tables by `runbook cutover`, beside the same COPY and INSERT statements sent bare
+    Cutover {
+        /// For the program: `--tables`, `--rows`, `--write`; `-- --help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        rest: Vec<String>,
+    },
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
-    let What::Plan { rest } = &arguments.what;
+    let (what, rest) = match &arguments.what {
+        What::Plan { rest } => ("plan", rest),
+        What::Cutover { rest } => ("cutover", rest),
+    };
     let workspace = Workspace::find()?;
     sandbox::check_machine()?;
     let binaries = Binaries::build(&workspace, Scope::ReleasedPrograms)?;
     let dir = RunDir::new(&workspace, "bench")?;
     let outcome = Sandbox::start(&workspace, &binaries, dir.path(), Life::WithUs).and_then(|sandbox| {
-        let measured = measure(&workspace, rest, &sandbox, &binaries);
+        let measured = measure(&workspace, what, rest, &sandbox, &binaries);
         let stopped = sandbox.stop();
         measured.and(stopped)
     });
@@ -45,12 +53,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
 
 fn measure(
     workspace: &Workspace,
+    what: &str,
     rest: &[String],
     sandbox: &Sandbox,
     binaries: &Binaries,
 ) -> Result<(), Error> {
     let mut bench = Command::new(binaries.path("bench")?);
-    bench.current_dir(&workspace.root).envs(variables(sandbox, binaries)?).args(rest);
+    bench.current_dir(&workspace.root).envs(variables(sandbox, binaries)?).arg(what).args(rest);
     let status = process::status(&mut bench)?;
     if status.success() {
         return Ok(());

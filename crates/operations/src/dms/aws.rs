@@ -1,5 +1,7 @@
 //! The real DMS, through the AWS SDK. The SDK repeats throttled and lost calls by itself.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use async_trait::async_trait;
 use aws_config::BehaviorVersion;
 use aws_config::meta::region::RegionProviderChain;
@@ -8,7 +10,7 @@ use aws_sdk_databasemigration::Client;
 use aws_sdk_databasemigration::config::Region;
 use aws_sdk_databasemigration::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_databasemigration::types::{
-    Filter, ReplicationTask, StartReplicationTaskTypeValue, TableStatistics,
+    Filter, ReplicationTask, StartReplicationTaskTypeValue, TableStatistics, TableToReload,
 };
 use chrono::{DateTime, Utc};
 
@@ -33,23 +35,56 @@ pub struct Aws {
 
 /// DMS in the region of runbook.toml, of the task itself, or of the environment.
 pub struct AwsDms {
-    client: Client,
+    settings: Aws,
+    task_arn: String,
+    /// None after credentials have expired: the next call reads them again.
+    client: Mutex<Option<Client>>,
 }
 
 impl AwsDms {
     /// A client for the region of this task.
-    pub async fn connect(settings: &Aws, task_arn: &str) -> Self {
-        let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
+    pub fn new(settings: &Aws, task_arn: &str) -> Result<Self, DmsError> {
+        super::check_arn(task_arn)?;
+        Ok(Self { settings: settings.clone(), task_arn: task_arn.to_owned(), client: Mutex::default() })
+    }
+
+    async fn client(&self) -> Client {
+        if let Some(client) = self.slot().clone() {
+            return client;
+        }
+        let client = open(&self.settings, &self.task_arn).await;
+        *self.slot() = Some(client.clone());
+        client
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Client>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an error of the SDK means. Credentials that have expired are dropped.
+    fn sort<E>(&self, call: &'static str, arn: &str, error: &SdkError<E>) -> DmsError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let error = sort(call, arn, error);
+        if matches!(error, DmsError::Expired { .. }) {
+            *self.slot() = None;
+        }
+        error
+    }
+}
+
+async fn open(settings: &Aws, task_arn: &str) -> Client {
+    let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
             .or_else(region_of(task_arn).map(Region::new))
             .or_default_provider();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(region)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-        if let Some(url) = &settings.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        Self { client: Client::new(&loader.load().await) }
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
     }
+    Client::new(&loader.load().await)
 }
 
 /// The fourth part of an ARN.
@@ -67,13 +102,14 @@ impl Dms for AwsDms {
             .build()
             .map_err(|error| DmsError::Refused { call, detail: error.to_string() })?;
         let answer = self
-            .client
+            .client()
+            .await
             .describe_replication_tasks()
             .filters(filter)
             .without_settings(true)
             .send()
             .await
-            .map_err(|error| sort(call, arn, &error))?;
+            .map_err(|error| self.sort(call, arn, &error))?;
         let task = answer.replication_tasks().iter().find(|task| task.replication_task_arn() == Some(arn));
         task.map(task_view).ok_or_else(|| DmsError::NotFound { arn: arn.to_owned() })
     }
@@ -83,25 +119,38 @@ impl Dms for AwsDms {
             StartKind::StartReplication => StartReplicationTaskTypeValue::StartReplication,
             StartKind::ResumeProcessing => StartReplicationTaskTypeValue::ResumeProcessing,
         };
-        let call =
-            self.client.start_replication_task().replication_task_arn(arn).start_replication_task_type(kind);
-        call.send().await.map(drop).map_err(|error| sort("StartReplicationTask", arn, &error))
+        let client = self.client().await;
+        let call = client.start_replication_task().replication_task_arn(arn).start_replication_task_type(kind);
+        call.send().await.map(drop).map_err(|error| self.sort("StartReplicationTask", arn, &error))
     }
 
     async fn tables(&self, arn: &str) -> Result<Vec<TableView>, DmsError> {
         let mut tables = Vec::new();
         let mut pages = self
-            .client
+            .client()
+            .await
             .describe_table_statistics()
             .replication_task_arn(arn)
             .max_records(PAGE)
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| sort("DescribeTableStatistics", arn, &error))?;
+            let page = page.map_err(|error| self.sort("DescribeTableStatistics", arn, &error))?;
             tables.extend(page.table_statistics().iter().map(table_view));
         }
         Ok(tables)
+    }
+
+    async fn load_table(&self, arn: &str, schema: &str, table: &str) -> Result<(), DmsError> {
+        let call = "ReloadTables";
+        let table = TableToReload::builder()
+            .schema_name(schema)
+            .table_name(table)
+            .build()
+            .map_err(|error| DmsError::Refused { call, detail: error.to_string() })?;
+        let client = self.client().await;
+        let request = client.reload_tables().replication_task_arn(arn).tables_to_reload(table);
+        request.send().await.map(drop).map_err(|error| self.sort(call, arn, &error))
     }
 }
 
@@ -166,9 +215,12 @@ where
         | "AccessDeniedException"
         | "UnrecognizedClientException"
         | "InvalidClientTokenId"
-        | "ExpiredTokenException"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException" => DmsError::Access { call, detail },
+        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => DmsError::Expired { call, detail },
+        "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" => {
+            DmsError::Throttled { call, detail }
+        }
         _ if error.raw_response().is_some_and(|answer| answer.status().as_u16() >= 500) => {
             DmsError::NoAnswer { call, detail }
         }
@@ -223,7 +275,11 @@ mod tests {
             ))
             .retry_config(RetryConfig::disabled())
             .build();
-        let dms = AwsDms { client: Client::from_conf(config) };
+        let dms = AwsDms {
+            settings: Aws::default(),
+            task_arn: String::new(),
+            client: Mutex::new(Some(Client::from_conf(config))),
+        };
         let error = dms.task("arn:aws:dms:us-east-1:1:task:X").await.unwrap_err();
         assert!(error.to_string().starts_with("no answer from DMS to DescribeReplicationTasks: "), "{error}");
     }

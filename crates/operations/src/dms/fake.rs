@@ -1,5 +1,6 @@
 //! A DMS in memory, for tests: one task, which writes its files for a scripted Databend when it is started.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -66,6 +67,10 @@ struct State {
     is_overtaken: bool,
     /// How often the next starts are refused, though nothing is done.
     refusals: u32,
+    /// Tables that the task follows and does not load by itself, in the order of `tables`.
+    unloaded: BTreeSet<String>,
+    /// Tables that it loads because it was asked.
+    requested: Vec<String>,
 }
 
 impl FakeDms {
@@ -83,6 +88,8 @@ impl FakeDms {
             fault: None,
             is_overtaken: false,
             refusals: 0,
+            unloaded: BTreeSet::new(),
+            requested: Vec::new(),
         };
         Arc::new(Self { scripted, state: Mutex::new(state) })
     }
@@ -120,6 +127,20 @@ impl FakeDms {
     /// Refuses the next starts, as long as the task is in transition.
     pub(crate) fn refuse(&self, times: u32) {
         self.lock().refusals = times;
+    }
+
+    /// The task has run for long, and these tables were added to it since: it follows them and has not loaded them.
+    pub(crate) fn add(&self, tables: &[&str]) {
+        let mut state = self.lock();
+        state.unloaded = tables.iter().map(|&table| table.to_owned()).collect();
+        state.run(&self.scripted);
+        state.status = "running".into();
+        state.looks_until_loaded = 0;
+    }
+
+    /// The tables that it was asked to load.
+    pub(crate) fn requested(&self) -> Vec<String> {
+        self.lock().requested.clone()
     }
 
     /// Forgets the calls and the fault: what comes next is a new process.
@@ -211,10 +232,26 @@ impl State {
         self.looks_until_loaded = LOOKS_UNTIL_LOADED;
         self.loaded_at = Some(scripted.now());
         for table in &self.tables {
-            let file = |name: &str| format!("{}{name}", table.path);
-            scripted.write_file(&table.stage, &file("LOAD00000001.parquet"), table.rows.clone());
-            scripted.write_file(&table.stage, &file("20270115-080000000.parquet"), table.changes.clone());
+            if !self.unloaded.contains(&table.table) {
+                load(table, scripted);
+            }
+            let file = format!("{}20270115-080000000.parquet", table.path);
+            scripted.write_file(&table.stage, &file, table.changes.clone());
         }
+    }
+
+    fn load_table(&mut self, name: &str, scripted: &Scripted) -> Result<(), DmsError> {
+        let call = "ReloadTables";
+        if self.status != "running" {
+            return Err(DmsError::InvalidState { call, detail: format!("the task is {}", self.status) });
+        }
+        let Some(table) = self.tables.iter().find(|table| table.table == name) else {
+            return Err(DmsError::Refused { call, detail: format!("{name} is not part of the task") });
+        };
+        load(table, scripted);
+        self.requested.push(name.to_owned());
+        self.looks_until_loaded = LOOKS_UNTIL_LOADED;
+        Ok(())
     }
 
     fn view(&mut self) -> TaskView {
@@ -231,7 +268,7 @@ impl State {
             last_failure: None,
             full_load_percent: 0,
             ever_started: self.ever_started,
-            full_load_finished: None,
+            full_load_finished: self.loaded_at.filter(|_| !self.unloaded.is_empty()),
         }
     }
 
@@ -241,20 +278,31 @@ impl State {
         }
         let is_loaded = self.looks_until_loaded == 0;
         self.looks_until_loaded = self.looks_until_loaded.saturating_sub(1);
-        let view = |table: &SourceTable| TableView {
+        let view = |table: &SourceTable| {
+            let is_requested = self.requested.contains(&table.table);
+            let has_begun = is_requested || !self.unloaded.contains(&table.table);
+            let is_loaded = is_loaded || (has_begun && !is_requested && !self.unloaded.is_empty());
+            TableView {
             schema: table.schema.clone(),
             table: table.table.clone(),
-            state: if is_loaded { "Table completed" } else { "Full load" }.into(),
-            full_load_rows: if is_loaded { table.rows.len() as u64 } else { 0 },
-            full_load_started: self.loaded_at,
-            full_load_ended: self.loaded_at.filter(|_| is_loaded),
-            reloaded: false,
+            state: if is_loaded || !has_begun { "Table completed" } else { "Full load" }.into(),
+            full_load_rows: if is_loaded && has_begun { table.rows.len() as u64 } else { 0 },
+            full_load_started: self.loaded_at.filter(|_| has_begun),
+            full_load_ended: self.loaded_at.filter(|_| has_begun && is_loaded),
+            reloaded: is_requested,
             inserts: 0,
             updates: 0,
             deletes: 0,
+        }
         };
         self.tables.iter().map(view).collect()
     }
+}
+
+/// DMS writes a table's full load.
+fn load(table: &SourceTable, scripted: &Scripted) {
+    let file = format!("{}LOAD00000001.parquet", table.path);
+    scripted.write_file(&table.stage, &file, table.rows.clone());
 }
 
 #[async_trait]
@@ -269,5 +317,9 @@ impl Dms for FakeDms {
 
     async fn tables(&self, _arn: &str) -> Result<Vec<TableView>, DmsError> {
         self.hear("DescribeTableStatistics", |state, _| Ok(state.tables())).await
+    }
+
+    async fn load_table(&self, _arn: &str, _schema: &str, table: &str) -> Result<(), DmsError> {
+        self.hear("ReloadTables", |state, scripted| state.load_table(table, scripted)).await
     }
 }

@@ -25,6 +25,8 @@ pub trait Dms: Send + Sync {
     async fn start(&self, arn: &str, how: StartKind) -> Result<(), DmsError>;
     /// `DescribeTableStatistics`, all pages.
     async fn tables(&self, arn: &str) -> Result<Vec<TableView>, DmsError>;
+    /// `ReloadTables` for one table: DMS loads it, though its task runs already.
+    async fn load_table(&self, arn: &str, schema: &str, table: &str) -> Result<(), DmsError>;
 }
 
 /// How a task is started.
@@ -103,6 +105,16 @@ pub enum TableProgress {
 }
 
 impl TableView {
+    /// Whether DMS loads it, or has loaded it at least once.
+    pub fn has_begun(&self) -> bool {
+        self.is_loading() || self.full_load_started.is_some() || self.full_load_ended.is_some()
+    }
+
+    /// Whether DMS loads it now.
+    pub fn is_loading(&self) -> bool {
+        matches!(self.state.as_str(), "Full load" | "Table is being reloaded")
+    }
+
     /// What the state means. A state that is not known counts as under way: waiting does no harm, and ends.
     pub fn progress(&self) -> TableProgress {
         match self.state.as_str() {
@@ -129,12 +141,33 @@ pub enum DmsError {
     /// No credentials, or not the right ones.
     #[error("AWS does not let {call} through: {detail}")]
     #[diagnostic(help(
-        "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the account of the DMS task; the runbook needs dms:DescribeReplicationTasks, dms:DescribeTableStatistics and dms:StartReplicationTask"
+        "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the account of the DMS task; the runbook needs dms:DescribeReplicationTasks, dms:DescribeTableStatistics, dms:StartReplicationTask and dms:ReloadTables"
     ))]
     Access {
         /// The API call.
         call: &'static str,
         /// What AWS or the SDK said.
+        detail: String,
+    },
+    /// The credentials were good and have expired.
+    #[error("the AWS credentials have expired: {detail}")]
+    #[diagnostic(help(
+        "renew them (`aws sso login`, say) and run the same command again; a run that waits for DMS goes on by itself when a \
+         profile has new ones"
+    ))]
+    Expired {
+        /// The API call.
+        call: &'static str,
+        /// What AWS said.
+        detail: String,
+    },
+    /// AWS takes no more calls for now.
+    #[error("AWS takes no more calls for now ({call}): {detail}")]
+    #[diagnostic(help("run the same command again in a minute; it continues from there"))]
+    Throttled {
+        /// The API call.
+        call: &'static str,
+        /// What AWS said.
         detail: String,
     },
     /// No answer.
@@ -145,6 +178,15 @@ pub enum DmsError {
         call: &'static str,
         /// What the network said.
         detail: String,
+    },
+    /// Not a task, but a serverless replication.
+    #[error("{arn} is a replication of DMS Serverless, which this version cannot work with")]
+    #[diagnostic(help(
+        "feed the chain from an aws_dms_replication_task, and give its replication_task_arn as dms_task_arn"
+    ))]
+    Serverless {
+        /// Its ARN.
+        arn: String,
     },
     /// The task is in a state in which this cannot be done.
     #[error("DMS refused {call} in this state: {detail}")]
@@ -164,9 +206,32 @@ pub enum DmsError {
     },
 }
 
+impl DmsError {
+    /// Whether it may pass by itself: who waits for DMS anyway asks again.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Expired { .. } | Self::Throttled { .. } | Self::NoAnswer { .. })
+    }
+}
+
+/// Refuses what is no replication task before AWS is asked: DMS answers only that it knows none of that name.
+pub fn check_arn(arn: &str) -> Result<(), DmsError> {
+    // arn:aws:dms:region:account:replication-config:ID
+    match arn.split(':').nth(5) {
+        Some("replication-config") => Err(DmsError::Serverless { arn: arn.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_serverless_replication_is_refused_by_name() {
+        check_arn("arn:aws:dms:eu-central-1:123456789012:task:X").unwrap();
+        let error = check_arn("arn:aws:dms:eu-central-1:123456789012:replication-config:X").unwrap_err();
+        assert!(error.to_string().contains("replication of DMS Serverless"), "{error}");
+    }
 
     #[test]
     fn states_mean_what_the_documentation_says() {

@@ -24,6 +24,16 @@ impl View {
     }
 }
 
+impl View {
+    /// Whether the task runs, has loaded, and loads nothing now: what it has not begun by then it may never begin.
+    pub fn has_loaded(&self) -> bool {
+        let task = &self.task;
+        task.status == "running"
+            && task.full_load_finished.is_some()
+            && !self.tables.iter().any(TableView::is_loading)
+    }
+}
+
 /// A running poller. It stops when this is dropped.
 pub struct Watch {
     latest: watch::Receiver<Option<Result<Arc<View>, DmsError>>>,

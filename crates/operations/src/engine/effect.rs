@@ -1,5 +1,7 @@
 //! What a step sends, as values: the executing driver sends them, the previewing driver shows them.
 
+use std::time::Duration;
+
 use pipeline::sql::{journal as journal_sql, task_control, transaction};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,6 +30,17 @@ pub enum Effect {
         arn: String,
         /// How.
         how: StartKind,
+    },
+    /// `ReloadTables` for a table that the task does not load by itself. It is given a while first.
+    LoadTable {
+        /// The task.
+        arn: String,
+        /// MySQL schema.
+        schema: String,
+        /// MySQL table.
+        table: String,
+        /// How long.
+        unless_within: Duration,
     },
 }
 
@@ -64,6 +77,12 @@ impl Effect {
             Self::RunTask(task) => vec![Action::Sql(task_control::execute(task))],
             Self::StartDms { arn, how } => {
                 vec![Action::Api(format!("dms:StartReplicationTask {arn} ({})", how.as_str()))]
+            }
+            Self::LoadTable { arn, schema, table, unless_within } => {
+                vec![Action::Api(format!(
+                    "dms:ReloadTables {arn} {schema}.{table} (unless the task begins to load it within {} s)",
+                    unless_within.as_secs()
+                ))]
             }
         }
     }

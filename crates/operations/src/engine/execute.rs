@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use warehouse::catalog::Object;
 use warehouse::{Transaction, WarehouseError};
 
+use super::hear::{Heard, tell_while};
 use super::{Answers, Driver, Effect, Look, Place, Site, Step, StepError, Told, World};
-use crate::dms::DmsError;
+use crate::dms::{DmsError, TableView};
 use crate::journal::{Operation, Recorded, StepKey, StepName};
 use crate::lease::{FencedError, Lease, MARGIN};
 use crate::progress::{Progress, Reporter};
@@ -168,7 +169,7 @@ impl<'a> Execution<'a> {
                 self.report(site, S::NAME, false, &output);
                 return Ok(output);
             }
-            progress.say(&format!("{}: attempt {attempt} of {ATTEMPTS} did not succeed: {error}", S::NAME));
+            progress.say(&format!("{}: attempt {attempt} of {ATTEMPTS} did not succeed: {}", S::NAME, why(&error)));
             last = Some(error);
             self.world.pause(Duration::from_millis(250 * u64::from(attempt))).await?;
         }
@@ -238,8 +239,12 @@ impl<'a> Execution<'a> {
                     answers.push(rows.map_err(|error| Trouble::Final(error.into()))?);
                 }
                 Effect::Statement(sql) => {
-                    progress.say(&format!("{}: {}", S::NAME, first_word(sql)));
-                    let rows = self.world.warehouse.execute(sql).await;
+                    let doing = doing::<S>(need, sql);
+                    progress.say(&doing);
+                    let heard = Heard::default();
+                    let hear = |work| heard.hear(work);
+                    let sent = self.world.warehouse.execute_long(sql, &hear);
+                    let rows = tell_while(progress, &doing, &heard, sent).await;
                     answers.push(rows.map_err(|error| refused::<S>(site, error))?);
                 }
                 Effect::Transaction(statements) => {
@@ -267,15 +272,52 @@ impl<'a> Execution<'a> {
                     match self.world.dms.start(arn, *how).await {
                         Ok(()) => {}
                         // Another program, or an earlier try of ours whose answer was lost, was faster: look again.
-                        Err(error @ (DmsError::InvalidState { .. } | DmsError::NoAnswer { .. })) => {
-                            return Err(Trouble::Again { looks: 1, error: error.into() });
-                        }
-                        Err(error) => return Err(Trouble::Final(error.into())),
+                        Err(error) => return Err(not_taken(error)),
                     }
+                }
+                Effect::LoadTable { arn, schema, table, unless_within } => {
+                    let begins = self.begins_by_itself(schema, table, *unless_within, progress).await;
+                    if begins.map_err(Trouble::Final)? {
+                        continue;
+                    }
+                    // It was waited for.
+                    let held = self.lease.require(&key.pipeline).await;
+                    held.map_err(|error| Trouble::Final(error.into()))?;
+                    progress.say(&format!("{}: ReloadTables", S::NAME));
+                    self.world.dms.load_table(arn, schema, table).await.map_err(not_taken)?;
                 }
             }
         }
         Ok((answers, recorded))
+    }
+
+    /// Whether DMS begins to load a table before it has to be asked.
+    async fn begins_by_itself(
+        &self,
+        schema: &str,
+        table: &str,
+        within: Duration,
+        progress: &dyn Progress,
+    ) -> Result<bool, StepError> {
+        let mut latest = self.world.watch().await.subscribe();
+        let until = tokio::time::Instant::now() + within;
+        loop {
+            tokio::select! {
+                changed = latest.changed() => if changed.is_err() {
+                    return Err(StepError::Interrupted);
+                },
+                () = tokio::time::sleep_until(until) => return Ok(false),
+                () = self.world.cancel.cancelled() => return Err(StepError::Interrupted),
+                () = self.world.lost.cancelled() => self.world.go_on()?,
+            }
+            let seen = latest.borrow_and_update().clone();
+            if let Some(Ok(view)) = seen
+                && view.table(schema, table).is_some_and(TableView::has_begun)
+            {
+                return Ok(true);
+            }
+            progress.progress("waiting whether DMS begins to load the table by itself");
+        }
     }
 
     async fn transaction<S: Step>(
@@ -344,8 +386,12 @@ impl<'a> Execution<'a> {
         progress: &dyn Progress,
     ) -> Result<Recorded, StepError> {
         for sql in statements {
-            progress.say(&format!("{}: {}", S::NAME, first_word(sql)));
-            answers.push(transaction.run(sql).await?);
+            let doing = doing::<S>(need, sql);
+            progress.say(&doing);
+            let heard = Heard::default();
+            let hear = |work| heard.hear(work);
+            let sent = transaction.run_long(sql, &hear);
+            answers.push(tell_while(progress, &doing, &heard, sent).await?);
         }
         let detail = S::verdict(site, need, answers)?;
         let recorded = self.world.journal.record(key, detail)?;
@@ -407,6 +453,16 @@ impl Driver for Execution<'_> {
     }
 }
 
+/// What it means that DMS did not say yes. Another program, or an earlier try of ours whose answer was lost, may have been
+/// faster: then another look shows it.
+fn not_taken(error: DmsError) -> Trouble {
+    match error {
+        DmsError::InvalidState { .. } => Trouble::Again { looks: 1, error: error.into() },
+        error if error.may_pass() => Trouble::Again { looks: 1, error: error.into() },
+        error => Trouble::Final(error.into()),
+    }
+}
+
 /// Waits for the answer to a statement that Databend cannot fence no longer than the lease is surely ours.
 async fn in_time<T>(
     statement: &str,
@@ -439,7 +495,21 @@ fn run(task: &str) -> String {
     pipeline::sql::task_control::execute(task)
 }
 
-/// What kind of statement it is, for people.
-fn first_word(sql: &str) -> &str {
-    sql.split_whitespace().next().unwrap_or_default()
+/// Why an attempt did not succeed, for people.
+fn why(error: &StepError) -> String {
+    match error {
+        StepError::Warehouse(conflict) if conflict.is_conflict() => {
+            format!("another writer was faster ({conflict})")
+        }
+        error => error.to_string(),
+    }
+}
+
+/// What is being done, for people.
+fn doing<S: Step>(need: &S::Need, sql: &str) -> String {
+    let kind = sql.split_whitespace().next().unwrap_or_default();
+    match S::amount(need) {
+        Some(amount) => format!("{}: {kind}, {amount}", S::NAME),
+        None => format!("{}: {kind}", S::NAME),
+    }
 }

@@ -9,6 +9,7 @@ mod driver;
 mod effect;
 mod error;
 mod execute;
+mod hear;
 mod preview;
 mod step;
 mod world;

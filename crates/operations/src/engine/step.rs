@@ -41,6 +41,11 @@ pub trait Step {
     /// What brings the effect about, in order.
     fn effects(site: &Self::Site, need: &Self::Need) -> Vec<Effect>;
 
+    /// How much there is to do, for people: `120 files`.
+    fn amount(_: &Self::Need) -> Option<String> {
+        None
+    }
+
     /// Whether the answers within a transaction allow its COMMIT, and what its row in the journal says.
     fn verdict(_: &Self::Site, _: &Self::Need, _: &Answers) -> Result<Value, StepError> {
         Ok(Value::Object(serde_json::Map::default()))

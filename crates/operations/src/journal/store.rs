@@ -182,6 +182,12 @@ impl Journal {
                     }
                     looks -= 1;
                 }
+                // Another run's row lay beside it; Databend has refused the INSERT.
+                Err(error) if error.is_conflict() && looks > 0 => {
+                    tracing::debug!(%error, "the journal's row is written again");
+                    tokio::time::sleep(BETWEEN_LOOKS).await;
+                    looks -= 1;
+                }
                 Err(cause) => return Err(written(cause)),
             }
         }

@@ -15,6 +15,15 @@ use crate::progress::Progress;
 /// cut over, and from which load.
 pub struct CompareOds;
 
+/// How much is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Whether the rows are there that the filling's transaction counted and compared.
+    Total,
+    /// Every key.
+    Keys,
+}
+
 /// ODS is as raw says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matched {
@@ -39,31 +48,47 @@ impl Step for CompareOds {
     const NAME: StepName = StepName::CompareOds;
     type Site = TableSite;
     type Input = (Loaded, Filled);
-    type Need = ();
+    type Need = Depth;
     type Output = Matched;
 
-    async fn look(_: &TableSite, _: &Self::Input, _: &World) -> Result<Look<(), Matched>, StepError> {
-        Ok(Look::Needed(()))
+    async fn look(
+        _: &TableSite,
+        (_, filled): &Self::Input,
+        _: &World,
+    ) -> Result<Look<Depth, Matched>, StepError> {
+        Ok(Look::Needed(if filled.way.is_some() { Depth::Total } else { Depth::Keys }))
     }
 
-    fn usual(_: &TableSite) {}
+    fn usual(_: &TableSite) -> Depth {
+        Depth::Total
+    }
 
-    fn effects(site: &TableSite, (): &()) -> Vec<Effect> {
+    fn effects(site: &TableSite, depth: &Depth) -> Vec<Effect> {
         let pipeline = site.pipeline();
-        vec![Effect::Query(checks::ods_counts(pipeline)), Effect::Query(checks::missing_keys(pipeline))]
+        let queries = match depth {
+            Depth::Total => vec![checks::ods_total(pipeline)],
+            Depth::Keys => vec![checks::ods_counts(pipeline), checks::missing_keys(pipeline)],
+        };
+        queries.into_iter().map(Effect::Query).collect()
     }
 
     async fn conclude(
         site: &TableSite,
-        (loaded, _): &Self::Input,
-        (): &(),
+        (loaded, filled): &Self::Input,
+        depth: &Depth,
         answers: &Answers,
         _: &World,
         _: &dyn Progress,
     ) -> Result<Matched, StepError> {
         let pipeline = site.pipeline();
-        let ods = OdsCounts::read(answers.row(0)?)?;
-        let missing = read_missing(answers.row(1)?)?;
+        let (ods, missing) = match depth {
+            Depth::Total => {
+                let total = answers.row(0)?.get("total")?;
+                let ods = OdsCounts { total, ..filled.ods };
+                (ods, filled.ods.total.saturating_sub(total))
+            }
+            Depth::Keys => (OdsCounts::read(answers.row(0)?)?, read_missing(answers.row(1)?)?),
+        };
         if ods.doubled() > 0 || missing > 0 {
             return Err(StepError::finding(
                 format!(

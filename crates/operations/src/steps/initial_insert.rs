@@ -17,7 +17,7 @@ use warehouse::chain::TaskControl;
 use warehouse::{Warehouse, WarehouseError, affected_rows};
 
 use super::Sourced;
-use crate::counts::{Backlog, OdsCounts, RawCounts, doubled_keys, missing_keys, read_missing};
+use crate::counts::{Backlog, OdsCounts, RawCounts, Totals, doubled_keys, missing_keys, read_missing};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::journal::{Operation, StepName};
 use crate::progress::Progress;
@@ -29,9 +29,19 @@ pub struct InitialInsert;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// ODS is empty and the stream still has everything.
-    Insert,
+    Insert(Proof),
     /// Anything else: merge all of raw, and have the stream give up what it holds.
     CatchUp,
+}
+
+/// How it is proved that ODS has every key of raw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// Raw holds nothing but a full load of this many keys, which were counted a moment ago. ODS was empty, so it has nothing
+    /// but keys of raw, and has all if it has as many: raw is not read once more.
+    Count(u64),
+    /// By looking for each of them.
+    Look,
 }
 
 /// ODS is filled.
@@ -40,7 +50,7 @@ pub struct Filled {
     /// What ODS holds.
     pub ods: OdsCounts,
     /// How it was filled now; none if it was found so.
-    way: Option<Way>,
+    pub way: Option<Way>,
 }
 
 /// What exists.
@@ -57,7 +67,7 @@ impl Told for Filled {
         let rows = self.ods.total;
         match self.way {
             None => format!("ODS has {rows} rows, every key of raw, none twice"),
-            Some(Way::Insert) => format!("ODS has {rows} rows, inserted from the stream"),
+            Some(Way::Insert(_)) => format!("ODS has {rows} rows, inserted from the stream"),
             Some(Way::CatchUp) => format!("ODS has {rows} rows, merged from raw"),
         }
     }
@@ -68,17 +78,26 @@ impl Told for Filled {
 }
 
 impl Way {
-    /// Where in the transaction it changes ODS first, and how many statements it is.
-    fn statements(self, pipeline: &Pipeline) -> Vec<String> {
+    /// What fills ODS.
+    fn filling(self, pipeline: &Pipeline) -> Vec<String> {
         match self {
-            Self::Insert => vec![sql::initial_insert(pipeline)],
+            Self::Insert(_) => vec![sql::initial_insert(pipeline)],
             Self::CatchUp => vec![sql::merge_all(pipeline), sql::merge(pipeline)],
+        }
+    }
+
+    /// What proves that it is filled: ODS's counts come first.
+    fn checks(self, pipeline: &Pipeline) -> Vec<String> {
+        let counts = checks::ods_counts(pipeline);
+        match self {
+            Self::Insert(Proof::Count(_)) => vec![counts],
+            Self::Insert(Proof::Look) | Self::CatchUp => vec![counts, checks::missing_keys(pipeline)],
         }
     }
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::Insert => "insert",
+            Self::Insert(_) => "insert",
             Self::CatchUp => "catchup",
         }
     }
@@ -100,19 +119,28 @@ impl Situation {
     /// The way to fill ODS; none if there is nothing to do.
     fn way(&self) -> Option<Way> {
         if self.ods.total == 0 {
-            if self.raw.total == self.raw.unmergeable {
-                None
-            } else if self.backlog.total >= self.raw.total {
-                Some(Way::Insert)
-            } else {
-                Some(Way::CatchUp)
-            }
+            way_to_empty(self.raw, self.backlog.total)
         } else if self.missing > 0 || self.backlog.total > 0 {
             Some(Way::CatchUp)
         } else {
             None
         }
     }
+}
+
+/// The way to fill an ODS table that has no row.
+fn way_to_empty(raw: RawCounts, backlog: u64) -> Option<Way> {
+    if raw.total == raw.unmergeable {
+        None
+    } else if backlog >= raw.total {
+        Some(Way::Insert(proof(raw)))
+    } else {
+        Some(Way::CatchUp)
+    }
+}
+
+fn proof(raw: RawCounts) -> Proof {
+    if raw.full_load == raw.total { Proof::Count(raw.full_load_keys) } else { Proof::Look }
 }
 
 #[async_trait]
@@ -123,8 +151,12 @@ impl Step for InitialInsert {
     type Need = Way;
     type Output = Filled;
 
-    async fn look(site: &TableSite, _: &Sourced, world: &World) -> Result<Look<Way, Filled>, StepError> {
-        let (way, ods) = way(site, world).await?;
+    async fn look(
+        site: &TableSite,
+        sourced: &Sourced,
+        world: &World,
+    ) -> Result<Look<Way, Filled>, StepError> {
+        let (way, ods) = way(site, world, Some(sourced.compared.raw)).await?;
         let Some(way) = way else { return Ok(Look::Done(Filled { ods, way: None })) };
         // A task that was resumed since the procedure began would merge beside the filling.
         match tasks_at_work(site, &world.warehouse.running().await?) {
@@ -133,22 +165,26 @@ impl Step for InitialInsert {
         }
     }
 
+    /// The count is known only when it is done, and no statement shows it.
     fn usual(_: &TableSite) -> Way {
-        Way::Insert
+        Way::Insert(Proof::Count(0))
     }
 
     fn effects(site: &TableSite, way: &Way) -> Vec<Effect> {
         let pipeline = site.pipeline();
-        let mut statements = way.statements(pipeline);
-        statements.extend([checks::ods_counts(pipeline), checks::missing_keys(pipeline)]);
+        let mut statements = way.filling(pipeline);
+        statements.extend(way.checks(pipeline));
         vec![Effect::Transaction(statements)]
     }
 
     fn verdict(site: &TableSite, way: &Way, answers: &Answers) -> Result<Value, StepError> {
         let pipeline = site.pipeline();
-        let checks = way.statements(pipeline).len();
+        let checks = way.filling(pipeline).len();
         let ods = OdsCounts::read(answers.row(checks)?)?;
-        let missing = read_missing(answers.row(checks + 1)?)?;
+        let missing = match way {
+            Way::Insert(Proof::Count(keys)) => keys.saturating_sub(ods.keys),
+            Way::Insert(Proof::Look) | Way::CatchUp => read_missing(answers.row(checks + 1)?)?,
+        };
         if ods.doubled() > 0 || missing > 0 {
             return Err(would_be_wrong(pipeline, ods, missing));
         }
@@ -159,17 +195,33 @@ impl Step for InitialInsert {
         site: &TableSite,
         _: &Sourced,
         way: &Way,
-        _: &Answers,
+        answers: &Answers,
         world: &World,
         _: &dyn Progress,
     ) -> Result<Filled, StepError> {
-        let ods = OdsCounts::count(&world.warehouse, site.pipeline()).await?;
+        let pipeline = site.pipeline();
+        let ods = match answers.rows(way.filling(pipeline).len()).first() {
+            Some(counted) => OdsCounts::read(counted)?,
+            // The transaction was found committed.
+            None => OdsCounts::count(&world.warehouse, pipeline).await?,
+        };
         Ok(Filled { ods, way: Some(*way) })
     }
 }
 
-/// How ODS is to be filled, if it is not, and what it holds.
-async fn way(site: &TableSite, world: &World) -> Result<(Option<Way>, OdsCounts), StepError> {
+/// How ODS is to be filled, if it is not, and what it holds. Raw is read only if it is not what was counted before.
+async fn way(
+    site: &TableSite,
+    world: &World,
+    counted: Option<RawCounts>,
+) -> Result<(Option<Way>, OdsCounts), StepError> {
+    if let Some(raw) = counted {
+        let Totals { raw: total, ods, backlog } = Totals::count(&world.warehouse, site.pipeline()).await?;
+        if ods == 0 && total == raw.total {
+            let ods = OdsCounts { total: 0, deleted: 0, keys: 0 };
+            return Ok((way_to_empty(raw, backlog), ods));
+        }
+    }
     let now = Situation::see(&world.warehouse, site.pipeline()).await?;
     refuse_doubled(site.pipeline(), world, now.ods).await?;
     // With tasks that merge already, what the stream holds is theirs.
@@ -182,7 +234,7 @@ async fn way(site: &TableSite, world: &World) -> Result<(Option<Way>, OdsCounts)
 pub async fn refuse_running_tasks(site: &TableSite, world: &World) -> Result<Option<StepError>, StepError> {
     let Some(problem) = tasks_at_work(site, &world.warehouse.running().await?) else { return Ok(None) };
     // A pipeline that was made by hand is filled already, and its tasks are welcome.
-    Ok(way(site, world).await?.0.map(|_| problem))
+    Ok(way(site, world, None).await?.0.map(|_| problem))
 }
 
 fn tasks_at_work(site: &TableSite, running: &BTreeSet<String>) -> Option<StepError> {
@@ -262,7 +314,10 @@ mod tests {
 
     #[test]
     fn an_empty_ods_is_filled_by_insert_while_the_stream_has_everything() {
-        assert_eq!(situation(5, 0, 5, 0).way(), Some(Way::Insert));
+        assert_eq!(situation(5, 0, 5, 0).way(), Some(Way::Insert(Proof::Count(5))));
+        let mut with_changes = situation(7, 0, 7, 0);
+        with_changes.raw.full_load = 5;
+        assert_eq!(with_changes.way(), Some(Way::Insert(Proof::Look)), "changes may have keys of their own");
     }
 
     #[test]

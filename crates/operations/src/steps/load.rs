@@ -24,6 +24,17 @@ pub struct Copied {
     how: How,
 }
 
+/// The files that wait, if that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting(Option<usize>);
+
+impl Waiting {
+    /// How often COPY has to run.
+    fn portions(self) -> usize {
+        self.0.unwrap_or(1).div_ceil(sql::FILES_PER_COPY).max(1)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum How {
     Found(RawCounts),
@@ -51,10 +62,14 @@ impl Step for Load {
     const NAME: StepName = StepName::Load;
     type Site = TableSite;
     type Input = Loaded;
-    type Need = ();
+    type Need = Waiting;
     type Output = Copied;
 
-    async fn look(site: &TableSite, loaded: &Loaded, world: &World) -> Result<Look<(), Copied>, StepError> {
+    async fn look(
+        site: &TableSite,
+        loaded: &Loaded,
+        world: &World,
+    ) -> Result<Look<Waiting, Copied>, StepError> {
         let counts = RawCounts::count(&world.warehouse, site.pipeline()).await?;
         let files = full_load_files(&world.warehouse, site.pipeline()).await?.len();
         if is_second_load(loaded.reloaded, counts, files) {
@@ -63,27 +78,33 @@ impl Step for Load {
         Ok(if is_loaded(loaded.rows, counts, files) {
             Look::Done(Copied { loaded: loaded.clone(), how: How::Found(counts) })
         } else {
-            Look::Needed(())
+            Look::Needed(Waiting(Some(files)))
         })
     }
 
-    fn usual(_: &TableSite) {}
+    fn usual(_: &TableSite) -> Waiting {
+        Waiting(None)
+    }
 
-    fn effects(site: &TableSite, (): &()) -> Vec<Effect> {
-        // Databend remembers the files that it loaded, so a COPY that is repeated loads none twice
-        // (docs/facts/databend.md, "COPY").
-        vec![Effect::Statement(sql::load_full(site.pipeline()))]
+    fn effects(site: &TableSite, waiting: &Waiting) -> Vec<Effect> {
+        // Databend remembers the files that it loaded, so a COPY that is repeated loads none twice, and each portion takes
+        // files that none before it took (docs/facts/databend.md, "COPY").
+        vec![Effect::Statement(sql::load_full(site.pipeline())); waiting.portions()]
+    }
+
+    fn amount(waiting: &Waiting) -> Option<String> {
+        waiting.0.map(|files| format!("{files} files"))
     }
 
     async fn conclude(
         _: &TableSite,
         loaded: &Loaded,
-        (): &(),
+        waiting: &Waiting,
         answers: &Answers,
         _: &World,
         _: &dyn Progress,
     ) -> Result<Copied, StepError> {
-        let files = answers.rows(0);
+        let files: Vec<_> = (0..waiting.portions()).flat_map(|portion| answers.rows(portion)).collect();
         let rows = files.iter().map(|row| row.get::<u64>("Rows_loaded")).sum::<Result<u64, _>>()?;
         Ok(Copied { loaded: loaded.clone(), how: How::Copied { files: files.len() as u64, rows } })
     }
@@ -148,6 +169,12 @@ mod tests {
         assert!(!is_second_load(false, first, 1), "Databend could not remove a file");
         assert!(!is_second_load(true, none, 1), "raw was emptied before");
         assert!(!is_second_load(true, first, 0), "loaded and removed");
+    }
+
+    #[test]
+    fn more_files_than_a_copy_takes_are_loaded_in_portions() {
+        let portions = |files| Waiting(files).portions();
+        assert_eq!([None, Some(0), Some(1), Some(15_000), Some(15_001), Some(45_000)].map(portions), [1, 1, 1, 1, 2, 3]);
     }
 
     #[test]

@@ -172,7 +172,15 @@ where
 {
     let began = Instant::now();
     loop {
-        let task = dms.task(&site.dms_task_arn).await?;
+        let task = match dms.task(&site.dms_task_arn).await {
+            Ok(task) => task,
+            Err(error) if error.may_pass() && began.elapsed() <= TIMEOUT => {
+                progress.progress(&format!("{error}; asking again"));
+                pause().await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         match judge(site, &task) {
             Status::Runs => return Ok(()),
             Status::Broken(error) => return Err(error),

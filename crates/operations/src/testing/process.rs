@@ -76,6 +76,7 @@ impl<'a> Process<'a> {
             source: None,
             settings: Settings {
                 full_load_timeout: Duration::from_hours(1),
+                load_begins_within: Duration::from_mins(1),
                 first_run_timeout: Duration::from_hours(1),
                 longest_pause: Duration::from_secs(5),
                 parallel_tables: 2,

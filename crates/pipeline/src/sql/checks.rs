@@ -34,6 +34,22 @@ pub fn raw_counts(table: &Table) -> String {
     )
 }
 
+/// How many rows raw, ODS and stream have, in one row: `raw`, `ods`, `backlog`. Databend counts the first two without
+/// reading them.
+pub fn totals(table: &Table) -> String {
+    format!(
+        "SELECT (SELECT count(*) FROM {}) AS raw, (SELECT count(*) FROM {}) AS ods, count(*) AS backlog FROM {}",
+        table.raw,
+        table.ods,
+        table.stream()
+    )
+}
+
+/// How many rows ODS has: `total`. Databend does not read it for that.
+pub fn ods_total(table: &Table) -> String {
+    format!("SELECT count(*) AS total FROM {}", table.ods)
+}
+
 /// How many keys of raw ODS lacks: none, once everything is merged, since ODS keeps a row for deleted keys too.
 /// By EXCEPT, which compares every type: Databend has no `=` for BINARY.
 pub fn missing_keys(table: &Table) -> String {
@@ -132,6 +148,18 @@ mod tests {
     fn without_a_sequence_every_row_counts() {
         let sql = check(&["id"], None, raw_counts);
         assert!(sql.contains(r#"count(*) AS full_load, count(DISTINCT "id") AS full_load_keys"#), "{sql}");
+    }
+
+    #[test]
+    fn totals_are_one_row() {
+        assert_eq!(
+            check(&["id"], None, totals),
+            concat!(
+                r#"SELECT (SELECT count(*) FROM "raw"."t") AS raw, (SELECT count(*) FROM "ods"."t") AS ods, "#,
+                r#"count(*) AS backlog FROM "raw"."stream_t""#
+            )
+        );
+        assert_eq!(check(&["id"], None, ods_total), r#"SELECT count(*) AS total FROM "ods"."t""#);
     }
 
     #[test]

@@ -9,13 +9,18 @@ const FULL_LOAD_FILES: &str = "(.*/)?LOAD[0-9A-F]+[.]parquet";
 /// Every Parquet file whose name does not begin with `LOAD`. The regular expressions of Databend have no lookahead.
 const CHANGE_FILES: &str = "(.*/)?([^L/]|L[^O/]|LO[^A/]|LOA[^D/])[^/]*[.]parquet";
 
+/// How many files one COPY takes. Databend refuses more (docs/facts/databend.md, "COPY"), so a pipeline that was suspended
+/// for long could never load again; the next COPY takes the others.
+pub const FILES_PER_COPY: usize = 15_000;
+
 /// COPY of the files with changes: what the load task runs. Full-load files are the runbook's: what a later load brings
 /// must not be merged without its place in the order of changes.
 pub fn load(table: &Table) -> String {
     copy(table, CHANGE_FILES)
 }
 
-/// COPY of the full-load files: what the cutover runs before it counts.
+/// COPY of the full-load files: what the cutover runs before it counts, as often as there are portions of
+/// [`FILES_PER_COPY`].
 pub fn load_full(table: &Table) -> String {
     copy(table, FULL_LOAD_FILES)
 }
@@ -29,7 +34,8 @@ pub fn load_full(table: &Table) -> String {
 /// stored without escaping them.
 fn copy(table: &Table, pattern: &str) -> String {
     format!(
-        "COPY INTO {} FROM {} PATTERN = {} FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE",
+        "COPY INTO {} FROM {} PATTERN = {} FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE \
+         MAX_FILES = {FILES_PER_COPY}",
         table.raw,
         location(table),
         literal(pattern),
@@ -51,7 +57,7 @@ mod tests {
     fn exact_text() {
         let expected = concat!(
             r#"COPY INTO "raw"."orders" FROM '@dms/shop/orders/' PATTERN = '(.*/)?([^L/]|L[^O/]|LO[^A/]|LOA[^D/])[^/]*[.]parquet' "#,
-            "FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE"
+            "FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE MAX_FILES = 15000"
         );
         assert_eq!(load(&orders()), expected);
         assert_parses(expected);

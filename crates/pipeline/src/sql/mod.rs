@@ -32,7 +32,7 @@ pub use cleanup::cleanup;
 pub use fill::{fill_ods, fill_raw, first_in_ods, first_in_raw};
 pub use horizon::{record_created, record_emptied, record_incomplete};
 pub use initial_insert::initial_insert;
-pub use load::{load, load_full, location};
+pub use load::{FILES_PER_COPY, load, load_full, location};
 pub use lossy::lossy;
 pub use merge::{merge, merge_all, merge_writes_all};
 pub use normalize::{

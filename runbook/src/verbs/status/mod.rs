@@ -25,7 +25,7 @@ pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepEr
         if let Some(arn) = chain.dms_task_arn.as_deref()
             && !clients.contains_key(arn)
         {
-            clients.insert(arn, Arc::new(AwsDms::connect(&setup.config.aws, arn).await));
+            clients.insert(arn, Arc::new(AwsDms::new(&setup.config.aws, arn)?));
         }
         let dms = chain.dms_task_arn.as_deref().and_then(|arn| clients.get(arn));
         let dms = dms.map(AsRef::as_ref);

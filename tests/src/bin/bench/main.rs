@@ -1,47 +1,33 @@
-//! What Terraform costs with many tables: real Terraform and the provider beside as many `terraform_data`, and beside the
-//! CREATE statements alone, in a running sandbox. `cargo xtask bench plan` starts the sandbox and runs this in it.
+//! What the programs cost, in a running sandbox. `cargo xtask bench …` starts the sandbox and runs this in it.
 //!
-//! - [`configuration`]: the two configurations
-//! - [`measure`]: Terraform's time, the provider's statements and memory
-//! - [`ddl`]: the same CREATE statements without Terraform
-//! - [`report`]: JSON, and the page docs/benchmarks.md
+//! - [`plan`]: Terraform with many tables
+//! - [`cutover`]: the filling of many rows
 
-mod configuration;
-mod ddl;
-mod measure;
-mod report;
+mod cutover;
+mod plan;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use e2e::{Error, Namespace, Sandbox, TerraformDir};
+use e2e::Error;
 
-use configuration::Size;
-use measure::{Measured, Meter};
-use report::{Databend, Report, TerraformData};
-
-/// Measures an apply and an empty plan of many tables and chains.
+/// Measures, and writes the page that says so.
 #[derive(Debug, Parser)]
-struct Arguments {
-    /// Tables
-    #[arg(long, default_value_t = 1000)]
-    tables: usize,
-    /// Columns of each table
-    #[arg(long, default_value_t = 20)]
-    columns: usize,
-    /// Task chains, which share the tables evenly
-    #[arg(long, default_value_t = 200)]
-    chains: usize,
-    /// Write docs/benchmarks.json and docs/benchmarks.md
-    #[arg(long)]
-    write: bool,
+enum Bench {
+    /// An apply and an empty plan of many tables and chains
+    Plan(plan::Arguments),
+    /// The filling of many tables, beside the same statements sent bare
+    Cutover(cutover::Arguments),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments).await {
+    let result = match Bench::parse() {
+        Bench::Plan(arguments) => plan::run(&arguments).await,
+        Bench::Cutover(arguments) => cutover::run(&arguments).await,
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -50,59 +36,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<(), Error> {
-    let sandbox = Sandbox::from_env()?;
-    let size = Size { tables: arguments.tables, columns: arguments.columns, chains: arguments.chains };
-    let mut namespace = Namespace::new(sandbox.clone(), "bench").await?;
-    // The sandbox goes with everything in it.
-    namespace.keep = true;
-
-    let terraform_data = folder(&namespace, &configuration::terraform_data(&size)).await?;
-    let (apply, plan) = applied_and_planned(&Meter::new(&terraform_data, &namespace)).await?;
-    let terraform_data = TerraformData {
-        apply_seconds: apply.seconds,
-        plan_seconds: plan.seconds,
-        state_bytes: apply.state_bytes,
-    };
-    eprintln!("terraform_data: apply {:.1} s, empty plan {:.1} s", apply.seconds, plan.seconds);
-
-    let text = configuration::databend(&size, &namespace.name, &sandbox);
-    let databend = folder(&namespace, &text).await?;
-    let (apply, plan) = applied_and_planned(&Meter::new(&databend, &namespace)).await?;
-    eprintln!("databend: apply {:.1} s, empty plan {:.1} s", apply.seconds, plan.seconds);
-    let bare_ddl = ddl::run(&namespace, &apply.statements).await?;
-    eprintln!("bare DDL: {:.1} s", bare_ddl.seconds);
-
-    let report = Report::new(size, provider_build(), terraform_data, Databend::new(&apply, &plan), bare_ddl);
-    println!("{}", report.json());
-    eprint!("{}", report.table());
-    if arguments.write {
-        // xtask runs us in the repository's root.
-        write(Path::new("docs/benchmarks.json"), &format!("{}\n", report.json()))?;
-        write(Path::new("docs/benchmarks.md"), &report.page())?;
-    }
-    Ok(())
-}
-
-async fn applied_and_planned(meter: &Meter<'_>) -> Result<(Measured, Measured), Error> {
-    Ok((meter.apply().await?, meter.empty_plan().await?))
-}
-
-async fn folder(namespace: &Namespace, text: &str) -> Result<TerraformDir, Error> {
-    let mut terraform = TerraformDir::new(&namespace.sandbox)?;
-    terraform.set("DATABEND_DSN", &namespace.dsn);
-    terraform.write("main.tf", text)?;
-    terraform.init().await?;
-    Ok(terraform)
-}
-
-/// How the provider was compiled: by its folder, `debug` or `release`.
-fn provider_build() -> String {
-    let path = std::env::var("DATABEND_CDC_PROVIDER_BIN").unwrap_or_default();
+/// How a program was compiled: by its folder, `debug` or `release`.
+fn build_of(variable: &str) -> String {
+    let path = std::env::var(variable).unwrap_or_default();
     let folder = Path::new(&path).parent().and_then(Path::file_name);
     folder.map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Error> {
+/// Writes a file of the repository; xtask runs us in its root.
+fn write(path: &str, text: &str) -> Result<(), Error> {
     std::fs::write(path, text).map_err(|source| Error::File { path: path.into(), source })
 }

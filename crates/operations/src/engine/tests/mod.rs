@@ -1,4 +1,5 @@
 //! The two drivers, on a scripted Databend and a DMS in memory.
 
+mod added_tables;
 mod same_statements;
 mod starting_dms;

@@ -6,6 +6,7 @@ use databend_common_ast::ast::{
     CopyIntoTableSource, CopyIntoTableStmt, FileLocation, LiteralStringOrVariable,
 };
 use pipeline::default_value::unquoted;
+use pipeline::sql::FILES_PER_COPY;
 
 use super::super::data::Change;
 use super::super::names::table_name;
@@ -41,7 +42,12 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
     // A file of a name that the table has loaded is passed over, whatever is in it, and stays.
     let is_taken =
         |file: &File| file.stage == stage_name && is_meant(&file.path) && !loaded.contains(&file.path);
-    let taken: Vec<&File> = state.files.iter().filter(|file| is_taken(file)).collect();
+    let mut taken: Vec<&File> = state.files.iter().filter(|file| is_taken(file)).collect();
+    match statement.options.max_files {
+        0 if taken.len() > FILES_PER_COPY => return Err(too_many_files()),
+        0 => {}
+        most => taken.truncate(most),
+    }
     let answer = taken.iter().map(|file| {
         let (name, rows) = (Value::text(&file.path), Value::count(file.changes.len()));
         vec![name, rows, Value::Int(0), Value::Null, Value::Null]
@@ -59,7 +65,7 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
         state.table_mut(&raw)?.columns.extend(evolved);
         state.append(&raw, changes)?;
     }
-    state.files.retain(|file| !is_taken(file));
+    state.files.retain(|file| !(file.stage == stage_name && names.contains(&file.path)));
     if let Some(table) = state.tables.get_mut(&raw) {
         std::sync::Arc::make_mut(table).loaded.extend(names);
     }
@@ -99,6 +105,10 @@ fn take(column: &Column, change: &mut Change) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+fn too_many_files() -> Refusal {
+    Refusal::new(code::BAD_ARGUMENTS, format!("Commit limit reached: {FILES_PER_COPY} files for 'copy into table'"))
 }
 
 fn full_match(pattern: &str) -> Result<regex::Regex, Refusal> {

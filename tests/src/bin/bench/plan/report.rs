@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::configuration::Size;
-use crate::ddl::{BareDdl, CONCURRENCY};
-use crate::measure::Measured;
+use super::configuration::Size;
+use super::ddl::{BareDdl, CONCURRENCY};
+use super::measure::Measured;
 
 /// An empty plan may take this many seconds more than one of as many `terraform_data`.
 const PLAN_GOAL: f64 = 6.0;

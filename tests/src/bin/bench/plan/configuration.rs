@@ -85,23 +85,14 @@ resource "databend_cdc_task_chain" "c{chain}" {{
     text
 }
 
-/// As many resources that hold the same and do nothing.
+/// As many `terraform_data` with the same references between them. They hold their name alone: Terraform stores the type of
+/// an object beside its value, so with the tables' columns their state would be three times this provider's.
 pub(crate) fn terraform_data(size: &Size) -> String {
     let mut text = "resource \"terraform_data\" \"dms\" {\n  input = \"dms\"\n}\n".to_owned();
-    let columns = size.columns();
     for table in 0..size.tables {
         let _ = write!(
             text,
-            r#"
-resource "terraform_data" "t{table}" {{
-  input = {{
-    stage       = terraform_data.dms.output
-    source      = {{ schema = "shop", table = "t{table}" }}
-    columns     = [{columns}]
-    primary_key = ["c0"]
-  }}
-}}
-"#
+            "\nresource \"terraform_data\" \"t{table}\" {{\n  input = \"${{terraform_data.dms.output}}/t{table}\"\n}}\n"
         );
     }
     for (chain, members) in size.members().into_iter().enumerate() {
