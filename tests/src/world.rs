@@ -68,7 +68,16 @@ impl World {
         // The settings of the runbook lie beside the configuration, as at its users'.
         terraform.write("runbook.toml", "poll_seconds = 1\n").must();
         let runbook = Runbook::new(sandbox, terraform.path());
-        let world = Self { namespace, mysql, site, dms, terraform, runbook, tables: tables.to_vec(), schedule: schedule.into() };
+        let world = Self {
+            namespace,
+            mysql,
+            site,
+            dms,
+            terraform,
+            runbook,
+            tables: tables.to_vec(),
+            schedule: schedule.into(),
+        };
         world.declare();
         world.terraform.init().await.must();
         world.terraform.apply(&[]).await.must();
@@ -97,7 +106,8 @@ impl World {
         source.extend(statements.iter().map(|statement| self.named(statement)));
         self.mysql.session(&source).await.must();
         self.tables.push(table);
-        let mapped: Vec<_> = self.tables.iter().map(|table| (self.name.clone(), table.name.clone())).collect();
+        let mapped: Vec<_> =
+            self.tables.iter().map(|table| (self.name.clone(), table.name.clone())).collect();
         self.dms.stop().await.must();
         self.dms.remap(&mapped, loads).await.must();
         self.declare();

@@ -21,6 +21,19 @@ pub const FORMAT: u32 = 1;
 #[serde(try_from = "Description", into = "Description")]
 pub struct Pipeline(Table);
 
+/// A [`Pipeline`] as Terraform's state holds it: its format, and its [`Description`] as JSON text.
+///
+/// One text, since Terraform goes through all values that an attribute consists of some twenty times in each plan, about
+/// 0.15 ms for each of them (docs/facts/tfplugin6.md, "What a plan costs"). A plan shows what differs in it as in an
+/// object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The format: 1. 0 stands for a pipeline of the first provider, which kept SQL instead of columns.
+    pub version: u32,
+    /// The description.
+    pub description: String,
+}
+
 /// Why a stored pipeline cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PipelineError {
@@ -42,6 +55,11 @@ pub enum PipelineError {
         /// `schema.table` at the source.
         table: String,
     },
+    /// It is not what this or another version writes.
+    #[error(
+        "the pipeline is not one that databend_cdc_table writes ({0}): give the pipeline attribute of a databend_cdc_table as it is"
+    )]
+    Damaged(String),
     /// A column's type does not parse.
     #[error("column \"{column}\": {cause}")]
     Column {
@@ -52,7 +70,7 @@ pub enum PipelineError {
     },
 }
 
-/// The stored form of a [`Pipeline`]. The attributes are those of `databend_cdc_table`, with the defaults filled in; an
+/// What a [`Pipeline`] consists of. The attributes are those of `databend_cdc_table`, with the defaults filled in; an
 /// optional column that the DMS task does not write is `""`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Description {
@@ -183,6 +201,31 @@ impl From<Pipeline> for Description {
     }
 }
 
+impl From<Pipeline> for Stored {
+    fn from(pipeline: Pipeline) -> Self {
+        Self { version: FORMAT, description: pipeline.to_json() }
+    }
+}
+
+impl TryFrom<Stored> for Pipeline {
+    type Error = PipelineError;
+
+    fn try_from(stored: Stored) -> Result<Self, PipelineError> {
+        let described: serde_json::Value = serde_json::from_str(&stored.description)
+            .map_err(|error| PipelineError::Damaged(error.to_string()))?;
+        let source = |field: &str| described["source"][field].as_str().unwrap_or("?").to_owned();
+        let table = || format!("{}.{}", source("schema"), source("table"));
+        match stored.version {
+            0 => return Err(PipelineError::Older { table: table() }),
+            FORMAT => {}
+            found => return Err(PipelineError::Newer { table: table(), found }),
+        }
+        serde_json::from_value::<Description>(described)
+            .map_err(|error| PipelineError::Damaged(error.to_string()))?
+            .try_into()
+    }
+}
+
 impl TryFrom<Description> for Pipeline {
     type Error = PipelineError;
 
@@ -239,6 +282,7 @@ mod tests {
             let pipeline = Pipeline::new(table);
             let stored = serde_json::to_string(&pipeline).unwrap();
             assert_eq!(serde_json::from_str::<Pipeline>(&stored).unwrap(), pipeline);
+            assert_eq!(Pipeline::try_from(Stored::from(pipeline.clone())), Ok(pipeline));
         }
     }
 
@@ -269,5 +313,16 @@ mod tests {
             "the pipeline of shop.orders has format 2, and this version knows formats up to 1: update terraform-provider-databend and runbook to the version that wrote it, or a later one"
         );
         assert!(stored(0).contains("run `terraform apply`"), "{}", stored(0));
+        let newer =
+            Stored { version: 2, description: r#"{"source":{"schema":"shop","table":"orders"}}"#.into() };
+        assert_eq!(Pipeline::try_from(newer).unwrap_err().to_string(), stored(2));
+    }
+
+    #[test]
+    fn what_is_no_description_is_told_from_a_newer_one() {
+        for text in ["", "{}", "orders"] {
+            let error = Pipeline::try_from(Stored { version: FORMAT, description: text.into() }).unwrap_err();
+            assert!(matches!(error, PipelineError::Damaged(_)), "{text}: {error}");
+        }
     }
 }

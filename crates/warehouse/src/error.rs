@@ -153,7 +153,9 @@ impl WarehouseError {
     /// answer says nothing about the statement.
     pub(crate) fn of_a_statement(self, is_taken: bool, statement: &str) -> Self {
         match self {
-            Self::Unreachable { detail, .. } | Self::Starting { detail, .. } | Self::Authentication { detail, .. }
+            Self::Unreachable { detail, .. }
+            | Self::Starting { detail, .. }
+            | Self::Authentication { detail, .. }
                 if is_taken =>
             {
                 Self::OutcomeUnknown { statement: statement.to_owned(), detail }
@@ -192,7 +194,10 @@ impl WarehouseError {
         let statement = redact::name_of(sql);
         let unreachable =
             |detail: &str| Self::Unreachable { address: address.to_owned(), detail: cause(detail) };
-        let starting = |detail: &str| Self::Starting { address: address.to_owned(), detail: redact::message(sql, detail) };
+        let starting = |detail: &str| Self::Starting {
+            address: address.to_owned(),
+            detail: redact::message(sql, detail),
+        };
         let unknown = |detail: &str| Self::OutcomeUnknown {
             statement: statement.clone(),
             detail: redact::message(sql, detail),
@@ -227,7 +232,9 @@ impl WarehouseError {
             Api::Response { status, msg } if status.is_client_error() => {
                 unreachable(&format!("HTTP {status} {}", redact::message(sql, msg)))
             }
-            Api::Response { status, msg } if status.as_u16() == 503 => starting(&format!("HTTP {status} {msg}")),
+            Api::Response { status, msg } if status.as_u16() == 503 => {
+                starting(&format!("HTTP {status} {msg}"))
+            }
             Api::Logic(status, said) if status.as_u16() == 503 => {
                 starting(&format!("HTTP {status} {}", said.message))
             }

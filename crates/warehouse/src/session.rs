@@ -100,7 +100,8 @@ impl Session {
                     Ok(rows) => Ok(named(rows, &statement)),
                     Err(error) => {
                         let is_taken = connection.last_query_id() != before;
-                        Err(sort(&error, sql, dsn)).map_err(|error| error.of_a_statement(is_taken, &statement))
+                        Err(sort(&error, sql, dsn))
+                            .map_err(|error| error.of_a_statement(is_taken, &statement))
                     }
                 }
             }

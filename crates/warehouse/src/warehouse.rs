@@ -90,7 +90,9 @@ impl Warehouse {
                 gone: Mutex::default(),
             }),
         };
-        let lent = retry(CONNECT_ATTEMPTS, || warehouse.lend(Sending::Once), WarehouseError::is_surely_not_done).await?;
+        let lent =
+            retry(CONNECT_ATTEMPTS, || warehouse.lend(Sending::Once), WarehouseError::is_surely_not_done)
+                .await?;
         warehouse.give_back(lent);
         Ok(warehouse)
     }
@@ -325,9 +327,8 @@ mod tests {
         let starting =
             || WarehouseError::Starting { address: "a".into(), detail: "ProvisionWarehouseTimeout".into() };
         let began = Instant::now();
-        let after_five_minutes = || async {
-            if began.elapsed() < Duration::from_mins(5) { Err(starting()) } else { Ok(()) }
-        };
+        let after_five_minutes =
+            || async { if began.elapsed() < Duration::from_mins(5) { Err(starting()) } else { Ok(()) } };
         retry(ATTEMPTS, after_five_minutes, WarehouseError::is_surely_not_done).await.unwrap();
         assert!(began.elapsed() < Duration::from_mins(6));
 

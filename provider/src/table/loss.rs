@@ -1,6 +1,7 @@
 //! What ODS has lost, and whether raw can give it back. A table or a column that was lost is rebuilt only from a raw table
 //! that still has every change: else rows would be left out of ODS, or deleted rows come back, without a word.
 
+use pipeline::Pipeline;
 use pipeline::table::{DELETED_COLUMN, Table};
 use tfplugin::{AttributePath, Diagnostic};
 use warehouse::catalog::{Snapshot, TableInfo};
@@ -38,9 +39,9 @@ pub(super) struct Prior {
 impl Prior {
     /// Reads the state. The refreshed columns of the state leave out what is missing now; its description does not.
     pub(super) fn of(state: &TableModel) -> Self {
-        let described = state.pipeline.known().map(|description| &description.columns);
+        let described = state.pipeline.known().and_then(|stored| Pipeline::try_from(stored.clone()).ok());
         let columns = match described {
-            Some(columns) => columns.iter().map(|column| column.name.clone()).collect(),
+            Some(pipeline) => pipeline.columns.iter().map(|column| column.name.clone()).collect(),
             None => state.column_names(),
         };
         Self { columns }

@@ -29,6 +29,7 @@ use warehouse::intents::table_subject;
 
 use crate::change::{self, Change, Kept, Subject};
 use crate::connection::Connection;
+use crate::description;
 use apply::{Failure, Made, Terms};
 use loss::Prior;
 use model::TableModel;
@@ -200,12 +201,17 @@ impl Resource for TableResource {
         }
     }
 
-    /// State of version 0 has a pipeline with SQL, which reading replaces, and lacks attributes that were added since.
+    /// State of version 0 has a pipeline with SQL, which reading replaces, and lacks attributes that were added since. That of
+    /// version 1 has the pipeline as an object with many attributes.
     async fn upgrade(&self, _ctx: &Context, mut request: UpgradeRequest) -> Result<Value, Diagnostics> {
-        if request.version == 0
-            && let Some(state) = request.state.as_object_mut()
-        {
-            state.remove("pipeline");
+        if let Some(state) = request.state.as_object_mut() {
+            match (request.version, state.remove("pipeline")) {
+                (1, Some(pipeline)) if pipeline.is_object() => {
+                    state.insert("pipeline".into(), description::from_version_1(&pipeline));
+                }
+                (2.., Some(pipeline)) => drop(state.insert("pipeline".into(), pipeline)),
+                _ => {}
+            }
         }
         Ok(request.lenient()?)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
-use pipeline::pipeline::Description;
+use pipeline::pipeline::Stored;
 use pipeline::table::{
     DEFAULT_BEFORE_IMAGE_PREFIX, DEFAULT_CHANGE_SEQ_COLUMN, DEFAULT_POSITION_COLUMN, DEFAULT_RETENTION_DAYS,
     DEFAULT_ROW_PER_BLOCK, DEFAULT_TIMESTAMP_COLUMN, Table,
@@ -35,7 +35,7 @@ pub(super) struct TableModel {
     pub(super) raw_table: Attr<String>,
     pub(super) ods_table: Attr<String>,
     pub(super) stream: Attr<String>,
-    pub(super) pipeline: Attr<Description>,
+    pub(super) pipeline: Attr<Stored>,
     pub(super) unmapped_columns: Attr<Vec<String>>,
     pub(super) interrupted: Attr<String>,
 }

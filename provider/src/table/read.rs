@@ -7,7 +7,7 @@ use pipeline::default_value;
 use pipeline::evolution::{differences, twins, unfilled};
 use pipeline::mysql_type::MysqlType;
 use pipeline::name::same_column;
-use pipeline::pipeline::Description;
+use pipeline::pipeline::Stored;
 use pipeline::sql::{self, own};
 use pipeline::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 use pipeline::{Pipeline, TableName};
@@ -69,7 +69,7 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
 }
 
 /// Whether this version reads a stored description.
-fn is_readable(description: &Attr<Description>) -> bool {
+fn is_readable(description: &Attr<Stored>) -> bool {
     description.known().is_some_and(|description| Pipeline::try_from(description.clone()).is_ok())
 }
 

@@ -166,6 +166,9 @@ impl Resource for TaskChainResource {
         if request.version == 0 {
             upgrade::from_version_0(&mut request.state);
         }
+        if request.version < 2 {
+            upgrade::from_version_1(&mut request.state);
+        }
         Ok(request.lenient()?)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pipeline::chain::{
     ChainError, DEFAULT_CLEANUP_SCHEDULE, DEFAULT_SUSPEND_AFTER_FAILURES, LoadTasks, TaskNames,
 };
-use pipeline::pipeline::Description;
+use pipeline::pipeline::Stored;
 use pipeline::schedule::Schedule;
 use pipeline::{Chain, Pipeline};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub(super) struct ChainModel {
     pub(super) name: Attr<String>,
     pub(super) warehouse: Attr<String>,
     pub(super) schedule: Attr<String>,
-    pub(super) tables: Attr<Vec<Attr<Description>>>,
+    pub(super) tables: Attr<Vec<Attr<Stored>>>,
     pub(super) load_tasks: Attr<String>,
     pub(super) suspend_after_failures: Attr<i64>,
     pub(super) cleanup_schedule: Attr<String>,

@@ -6,7 +6,7 @@ use crate::change::INTERRUPTED;
 use crate::description::description_type;
 
 /// Version of the stored state. 0: tables with SQL, and one load and one clean-up task for all of them.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// The schema.
 pub(super) fn schema() -> Schema {

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::description;
+
 /// Version 0: `tables` held SQL instead of columns, and the tasks stood in `load_task`, `merge_tasks` and `cleanup_task`.
 /// What a table's columns were cannot be told from it, so the descriptions get version 0 and the next apply replaces them.
 pub(super) fn from_version_0(state: &mut Value) {
@@ -23,6 +25,14 @@ pub(super) fn from_version_0(state: &mut Value) {
         .collect();
     state.insert("tasks".into(), Value::Object(tasks));
     state.insert("tables".into(), tables.iter().map(description).collect());
+}
+
+/// Version 1: `tables` held objects with many attributes, which are one text now.
+pub(super) fn from_version_1(state: &mut Value) {
+    let Some(Value::Array(tables)) = state.get_mut("tables") else { return };
+    for table in tables {
+        *table = description::from_version_1(table);
+    }
 }
 
 fn description(table: &Value) -> Value {
@@ -70,6 +80,7 @@ mod tests {
             "cleanup_task": "shop_cleanup",
         });
         from_version_0(&mut state);
+        from_version_1(&mut state);
         assert_eq!(
             state["tasks"]["ods.items"],
             json!({ "load": "shop_load", "merge": "shop_merge_ods_items", "cleanup": "shop_cleanup" })
@@ -77,5 +88,28 @@ mod tests {
         assert_eq!(state["tables"][0]["version"], 0);
         assert!(!state.to_string().contains("MERGE"));
         assert_eq!(state.get("load_task"), None);
+    }
+
+    #[test]
+    fn a_description_of_many_attributes_becomes_one_text() {
+        let described = json!({
+            "version": 1,
+            "source": { "schema": "shop", "table": "orders" },
+            "stage": "dms",
+            "path": "shop/orders/",
+            "columns": [{ "name": "id", "type": "bigint" }],
+            "primary_key": ["id"],
+            "raw": { "database": "raw", "table": "orders", "retention_days": 15 },
+            "ods": { "database": "ods", "table": "orders", "cluster_by": ["id"], "row_per_block": 100_000 },
+            "timestamp_column": "_dms_ingestion_timestamp",
+            "change_seq_column": "",
+            "position_column": "",
+            "before_image_prefix": "",
+        });
+        let mut state = json!({ "tables": [described] });
+        from_version_1(&mut state);
+        let stored: pipeline::pipeline::Stored = serde_json::from_value(state["tables"][0].clone()).unwrap();
+        let pipeline: pipeline::Pipeline = serde_json::from_value(described).unwrap();
+        assert_eq!(pipeline::Pipeline::try_from(stored), Ok(pipeline));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pipeline::Pipeline;
 use pipeline::chain::TaskNames;
+use pipeline::pipeline::Stored;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -44,13 +45,13 @@ struct Resource {
 
 #[derive(Deserialize)]
 struct TableValues {
-    pipeline: Pipeline,
+    pipeline: Stored,
 }
 
 #[derive(Deserialize)]
 struct ChainValues {
     name: String,
-    tables: Vec<Pipeline>,
+    tables: Vec<Stored>,
     #[serde(default)]
     dms_task_arn: Option<String>,
     /// ODS table → its tasks.
@@ -94,7 +95,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Manifest, ManifestError> 
             }
             TABLE => {
                 let values: TableValues = written(values, "pipeline").map_err(wrong)?;
-                tables.push(values.pipeline);
+                tables.push(Pipeline::try_from(values.pipeline).map_err(|error| wrong(error.to_string()))?);
             }
             _ => {}
         }
@@ -126,7 +127,8 @@ fn chain(address: String, values: ChainValues) -> Result<Chain, String> {
     let tables = values
         .tables
         .into_iter()
-        .map(|pipeline| {
+        .map(|stored| {
+            let pipeline = Pipeline::try_from(stored).map_err(|error| error.to_string())?;
             let ods = pipeline.ods.plain();
             let names = values.tasks.get(&ods).ok_or_else(|| format!("tasks has none for {ods}"))?;
             let name = |role: &str, task: &Option<String>| {

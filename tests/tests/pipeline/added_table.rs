@@ -43,7 +43,12 @@ async fn added(loads: bool) {
     assert!(of_items.iter().filter(asleep).count() >= 2, "load and merge wait for the cutover: {of_items:?}");
 
     // Changes of the added table before, while and after DMS loads it.
-    world.transaction(&["UPDATE NAME.items SET v = 'early' WHERE id <= 5", "DELETE FROM NAME.items WHERE id = 6"]).await;
+    world
+        .transaction(&[
+            "UPDATE NAME.items SET v = 'early' WHERE id <= 5",
+            "DELETE FROM NAME.items WHERE id = 6",
+        ])
+        .await;
     let outcome = world.json(0, &["cutover"]).await;
     assert_eq!(full_load(&outcome)["requested"], !loads, "{outcome:#}");
     world
@@ -59,7 +64,10 @@ async fn added(loads: bool) {
 
     // It is done, and stays so.
     let again = world.json(0, &["cutover"]).await;
-    assert!(again["chains"][0]["tables"].as_array().unwrap().iter().all(|table| table["ok"] == true), "{again:#}");
+    assert!(
+        again["chains"][0]["tables"].as_array().unwrap().iter().all(|table| table["ok"] == true),
+        "{again:#}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use e2e::{Aws, Must, World, wait};
-use pipeline::{Pipeline, sql};
+use pipeline::sql;
 
 const ORDER_1: &str =
     "SELECT concat(status, '|', is_deleted::string, '|', _cdc_seq) FROM NAME_ods.orders WHERE order_id = 1";
@@ -112,7 +112,7 @@ async fn the_clean_up_takes_nothing_that_was_not_merged() {
     world.mysql.session(&statements.map(|sql| world.named(sql))).await.must();
     world.dms.flush().await.must();
     let described = world.terraform.resource("databend_cdc_table.t0").await.must()["pipeline"].take();
-    let pipeline: Pipeline = serde_json::from_value(described).unwrap();
+    let pipeline = e2e::pipeline_of(described);
     let clean_up = async || {
         for statement in sql::cleanup(&pipeline) {
             world.databend.exec(&statement).await.must();

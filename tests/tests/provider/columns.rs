@@ -1,7 +1,6 @@
 //! Columns that raw has from the files before the configuration has them: their width, and their default.
 
 use e2e::{Aws, Must};
-use pipeline::Pipeline;
 
 use crate::world::{TABLE, World};
 
@@ -42,7 +41,7 @@ async fn running(prefix: &str) -> World {
 /// A file of DMS with these rows, and the COPY of the load task.
 async fn copy(w: &World, rows: &str) {
     w.sql(&format!("COPY INTO @NAME/shop/orders/ FROM ({rows}) FILE_FORMAT = (TYPE = PARQUET)")).await;
-    let pipeline: Pipeline = serde_json::from_value(w.attribute(TABLE, "pipeline").await).unwrap();
+    let pipeline = e2e::pipeline_of(w.attribute(TABLE, "pipeline").await);
     w.databend.exec(&pipeline::sql::load(&pipeline)).await.must();
 }
 

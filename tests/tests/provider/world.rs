@@ -3,7 +3,6 @@
 use std::ops::Deref;
 
 use e2e::{Faults, Must, Namespace, Sandbox, Service, TerraformDir};
-use pipeline::Pipeline;
 use serde_json::Value;
 
 use crate::plan::Plan;
@@ -195,7 +194,7 @@ impl World {
 
     /// Runs the merge of a table, as its task would.
     pub(crate) async fn merge(&self, table: &str) {
-        let pipeline: Pipeline = serde_json::from_value(self.attribute(table, "pipeline").await).unwrap();
+        let pipeline = e2e::pipeline_of(self.attribute(table, "pipeline").await);
         self.databend.exec(&pipeline::sql::merge(&pipeline)).await.must();
     }
 

@@ -76,8 +76,8 @@ impl AwsDms {
 
 async fn open(settings: &Aws, task_arn: &str) -> Client {
     let region = RegionProviderChain::first_try(settings.region.clone().map(Region::new))
-            .or_else(region_of(task_arn).map(Region::new))
-            .or_default_provider();
+        .or_else(region_of(task_arn).map(Region::new))
+        .or_default_provider();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(region)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
@@ -120,7 +120,8 @@ impl Dms for AwsDms {
             StartKind::ResumeProcessing => StartReplicationTaskTypeValue::ResumeProcessing,
         };
         let client = self.client().await;
-        let call = client.start_replication_task().replication_task_arn(arn).start_replication_task_type(kind);
+        let call =
+            client.start_replication_task().replication_task_arn(arn).start_replication_task_type(kind);
         call.send().await.map(drop).map_err(|error| self.sort("StartReplicationTask", arn, &error))
     }
 

@@ -283,17 +283,17 @@ impl State {
             let has_begun = is_requested || !self.unloaded.contains(&table.table);
             let is_loaded = is_loaded || (has_begun && !is_requested && !self.unloaded.is_empty());
             TableView {
-            schema: table.schema.clone(),
-            table: table.table.clone(),
-            state: if is_loaded || !has_begun { "Table completed" } else { "Full load" }.into(),
-            full_load_rows: if is_loaded && has_begun { table.rows.len() as u64 } else { 0 },
-            full_load_started: self.loaded_at.filter(|_| has_begun),
-            full_load_ended: self.loaded_at.filter(|_| has_begun && is_loaded),
-            reloaded: is_requested,
-            inserts: 0,
-            updates: 0,
-            deletes: 0,
-        }
+                schema: table.schema.clone(),
+                table: table.table.clone(),
+                state: if is_loaded || !has_begun { "Table completed" } else { "Full load" }.into(),
+                full_load_rows: if is_loaded && has_begun { table.rows.len() as u64 } else { 0 },
+                full_load_started: self.loaded_at.filter(|_| has_begun),
+                full_load_ended: self.loaded_at.filter(|_| has_begun && is_loaded),
+                reloaded: is_requested,
+                inserts: 0,
+                updates: 0,
+                deletes: 0,
+            }
         };
         self.tables.iter().map(view).collect()
     }

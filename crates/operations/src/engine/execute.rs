@@ -169,7 +169,11 @@ impl<'a> Execution<'a> {
                 self.report(site, S::NAME, false, &output);
                 return Ok(output);
             }
-            progress.say(&format!("{}: attempt {attempt} of {ATTEMPTS} did not succeed: {}", S::NAME, why(&error)));
+            progress.say(&format!(
+                "{}: attempt {attempt} of {ATTEMPTS} did not succeed: {}",
+                S::NAME,
+                why(&error)
+            ));
             last = Some(error);
             self.world.pause(Duration::from_millis(250 * u64::from(attempt))).await?;
         }

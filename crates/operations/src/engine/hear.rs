@@ -85,6 +85,9 @@ mod tests {
         };
         assert_eq!(tell_while(&kept, "load: COPY", &heard, statement).await, "done");
         let told = kept.0.into_inner().unwrap();
-        assert_eq!(told, ["load: COPY: 1 s", "load: COPY: 2 s, 10 rows read", "load: COPY: 3 s, 7 rows written"]);
+        assert_eq!(
+            told,
+            ["load: COPY: 1 s", "load: COPY: 2 s, 10 rows read", "load: COPY: 3 s, 7 rows written"]
+        );
     }
 }

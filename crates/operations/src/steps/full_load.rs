@@ -165,7 +165,9 @@ impl Step for FullLoad {
                 Standing::Loading(text) => {
                     progress.progress(&format!("full load: {text}, after {} s", began.elapsed().as_secs()));
                 }
-                Standing::Unloaded if view.has_loaded() && began.elapsed() > may_take(&view.task, requested) => {
+                Standing::Unloaded
+                    if view.has_loaded() && began.elapsed() > may_take(&view.task, requested) =>
+                {
                     return Err(not_loaded(site, requested));
                 }
                 Standing::Unloaded => progress.progress("full load: DMS has not begun to load the table"),

@@ -174,7 +174,10 @@ mod tests {
     #[test]
     fn more_files_than_a_copy_takes_are_loaded_in_portions() {
         let portions = |files| Waiting(files).portions();
-        assert_eq!([None, Some(0), Some(1), Some(15_000), Some(15_001), Some(45_000)].map(portions), [1, 1, 1, 1, 2, 3]);
+        assert_eq!(
+            [None, Some(0), Some(1), Some(15_000), Some(15_001), Some(45_000)].map(portions),
+            [1, 1, 1, 1, 2, 3]
+        );
     }
 
     #[test]

@@ -242,7 +242,8 @@ fn an_imported_table_names_the_column_that_orders_its_rows() {
 /// The table as its state describes it.
 fn described(world: &World) -> pipeline::Table {
     let stored = world.terraform.attribute(TABLE, "pipeline");
-    let pipeline: pipeline::Pipeline = serde_json::from_value(stored).unwrap();
+    let stored: pipeline::pipeline::Stored = serde_json::from_value(stored).unwrap();
+    let pipeline = pipeline::Pipeline::try_from(stored).unwrap();
     assert!(merge(&pipeline).starts_with("MERGE"));
     pipeline.table().clone()
 }

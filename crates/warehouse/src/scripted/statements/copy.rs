@@ -108,7 +108,10 @@ fn take(column: &Column, change: &mut Change) -> Result<(), Refusal> {
 }
 
 fn too_many_files() -> Refusal {
-    Refusal::new(code::BAD_ARGUMENTS, format!("Commit limit reached: {FILES_PER_COPY} files for 'copy into table'"))
+    Refusal::new(
+        code::BAD_ARGUMENTS,
+        format!("Commit limit reached: {FILES_PER_COPY} files for 'copy into table'"),
+    )
 }
 
 fn full_match(pattern: &str) -> Result<regex::Regex, Refusal> {

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use e2e::{Aws, Error, World};
+use e2e::{Aws, Error, World, pipeline_of};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pipeline::name::TableName;
-use pipeline::pipeline::Description;
 use pipeline::{Pipeline, Table, sql};
 use warehouse::{Options, Warehouse, WarehouseError};
 
@@ -54,10 +53,7 @@ async fn tables(world: &World) -> Result<Vec<Pipeline>, Error> {
     let mut tables = Vec::new();
     for n in 0..world.tables.len() {
         let resource = world.terraform.resource(&format!("databend_cdc_table.t{n}")).await?;
-        let form = |reason: String| Error::Form { what: "a table's pipeline".into(), reason };
-        let description: Description =
-            serde_json::from_value(resource["pipeline"].clone()).map_err(|error| form(error.to_string()))?;
-        let pipeline = Pipeline::try_from(description).map_err(|error| form(error.to_string()))?;
+        let pipeline = pipeline_of(resource["pipeline"].clone());
         let other = |name: &TableName| TableName::new(&format!("bare_{}", name.database), &name.table);
         tables.push(Pipeline::new(Table {
             raw: other(&pipeline.raw),

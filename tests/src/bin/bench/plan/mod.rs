@@ -11,7 +11,6 @@ mod ddl;
 mod measure;
 mod report;
 
-
 use clap::Args;
 use e2e::{Error, Namespace, Sandbox, TerraformDir};
 
@@ -60,7 +59,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Error> {
     let bare_ddl = ddl::run(&namespace, &apply.statements).await?;
     eprintln!("bare DDL: {:.1} s", bare_ddl.seconds);
 
-    let report = Report::new(size, crate::build_of("DATABEND_CDC_PROVIDER_BIN"), terraform_data, Databend::new(&apply, &plan), bare_ddl);
+    let report = Report::new(
+        size,
+        crate::build_of("DATABEND_CDC_PROVIDER_BIN"),
+        terraform_data,
+        Databend::new(&apply, &plan),
+        bare_ddl,
+    );
     println!("{}", report.json());
     eprint!("{}", report.table());
     if arguments.write {
