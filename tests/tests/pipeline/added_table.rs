@@ -22,7 +22,7 @@ fn keep_busy(world: &World) -> JoinHandle<()> {
 /// What a cutover tells about the full load of `items`.
 fn full_load(outcome: &Value) -> &Value {
     let tables = outcome["chains"][0]["tables"].as_array().unwrap();
-    let items = tables.iter().find(|table| table["table"].as_str().unwrap().ends_with(".items")).unwrap();
+    let items = tables.iter().find(|table| table["source"].as_str().unwrap().ends_with(".items")).unwrap();
     let steps = items["steps"].as_array().unwrap();
     &steps.iter().find(|step| step["step"] == "full-load").unwrap()["detail"]
 }
