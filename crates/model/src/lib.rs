@@ -1,0 +1,10 @@
+//! The rules of data as small models, every order of whose events is enumerated.
+//!
+//! A model has no I/O and no SQL. It says what may happen at the source, in DMS and in Databend, and what must hold when
+//! all of it has come to rest. [`explore`] goes through every state that can be reached. A rule is worth its place if the
+//! model finds a counterexample without it: the tests leave out each rule in turn.
+//!
+//! - [`generation`]: a table that is loaded a second time.
+
+pub mod explore;
+pub mod generation;
