@@ -46,7 +46,7 @@ pub struct Global {
 }
 
 /// The verbs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Verb {
     /// Show the steps that cutover would take now, with their SQL and API calls. Changes nothing. Exit code 2: work pending.
     Plan,
@@ -62,8 +62,15 @@ pub enum Verb {
     Log,
     /// Give up the lease that a run holds which is known to be gone. Asks first.
     Unlock,
+    /// Tell what the code of a finding means, or all of them.
+    Explain {
+        /// The code, for example DMS-STOPPED.
+        code: Option<String>,
+    },
     /// Print the JSON Schema of runbook.toml.
     ConfigSchema,
+    /// Print the JSON Schemas of what --json prints, by verb. `error` is what any verb may print.
+    OutputSchema,
     /// Print what a shell needs to complete the command line.
     Completions {
         /// The shell.

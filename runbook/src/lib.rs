@@ -12,7 +12,6 @@ pub mod cli;
 pub mod config;
 pub mod manifest;
 pub mod output;
-pub mod report;
 pub mod talk;
 pub mod verbs;
 
@@ -22,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use cli::{Cli, Verb};
 use config::Config;
+use output::document::schemas;
 use output::{Exit, Output};
 use talk::Talk;
 use verbs::Setup;
@@ -29,13 +29,19 @@ use verbs::Setup;
 /// Does what the command line says.
 pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
     // These need no pipeline.
-    match cli.verb {
+    let output = Output::new(cli.global.json);
+    match &cli.verb {
         Verb::ConfigSchema => {
-            Output::new(true).document(&Config::schema());
+            output.document(&Config::schema());
             return Ok(Exit::Done);
         }
+        Verb::OutputSchema => {
+            output.document(&serde_json::json!(schemas()));
+            return Ok(Exit::Done);
+        }
+        Verb::Explain { code } => return Ok(verbs::explain(output, code.as_deref())?),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut std::io::stdout());
+            clap_complete::generate(*shell, &mut Cli::command(), "runbook", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
         Verb::Man => {
@@ -54,6 +60,10 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
         Verb::Log => Box::pin(verbs::log(&setup)).await?,
         Verb::Unlock => Box::pin(verbs::unlock(&setup)).await?,
-        Verb::ConfigSchema | Verb::Completions { .. } | Verb::Man => Exit::Done,
+        Verb::Explain { .. }
+        | Verb::ConfigSchema
+        | Verb::OutputSchema
+        | Verb::Completions { .. }
+        | Verb::Man => Exit::Done,
     })
 }

@@ -6,6 +6,7 @@
 //! - [`steps`]: one file per step: look, effects, conclusion.
 //! - [`engine`]: what a step is, and the two drivers of a procedure: one executes it, the other previews it.
 //! - [`facts`]: what is the case. [`checks`]: what it means, and what must hold before anything begins.
+//! - [`finding`]: what a check or a step tells about it, with a code.
 //! - [`journal`]: what was about to be done and what was done, in Databend; a checked state machine.
 //! - [`lease`]: one run at a time per pipeline.
 //! - [`dms`]: AWS DMS.
@@ -24,6 +25,7 @@ pub mod counts;
 pub mod dms;
 pub mod engine;
 pub mod facts;
+pub mod finding;
 pub mod journal;
 pub mod lease;
 pub mod procedures;

@@ -56,7 +56,7 @@ pub(super) async fn update(
     before: Option<BTreeMap<String, TaskNames>>,
 ) -> Result<(), Diagnostics> {
     let warehouse = change.warehouse;
-    let seen = look(warehouse).await?;
+    let seen = look(warehouse, &[]).await?;
     let before = match before {
         Some(before) => {
             refuse_existing(chain, &before, &seen)?;
@@ -102,7 +102,7 @@ fn interrupted(change: &Change<'_>, seen: &Snapshot, own: &ChainTasks) -> Unfini
 /// Suspends the roots first, then drops every task, children before roots.
 pub(super) async fn delete(change: &Change<'_>, chain: &str, tasks: &ChainTasks) -> Result<(), Diagnostic> {
     let warehouse = change.warehouse;
-    let seen = look(warehouse).await?;
+    let seen = look(warehouse, &[]).await?;
     let exists = |name: &&String| seen.task(name).is_some();
     let mut unfinished = change.unfinished();
     for name in tasks.root_first().iter().filter(exists) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 pub use operations::target::{Chain, ChainTable};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, TableName};
 use warehouse::intents::{chain_subject, table_subject};
 
 /// Every chain in the state.
@@ -165,6 +165,12 @@ impl Manifest {
         let chains = self.chains.iter().map(|chain| chain_subject(&chain.name));
         let tables = self.chains.iter().flat_map(Chain::selected);
         chains.chain(tables.map(|table| table_subject(&table.pipeline.raw, &table.pipeline.ods))).collect()
+    }
+
+    /// The raw and ODS tables of all chains.
+    pub fn databend_tables(&self) -> Vec<TableName> {
+        let tables = self.chains.iter().flat_map(|chain| &chain.tables);
+        tables.flat_map(|table| [table.pipeline.raw.clone(), table.pipeline.ods.clone()]).collect()
     }
 
     /// Keeps the chains of the named tables and marks those; no names means all.

@@ -2,9 +2,23 @@
 
 use operations::StepError;
 use operations::journal::{self, Event};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Setup;
+use crate::output::document::Ending;
 use crate::output::{Exit, Output};
+
+/// What `log` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Log {
+    /// The journal's rows, oldest first.
+    events: Vec<Event>,
+}
+
+impl Ending for Log {
+    const NAME: &'static str = "log";
+}
 
 /// Shows the journal's rows about the pipeline, oldest first.
 pub async fn log(setup: &Setup) -> Result<Exit, StepError> {
@@ -22,7 +36,7 @@ pub async fn log(setup: &Setup) -> Result<Exit, StepError> {
         .collect();
     let output = Output::new(setup.global.json);
     if setup.global.json {
-        output.json(serde_json::json!({ "events": events }));
+        output.json(Log { events });
         return Ok(Exit::Done);
     }
     let mut table = output.table(&["at (UTC)", "run", "who", "about", "step", "event", ""]);

@@ -4,12 +4,28 @@ use operations::StepError;
 use operations::engine::{Action, Planned, Preview, State};
 use operations::journal::{Journal, Operation, RunId};
 use operations::procedures;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
 
 use super::Setup;
 use super::cutover::CutoverError;
+use crate::output::document::Ending;
 use crate::output::{Exit, Output};
+
+/// What `plan` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Plan {
+    /// Whether something is to do.
+    pending: bool,
+    /// The steps that `runbook cutover` would go through now, those about one table together.
+    steps: Vec<Planned>,
+}
+
+impl Ending for Plan {
+    const NAME: &'static str = "plan";
+}
 
 /// Plans the cutover.
 pub async fn plan(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, CutoverError> {
@@ -33,16 +49,16 @@ pub async fn plan(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, Cut
         }
         planned.extend(steps);
     }
-    print(setup, &planned);
     let pending = planned.iter().any(|step| step.state != State::Done);
+    print(setup, planned);
     Ok(if pending { Exit::Findings } else { Exit::Done })
 }
 
-fn print(setup: &Setup, planned: &[Planned]) {
+fn print(setup: &Setup, planned: Vec<Planned>) {
     let output = Output::new(setup.global.json);
     if setup.global.json {
         let pending = planned.iter().any(|step| step.state != State::Done);
-        output.json(serde_json::json!({ "pending": pending, "steps": planned }));
+        output.json(Plan { pending, steps: planned });
         return;
     }
     for (number, step) in planned.iter().enumerate() {
@@ -52,7 +68,8 @@ fn print(setup: &Setup, planned: &[Planned]) {
             State::Pending => "to do",
             State::Blocked => "BLOCKED",
         };
-        let note = if step.note.is_empty() { String::new() } else { format!(": {}", step.note) };
+        let code = step.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+        let note = if step.note.is_empty() { String::new() } else { format!(": {}{code}", step.note) };
         output.text(&format!("{}. {about}: {} [{state}]{note}", number + 1, step.step));
         if let Some(help) = &step.help {
             output.text(&format!("     help: {help}"));

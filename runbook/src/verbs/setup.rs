@@ -10,10 +10,11 @@ use operations::journal::Journal;
 use operations::lease::Lease;
 use operations::target::Chain;
 use operations::{StepError, World, checks};
-use source::{Dsn, Source};
+use source::{Dsn, Source, SourceError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
+use warehouse::catalog::Snapshot;
 use warehouse::{Options, Warehouse, WarehouseError};
 
 use crate::cli::Global;
@@ -122,12 +123,9 @@ impl Setup {
         cancel: &CancellationToken,
         lost: &CancellationToken,
     ) -> Result<Vec<(&Chain, World)>, StepError> {
-        let snapshot = self.warehouse.catalog().fresh(&self.warehouse).await?;
+        let snapshot = self.snapshot().await?;
         let journal = Arc::new(journal);
-        let source = match Dsn::find(self.config.mysql_dsn_file.as_deref())? {
-            Some(dsn) => Some(Source::connect(dsn, source::Options::default()).await?),
-            None => None,
-        };
+        let source = self.source().await?;
         let mut worlds = Vec::new();
         for chain in &self.manifest.chains {
             let Some((arn, dms)) = chain.dms_task_arn.as_ref().and_then(|arn| clients.get_key_value(arn))
@@ -150,6 +148,19 @@ impl Setup {
             worlds.push((chain, world));
         }
         Ok(worlds)
+    }
+
+    /// The source, if its DSN is known.
+    pub(super) async fn source(&self) -> Result<Option<Source>, SourceError> {
+        match Dsn::find(self.config.mysql_dsn_file.as_deref())? {
+            Some(dsn) => Source::connect(dsn, source::Options::default()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What exists in Databend now.
+    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, WarehouseError> {
+        self.warehouse.catalog().fresh(&self.warehouse, &self.manifest.databend_tables()).await
     }
 
     /// A DMS client per DMS task: chains may be fed from several regions.

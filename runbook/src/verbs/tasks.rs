@@ -4,9 +4,11 @@ use comfy_table::Table;
 use operations::StepError;
 use operations::checks::{awaits_load, chain_problems, identify};
 use operations::counts::OdsCounts;
-use operations::journal::{Journal, Operation, RunId, StepKey, StepName};
+use operations::facts;
+use operations::journal::{Journal, RunId};
 use operations::lease::LeaseError;
 use operations::target::ChainTable;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
@@ -14,12 +16,49 @@ use warehouse::catalog::Snapshot;
 use warehouse::chain::{self, ChainTasks, Change};
 
 use super::Setup;
+use crate::output::document::Ending;
 use crate::output::{Exit, Output};
 
-#[derive(Serialize)]
-struct ChainChanges {
+/// What was done to the tasks of a chain.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ChainChanges {
+    /// The chain.
     chain: String,
+    /// Its tasks, in the order in which they were looked at.
+    #[schemars(with = "Vec<TaskChange>")]
     tasks: Vec<Change>,
+}
+
+/// What [`Change`] serializes to.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the crate warehouse knows no JSON Schema")]
+struct TaskChange {
+    /// The task.
+    task: String,
+    /// Whether it had to be changed, or was so already.
+    changed: bool,
+}
+
+/// What `suspend` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Suspend {
+    /// The chains.
+    chains: Vec<ChainChanges>,
+}
+
+/// What `resume` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Resume {
+    /// The chains.
+    chains: Vec<ChainChanges>,
+}
+
+impl Ending for Suspend {
+    const NAME: &'static str = "suspend";
+}
+
+impl Ending for Resume {
+    const NAME: &'static str = "resume";
 }
 
 /// Suspends the tasks of the chains, or of the selected tables, parents first.
@@ -63,13 +102,14 @@ async fn suspend_all(setup: &Setup) -> Result<Exit, StepError> {
         all.push(ChainChanges { chain: chain.name.clone(), tasks });
     }
     print(setup, &all, "suspended");
+    Output::new(setup.global.json).json(Suspend { chains: all });
     Ok(Exit::Done)
 }
 
 async fn resume_all(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
     let mut all = Vec::new();
     let mut exit = Exit::Done;
-    let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
+    let snapshot = setup.snapshot().await?;
     let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
     let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
     for chain in &setup.manifest.chains {
@@ -93,6 +133,7 @@ async fn resume_all(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
         all.push(ChainChanges { chain: chain.name.clone(), tasks });
     }
     print(setup, &all, "started");
+    Output::new(setup.global.json).json(Resume { chains: all });
     Ok(exit)
 }
 
@@ -108,13 +149,9 @@ async fn asleep(
     if let Some(problem) = awaits_load(snapshot, pipeline) {
         return Ok(Some(problem.to_string()));
     }
-    let key = StepKey {
-        operation: Operation::Cutover,
-        pipeline: chain.to_owned(),
-        table: pipeline.source(),
-        step: StepName::CompareOds,
-    };
-    if journal.done(&key).is_some() || snapshot.table(&pipeline.ods).is_none() {
+    if facts::cut_over(journal, chain, &pipeline.source()).is_some()
+        || snapshot.table(&pipeline.ods).is_none()
+    {
         return Ok(None);
     }
     // A pipeline that was made by hand has no row in the journal, and an ODS table that is filled.
@@ -130,10 +167,6 @@ async fn asleep(
 
 fn print(setup: &Setup, all: &[ChainChanges], state: &str) {
     let output = Output::new(setup.global.json);
-    if setup.global.json {
-        output.json(serde_json::json!({ "chains": all }));
-        return;
-    }
     let mut table: Table = output.table(&["chain", "task", "state"]);
     for chain in all {
         for task in &chain.tasks {

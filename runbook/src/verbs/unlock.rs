@@ -1,12 +1,26 @@
 //! `unlock`: gives up a lease that is held, after a question.
 
 use operations::StepError;
-use operations::lease::{give_up, held};
+use operations::lease::{Held, give_up, held};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Setup;
 use super::cutover::CutoverError;
+use crate::output::document::Ending;
 use crate::output::{Exit, Output};
 use crate::talk::confirm;
+
+/// What `unlock` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Unlock {
+    /// The leases that were held, and are not any more.
+    given_up: Vec<Held>,
+}
+
+impl Ending for Unlock {
+    const NAME: &'static str = "unlock";
+}
 
 /// Gives up the leases on the chains.
 pub async fn unlock(setup: &Setup) -> Result<Exit, CutoverError> {
@@ -30,8 +44,6 @@ pub async fn unlock(setup: &Setup) -> Result<Exit, CutoverError> {
         give_up(&setup.warehouse, lease).await.map_err(StepError::from)?;
         output.text(&format!("{}: the lease of {} was given up", lease.pipeline, lease.holder));
     }
-    if setup.global.json {
-        output.json(serde_json::json!({ "given_up": leases }));
-    }
+    output.json(Unlock { given_up: leases });
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ mod texts;
 mod times;
 mod values;
 
-use e2e::World;
+use e2e::{Must, World};
 
 #[tokio::test]
 async fn every_type_arrives_as_documented() {
@@ -33,6 +33,10 @@ async fn every_type_arrives_as_documented() {
         world.transaction(&transaction.iter().map(String::as_str).collect::<Vec<_>>()).await;
     }
     world.quiet().await;
+
+    // No value counts as one that does not fit: whatever is rounded or lost would.
+    let status = world.runbook.run(&["--json", "status"]).await.must().stdout;
+    assert!(status.contains("\"findings\"") && !status.contains("VALUES-UNFIT"), "{status}");
 
     let mut wrong = Vec::new();
     for family in values::FAMILIES {

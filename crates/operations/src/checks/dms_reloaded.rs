@@ -1,22 +1,22 @@
 //! DMS has not loaded the table again since it was cut over.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
+use crate::finding::NO_SECOND_LOAD;
 
 pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let load = table.load.as_ref().filter(|load| Some(&load.dms_task) == chain.dms_task_arn.as_ref())?;
     let now = table.dms.as_ref()?.full_load_started?;
     load.is_before(now).then(|| {
         Finding::error(
-            "DMS-RELOADED",
+            Code::DmsReloaded,
             &table.source,
             format!(
                 "DMS began to load it again at {} UTC, after it was cut over: the rows of that load have no place in the \
                  order of changes, and are not loaded",
                 now.format("%Y-%m-%d %H:%M:%S")
             ),
-            "ODS shows the changes that DMS delivers, but not rows that only the new load has. This version has no verb yet \
-             that takes in a second load",
+            format!("ODS shows the changes that DMS delivers, but not rows that only the new load has; {NO_SECOND_LOAD}"),
         )
     })
 }

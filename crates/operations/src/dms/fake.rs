@@ -66,6 +66,8 @@ struct State {
     is_overtaken: bool,
     /// How often the next starts are refused, though nothing is done.
     refusals: u32,
+    /// The inserts that it has counted since the load, of each table.
+    inserts: u64,
 }
 
 impl FakeDms {
@@ -83,6 +85,7 @@ impl FakeDms {
             fault: None,
             is_overtaken: false,
             refusals: 0,
+            inserts: 0,
         };
         Arc::new(Self { scripted, state: Mutex::new(state) })
     }
@@ -115,6 +118,11 @@ impl FakeDms {
     /// Has another program start the task right before the next start, which is then refused.
     pub(crate) fn overtake(&self) {
         self.lock().is_overtaken = true;
+    }
+
+    /// Has counted so many inserts of each table since its load.
+    pub(crate) fn count_inserts(&self, inserts: u64) {
+        self.lock().inserts = inserts;
     }
 
     /// Refuses the next starts, as long as the task is in transition.
@@ -249,7 +257,7 @@ impl State {
             full_load_started: self.loaded_at,
             full_load_ended: self.loaded_at.filter(|_| is_loaded),
             reloaded: false,
-            inserts: 0,
+            inserts: self.inserts,
             updates: 0,
             deletes: 0,
         };

@@ -8,6 +8,7 @@ mod watch;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use miette::Diagnostic;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use aws::{Aws, AwsDms};
@@ -48,7 +49,7 @@ impl StartKind {
 }
 
 /// A replication task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TaskView {
     /// ready, starting, running, stopped, failed …
     pub status: String,
@@ -67,7 +68,7 @@ pub struct TaskView {
 }
 
 /// A table of a replication task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TableView {
     /// MySQL schema.
     pub schema: String,

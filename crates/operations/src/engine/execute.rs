@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -25,7 +26,7 @@ const LOOKS_AFTER_REFUSAL: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StepReport {
     /// Which step.
     pub step: StepName,

@@ -38,6 +38,11 @@ pub trait Step {
     /// are still to be done.
     fn usual(site: &Self::Site) -> Self::Need;
 
+    /// What holds instead, where the step only waits for something. A preview shows it.
+    fn note(_: &Self::Need) -> String {
+        String::new()
+    }
+
     /// What brings the effect about, in order.
     fn effects(site: &Self::Site, need: &Self::Need) -> Vec<Effect>;
 

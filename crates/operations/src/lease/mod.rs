@@ -199,7 +199,7 @@ pub(crate) fn fence(pipeline: &str, token: &str) -> [String; 2] {
 }
 
 /// A lease that is held.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Held {
     /// The pipeline.
     pub pipeline: String,

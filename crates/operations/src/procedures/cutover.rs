@@ -5,14 +5,15 @@
 
 use futures_util::future::join_all;
 
-use crate::checks;
 use crate::engine::{ChainSite, Driver, Site, StepError, TableSite, UnitSite};
-use crate::journal::{Operation, StepName};
+use crate::finding::Code;
+use crate::journal::StepName;
 use crate::steps::{
     CompareOds, CompareRaw, CompareSource, FirstRun, FullLoad, InitialInsert, Load, ResumeTasks, StartDms,
-    cut_over, refuse_running_tasks,
+    cut_over, refuse_another_key, refuse_running_tasks,
 };
 use crate::target::{Chain, ChainTable};
+use crate::{checks, facts};
 
 /// How the work on a table or on tasks ended.
 pub type Outcome = Result<(), StepError>;
@@ -123,11 +124,12 @@ async fn fill<D: Driver>(driver: &D, site: &TableSite) -> Result<(), Unfilled> {
             driver.tell(site, StepName::CompareOds, &already);
             return Ok(());
         }
-        Err(problem @ StepError::Finding { .. }) => {
+        Err(problem @ StepError::Finding(_)) => {
             driver.stop_at(site, StepName::CompareOds, Some(problem))?;
         }
         Err(error) => return Err(error.into()),
     }
+    driver.stop_at(site, StepName::FullLoad, refuse_another_key(site, world).await?)?;
     driver.stop_at(site, StepName::InitialInsert, refuse_running_tasks(site, world).await?)?;
     let loaded = driver.step::<FullLoad>(site, &driver.given(())).await?;
     // Waiting for DMS needs no place among the few; the work on Databend does.
@@ -152,6 +154,8 @@ fn cannot_load(filled: &[(TableSite, Result<(), Unfilled>)]) -> Option<StepError
     let chain = &filled.first()?.0.chain;
     (!bad.is_empty()).then(|| {
         StepError::finding(
+            Code::ChainWaits,
+            chain,
             format!(
                 "the tasks of {chain} are left suspended: the load task would fail on {}",
                 bad.join(", ")
@@ -177,5 +181,5 @@ fn table_site(chain: &Chain, arn: &str, table: &ChainTable) -> TableSite {
 
 /// Whether the journal says that a table is cut over.
 fn is_cut_over<D: Driver>(driver: &D, site: &TableSite) -> bool {
-    driver.world().journal.done(&site.key(Operation::Cutover, StepName::CompareOds)).is_some()
+    facts::cut_over(&driver.world().journal, &site.chain, &site.table()).is_some()
 }

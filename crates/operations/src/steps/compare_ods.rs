@@ -8,6 +8,7 @@ use super::{Filled, Loaded};
 use crate::counts::{OdsCounts, read_missing};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::facts::LoadFacts;
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -66,6 +67,8 @@ impl Step for CompareOds {
         let missing = read_missing(answers.row(1)?)?;
         if ods.doubled() > 0 || missing > 0 {
             return Err(StepError::finding(
+                Code::OdsDiffers,
+                pipeline.source(),
                 format!(
                     "{} is not what {} says: {} rows for {} keys, and {missing} keys missing",
                     pipeline.ods.plain(),

@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use crate::checks::dms_stopped_help;
 use crate::dms::{DmsError, TableProgress, TableView, TaskView, View};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -97,6 +99,8 @@ impl Step for FullLoad {
                 paused = world.pause(timeout.saturating_sub(began.elapsed())) => {
                     paused?;
                     return Err(StepError::finding(
+                        Code::FullLoadSlow,
+                        site.pipeline().source(),
                         format!("the full load of {} is not done after {} s", site.pipeline().source(), timeout.as_secs()),
                         "run this again to continue waiting, or raise full_load_timeout_seconds in runbook.toml",
                     ));
@@ -153,11 +157,12 @@ fn judge(site: &TableSite, view: &View) -> Standing {
     match table.progress() {
         TableProgress::Completed => Standing::Completed(table.into()),
         TableProgress::Broken => Standing::Broken(StepError::finding(
+            Code::DmsTableError,
+            &source,
             format!("DMS has given up table {source}: its state is \"{}\"", table.state),
             format!(
-                "look into the DMS task's CloudWatch log for {source}, fix the cause, then {}; the other tables are not \
-                 held up",
-                super::begin_anew::steps(pipeline)
+                "look into the DMS task's CloudWatch log for {source} and fix the cause; the other tables are not held up. {}",
+                super::second_load::only_way(pipeline)
             ),
         )),
         TableProgress::Loading => Standing::Loading(format!(
@@ -176,19 +181,23 @@ fn is_stopped(task: &TaskView) -> bool {
 fn stopped(site: &TableSite, task: &TaskView) -> StepError {
     let why = task.last_failure.as_deref().or(task.stop_reason.as_deref());
     StepError::finding(
+        Code::DmsStopped,
+        &site.chain,
         format!(
             "the DMS task is {} before the full load of {} was done: {}",
             task.status,
             site.pipeline().source(),
             why.unwrap_or("DMS gives no reason")
         ),
-        "fix the cause, then run this again",
+        dms_stopped_help(&task.status, &site.dms_task_arn),
     )
 }
 
 fn not_listed(site: &TableSite) -> StepError {
     let source = site.pipeline().source();
     StepError::finding(
+        Code::DmsTableUnknown,
+        &source,
         format!("the DMS task {} does not know table {source}", site.dms_task_arn),
         format!(
             "include {source} in the task's table_mappings (dms_table_mappings writes them), and check the spelling: names \

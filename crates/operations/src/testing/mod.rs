@@ -16,6 +16,7 @@ use crate::dms::fake::FakeDms;
 use crate::lease::TIME_TO_LIVE;
 use crate::target::{Chain, ChainTable};
 
+pub(crate) use self::source::description;
 pub(crate) use process::Process;
 
 /// The DMS task.
@@ -28,6 +29,8 @@ pub(crate) struct TestBed {
     pub(crate) scripted: Arc<Scripted>,
     pub(crate) dms: Arc<FakeDms>,
     pub(crate) chain: Chain,
+    /// The source, if its DSN is known.
+    pub(crate) source: Option<Arc<::source::scripted::Scripted>>,
 }
 
 impl TestBed {
@@ -50,14 +53,26 @@ impl TestBed {
             dms_task_arn: Some(ARN.into()),
             tables: declared.tables.iter().map(table).collect(),
         };
-        Self { scripted, dms, chain }
+        Self { scripted, dms, chain, source: None }
+    }
+
+    /// The same pipeline, with a source that can be asked: its tables have these primary keys, and as many rows as DMS loads
+    /// and counts.
+    pub(crate) fn with_source(mut self, primary_key: &[&str]) -> Self {
+        let scripted = ::source::scripted::Scripted::new();
+        for table in &self.chain.tables {
+            let (table, rows) = source::at_source(&table.pipeline, primary_key);
+            scripted.put_table(table, rows);
+        }
+        self.source = Some(scripted);
+        self
     }
 
     /// The same pipeline once more.
     pub(crate) fn copy(&self) -> Self {
         let scripted = self.scripted.copy();
         let dms = self.dms.copy(scripted.clone());
-        Self { scripted, dms, chain: self.chain.clone() }
+        Self { scripted, dms, chain: self.chain.clone(), source: self.source.clone() }
     }
 
     /// The same pipeline, cut over.

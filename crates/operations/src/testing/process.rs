@@ -10,12 +10,14 @@ use warehouse::scripted::Scripted;
 use warehouse::{Warehouse, actor};
 
 use super::{ARN, TestBed};
+use crate::checks::Limits;
 use crate::engine::{Execution, Planned, Preview, StepError, World};
+use crate::finding::Finding;
 use crate::journal::{Journal, Operation, RunId};
 use crate::lease::Lease;
 use crate::progress::Silent;
 use crate::settings::Settings;
-use crate::{checks, procedures};
+use crate::{checks, facts, procedures};
 
 /// How long a process may take, by its own clock.
 const LONGEST: Duration = Duration::from_hours(4);
@@ -42,6 +44,11 @@ impl<'a> Process<'a> {
         run(&bed.scripted, async { Self::start(bed).await?.preview().await }).unwrap().unwrap()
     }
 
+    /// `runbook status`.
+    pub(crate) fn status(bed: &'a TestBed) -> Vec<Finding> {
+        run(&bed.scripted, async { Self::start(bed).await?.look().await }).unwrap().unwrap()
+    }
+
     /// Something else that needs what a verb has.
     pub(crate) fn with<T>(bed: &'a TestBed, what: impl AsyncFnOnce(Self) -> T) -> T {
         run(&bed.scripted, async { what(Self::start(bed).await.unwrap()).await }).unwrap()
@@ -66,14 +73,23 @@ impl<'a> Process<'a> {
     pub(crate) async fn world(&self, lost: CancellationToken) -> Result<World, StepError> {
         let names = [self.bed.chain.name.clone()];
         let journal = Journal::read(&self.warehouse, &names, RunId::new(), actor()).await?;
-        let snapshot = self.warehouse.catalog().fresh(&self.warehouse).await?;
+        let tables = &self.bed.chain.tables;
+        let tables: Vec<_> = tables
+            .iter()
+            .flat_map(|table| [table.pipeline.raw.clone(), table.pipeline.ods.clone()])
+            .collect();
+        let snapshot = self.warehouse.catalog().fresh(&self.warehouse, &tables).await?;
         checks::identify(&journal, &snapshot, &self.bed.chain);
+        let source = match &self.bed.source {
+            Some(source) => Some(::source::Source::scripted(source).await?),
+            None => None,
+        };
         Ok(World {
             warehouse: self.warehouse.clone(),
             snapshot,
             dms: self.bed.dms.clone(),
             dms_task_arn: ARN.into(),
-            source: None,
+            source,
             settings: Settings {
                 full_load_timeout: Duration::from_hours(1),
                 first_run_timeout: Duration::from_hours(1),
@@ -103,6 +119,21 @@ impl<'a> Process<'a> {
         .await;
         lease.release().await;
         ended
+    }
+
+    async fn look(&self) -> Result<Vec<Finding>, StepError> {
+        let world = self.world(CancellationToken::new()).await?;
+        let limits = Limits { stale_after: Duration::from_mins(15), delivery: Duration::from_secs(90) };
+        let looked = facts::Looked {
+            dms: Some(world.dms.as_ref()),
+            source: world.source.as_ref().map(Ok),
+            journal: &world.journal,
+            snapshot: &world.snapshot,
+        };
+        let chain = &self.bed.chain;
+        let mut seen = facts::chain(&self.warehouse, chain, looked).await?;
+        facts::settle(&self.warehouse, chain, &mut seen, &limits, |_| ()).await?;
+        Ok(checks::findings(&[seen], &limits))
     }
 
     async fn preview(&self) -> Result<Vec<Planned>, StepError> {

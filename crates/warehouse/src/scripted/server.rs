@@ -187,6 +187,11 @@ impl Scripted {
         self.lock().state.files.push(file);
     }
 
+    /// Shows the columns of a table to nobody, as Databend does with a table that it cannot read.
+    pub fn hide_columns(&self, table: &TableName) {
+        self.lock().state.hidden.insert(table.clone());
+    }
+
     /// Files that no COPY has taken.
     pub fn waiting_files(&self) -> Vec<String> {
         self.lock().state.files.iter().map(|file| format!("{}/{}", file.stage, file.path)).collect()

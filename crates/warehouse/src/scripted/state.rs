@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) history: Vec<PastRun>,
     /// Tasks of which a run is in progress.
     pub(super) executing: BTreeSet<String>,
+    /// Tables whose columns nobody sees.
+    pub(super) hidden: BTreeSet<TableName>,
     next_id: u64,
 }
 
@@ -120,6 +122,7 @@ impl Default for State {
             received: BTreeMap::new(),
             history: Vec::new(),
             executing: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             next_id: 0,
         }
     }

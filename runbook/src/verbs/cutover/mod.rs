@@ -21,6 +21,7 @@ use operations::procedures;
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
 
+pub use outcome::Cutover;
 use outcome::{ChainOutcome, print};
 
 use super::Setup;
@@ -44,11 +45,12 @@ pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, 
     let outcomes = execute(setup, &clients, &lease, run, cancel, &lost).await;
     lease.release().await;
     let outcomes = outcomes?;
-    print(setup, run, &outcomes);
+    let is_done = outcomes.iter().all(|chain| chain.ok);
+    print(setup, run, outcomes);
     if cancel.is_cancelled() {
         return Err(StepError::Interrupted.into());
     }
-    Ok(if outcomes.iter().all(|chain| chain.ok) { Exit::Done } else { Exit::Failed })
+    Ok(if is_done { Exit::Done } else { Exit::Failed })
 }
 
 async fn execute(

@@ -1,4 +1,5 @@
 //! The two drivers, on a scripted Databend and a DMS in memory.
 
+mod comparing_source;
 mod same_statements;
 mod starting_dms;
