@@ -11,6 +11,7 @@ mod cutover;
 mod cutover_killed;
 mod cutover_lost_answers;
 mod cutover_tables;
+mod documents;
 mod late_files;
 mod least_privilege;
 mod never_green;
