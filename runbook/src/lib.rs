@@ -47,12 +47,13 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
     let talk = Talk::to_stderr();
     let setup = Box::pin(Setup::new(cli.global, talk)).await?;
     Ok(match cli.verb {
-        Verb::Plan => Box::pin(verbs::plan(&setup, cancel)).await?,
+        Verb::Plan { operation } => Box::pin(verbs::plan(&setup, operation, cancel)).await?,
         Verb::Cutover => Box::pin(verbs::cutover(&setup, cancel)).await?,
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
         Verb::Suspend => Box::pin(verbs::suspend(&setup, cancel)).await?,
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
-        Verb::Log => Box::pin(verbs::log(&setup)).await?,
+        Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,
+        Verb::Log { prune_older_than: Some(age) } => Box::pin(verbs::prune(&setup, age)).await?,
         Verb::Unlock => Box::pin(verbs::unlock(&setup)).await?,
         Verb::ConfigSchema | Verb::Completions { .. } | Verb::Man => Exit::Done,
     })

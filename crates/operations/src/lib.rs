@@ -7,7 +7,8 @@
 //! - [`engine`]: what a step is, and the two drivers of a procedure: one executes it, the other previews it.
 //! - [`facts`]: what is the case. [`checks`]: what it means, and what must hold before anything begins.
 //! - [`journal`]: what was about to be done and what was done, in Databend; a checked state machine.
-//! - [`lease`]: one run at a time per pipeline.
+//! - [`lease`]: one run at a time per table.
+//! - [`verbs`]: which verbs change something.
 //! - [`dms`]: AWS DMS.
 //! - [`target`], [`settings`], [`progress`]: what is worked on, with how much patience, and who hears of it.
 //!
@@ -31,6 +32,7 @@ pub mod progress;
 pub mod settings;
 pub mod steps;
 pub mod target;
+pub mod verbs;
 
 #[cfg(test)]
 mod interrupted;

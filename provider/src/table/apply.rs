@@ -290,7 +290,7 @@ pub(super) async fn drop_all(change: &Change<'_>, names: [&TableName; 3]) -> Res
     let tasks = tasks::drop_writers(change, &seen, raw, ods).await?;
     let drop = async |failed: &str, text: String| {
         let unfinished = || Unfinished { tasks: tasks.clone(), ..change.unfinished() };
-        change.effect(unfinished, |held| is_lease_on(held, &seen, raw, ods)).await?;
+        change.effect(unfinished, |held| is_lease_on(held, raw)).await?;
         let dropped = change.warehouse.execute_idempotent(&text).await;
         change.warehouse.catalog().touch(objects_named(raw, stream, ods));
         dropped.map(std::mem::drop).map_err(|error| from_warehouse(failed, &error))
@@ -344,7 +344,7 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// Before each statement that changes something.
     async fn effect(&self) -> Result<(), Diagnostic> {
-        let is_lease = |held: &_| is_lease_on(held, self.seen, &self.table.raw, &self.table.ods);
+        let is_lease = |held: &_| is_lease_on(held, &self.table.raw);
         self.change.effect(|| self.unfinished.clone(), is_lease).await
     }
 

@@ -211,7 +211,11 @@ mod tests {
     #[test]
     fn the_tasks_of_a_selected_table_are_its_own() {
         let mut manifest = two_chains().select(&["shop.orders".to_owned()]).unwrap();
-        let tasks = |manifest: &Manifest| manifest.chains[0].selected_tasks(ChainTasks::root_first);
+        let tasks = |manifest: &Manifest| {
+            let chain = &manifest.chains[0];
+            let selected: Vec<_> = chain.selected().cloned().collect();
+            chain.own_tasks(&selected, ChainTasks::root_first)
+        };
         let own = ["shop_load_ods_orders", "shop_cleanup_ods_orders", "shop_merge_ods_orders"];
         assert_eq!(tasks(&manifest), own);
         for table in &mut manifest.chains[0].tables {

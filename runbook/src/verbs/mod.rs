@@ -3,15 +3,18 @@
 mod cutover;
 mod log;
 mod plan;
+mod resume;
 mod setup;
 mod status;
+mod suspend;
 mod tasks;
 mod unlock;
 
 pub use cutover::cutover;
-pub use log::log;
+pub use log::{log, prune};
 pub use plan::plan;
+pub use resume::resume;
 pub use setup::Setup;
 pub use status::status;
-pub use tasks::{resume, suspend};
+pub use suspend::suspend;
 pub use unlock::unlock;

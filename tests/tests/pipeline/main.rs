@@ -12,6 +12,7 @@ mod cutover_killed;
 mod cutover_lost_answers;
 mod cutover_tables;
 mod late_files;
+mod leases;
 mod least_privilege;
 mod never_green;
 mod owners;

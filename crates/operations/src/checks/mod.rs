@@ -31,7 +31,7 @@ use serde::Serialize;
 
 use crate::facts::{ChainFacts, TableFacts};
 
-pub use preconditions::{awaits_load, chain_problems, identify, table_problems};
+pub use preconditions::{awaits_load, chain_problems, missing_tasks, table_problems};
 
 /// Something that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

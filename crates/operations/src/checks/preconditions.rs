@@ -4,16 +4,18 @@ use pipeline::Pipeline;
 use warehouse::catalog::Snapshot;
 
 use crate::engine::StepError;
-use crate::journal::Journal;
 use crate::target::Chain;
 
 const APPLY: &str = "run `terraform apply`: it creates what is missing and repairs what was changed by hand";
 
 /// What is wrong with a chain's tasks; nothing runs without them.
 pub fn chain_problems(snapshot: &Snapshot, chain: &Chain) -> Vec<StepError> {
-    let tasks = chain.tasks();
+    missing_tasks(snapshot, chain, &chain.tasks().root_first())
+}
+
+/// Which of these tasks of a chain are missing.
+pub fn missing_tasks(snapshot: &Snapshot, chain: &Chain, tasks: &[String]) -> Vec<StepError> {
     tasks
-        .root_first()
         .iter()
         .filter(|task| snapshot.task(task).is_none())
         .map(|task| StepError::finding(format!("task {task} of {} is not in Databend", chain.address), APPLY))
@@ -73,13 +75,4 @@ pub fn awaits_load(snapshot: &Snapshot, pipeline: &Pipeline) -> Option<StepError
             "run `runbook suspend --table {source}`, drop {raw} and {ods}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`"
         ),
     ))
-}
-
-/// Tells the journal which tables it is about: what it says of others that had the same names does not count.
-pub fn identify(journal: &Journal, snapshot: &Snapshot, chain: &Chain) {
-    for table in &chain.tables {
-        let id = |name| snapshot.table(name).map_or(0, |table| table.id);
-        let (raw, ods) = (id(&table.pipeline.raw), id(&table.pipeline.ods));
-        journal.identify(&chain.name, &table.pipeline.source(), format!("{raw}/{ods}"));
-    }
 }

@@ -20,6 +20,7 @@ pub(crate) fn good() -> ChainFacts {
             last_failure: None,
             full_load_percent: 100,
             ever_started: true,
+            fresh_start: Some(began),
             full_load_finished: Some(began),
         }),
         dms_error: None,
@@ -34,7 +35,7 @@ pub(crate) fn good() -> ChainFacts {
             raw: "raw.orders".into(),
             ods: "ods.orders".into(),
             cut_over_at: Some(began),
-            load: Some(LoadFacts { dms_task: "arn:a".into(), began: Some(began) }),
+            load: Some(LoadFacts { dms_task: "arn:a".into(), fresh_start: Some(began), began: Some(began) }),
             awaits_load: None,
             problems: vec![],
             dms: Some(TableView {

@@ -61,6 +61,8 @@ struct State {
     /// The starts that it took.
     starts: Vec<StartKind>,
     calls: Vec<Call>,
+    /// Those of another process, by their place.
+    calls_of_other: std::ops::Range<usize>,
     fault: Option<(usize, Fault)>,
     /// Another program starts the task right before the next start.
     is_overtaken: bool,
@@ -80,6 +82,7 @@ impl FakeDms {
             loaded_at: None,
             starts: Vec::new(),
             calls: Vec::new(),
+            calls_of_other: 0..0,
             fault: None,
             is_overtaken: false,
             refusals: 0,
@@ -100,6 +103,17 @@ impl FakeDms {
     /// The calls since the last [`restart`](Self::restart).
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()
+    }
+
+    /// The calls from this one on were another process's.
+    pub(crate) fn note_other(&self, from: usize) {
+        let mut state = self.lock();
+        state.calls_of_other = from..state.calls.len();
+    }
+
+    /// Which calls were another process's, by their place.
+    pub(crate) fn calls_of_other(&self) -> std::ops::Range<usize> {
+        self.lock().calls_of_other.clone()
     }
 
     /// What happens to the `n`th call, counted from zero since the last [`restart`](Self::restart).
@@ -126,6 +140,7 @@ impl FakeDms {
     pub(crate) fn restart(&self) {
         let mut state = self.lock();
         state.calls.clear();
+        state.calls_of_other = 0..0;
         state.fault = None;
     }
 
@@ -231,6 +246,7 @@ impl State {
             last_failure: None,
             full_load_percent: 0,
             ever_started: self.ever_started,
+            fresh_start: self.loaded_at,
             full_load_finished: None,
         }
     }

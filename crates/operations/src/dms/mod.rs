@@ -27,6 +27,30 @@ pub trait Dms: Send + Sync {
     async fn tables(&self, arn: &str) -> Result<Vec<TableView>, DmsError>;
 }
 
+/// The DMS of a procedure that has no business with it.
+pub struct NoDms;
+
+#[async_trait]
+impl Dms for NoDms {
+    async fn task(&self, _: &str) -> Result<TaskView, DmsError> {
+        Err(NoDms::refused("DescribeReplicationTasks"))
+    }
+
+    async fn start(&self, _: &str, _: StartKind) -> Result<(), DmsError> {
+        Err(NoDms::refused("StartReplicationTask"))
+    }
+
+    async fn tables(&self, _: &str) -> Result<Vec<TableView>, DmsError> {
+        Err(NoDms::refused("DescribeTableStatistics"))
+    }
+}
+
+impl NoDms {
+    fn refused(call: &'static str) -> DmsError {
+        DmsError::Refused { call, detail: "this verb has no connection to DMS".into() }
+    }
+}
+
 /// How a task is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -62,6 +86,8 @@ pub struct TaskView {
     pub full_load_percent: i32,
     /// Whether it was ever started.
     pub ever_started: bool,
+    /// When it was last started with a full load.
+    pub fresh_start: Option<DateTime<Utc>>,
     /// When its full load was done.
     pub full_load_finished: Option<DateTime<Utc>>,
 }

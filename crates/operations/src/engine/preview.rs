@@ -191,7 +191,8 @@ impl Driver for Preview<'_> {
             },
             _ => Later::Later,
         };
-        let actions = effects.iter().flat_map(|effect| effect.actions(&key)).collect();
+        let leases = site.leases();
+        let actions = effects.iter().flat_map(|effect| effect.actions(&key, &leases)).collect();
         self.add(site, S::NAME, State::Pending, String::new(), None, actions);
         Ok(output)
     }

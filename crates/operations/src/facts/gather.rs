@@ -11,7 +11,7 @@ use warehouse::{Row, Warehouse, WarehouseError};
 
 use super::{ChainFacts, Counts, LoadFacts, TableFacts, TaskFacts, Unfit};
 use crate::StepError;
-use crate::checks::{awaits_load, identify, table_problems};
+use crate::checks::{awaits_load, table_problems};
 use crate::counts::{Backlog, OdsCounts, RawCounts};
 use crate::dms::{Dms, View, look};
 use crate::journal::{Event, Journal, Operation, StepKey, StepName};
@@ -29,7 +29,6 @@ pub async fn chain(
     journal: &Journal,
     snapshot: &Snapshot,
 ) -> Result<ChainFacts, StepError> {
-    identify(journal, snapshot, chain);
     let seen = match (dms, &chain.dms_task_arn) {
         (Some(dms), Some(arn)) => Some(look(dms, arn).await),
         _ => None,

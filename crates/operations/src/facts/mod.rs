@@ -71,15 +71,26 @@ pub struct TableFacts {
 pub struct LoadFacts {
     /// The DMS task.
     pub dms_task: String,
+    /// When the task was started with a full load, by DMS's clock. Rows of earlier versions do not say.
+    #[serde(default)]
+    pub fresh_start: Option<DateTime<Utc>>,
     /// When the load of the table began, by DMS's clock.
     pub began: Option<DateTime<Utc>>,
 }
 
 impl LoadFacts {
-    /// Whether a load that began then is a later one. DMS tells a time to the second in some answers, to the millisecond in
-    /// others.
-    pub(crate) fn is_before(&self, began: DateTime<Utc>) -> bool {
-        self.began.is_some_and(|before| (began - before).num_seconds() > 1)
+    /// When DMS began another load after this one, if it did.
+    pub(crate) fn followed_by(
+        &self,
+        task: Option<&TaskView>,
+        table: Option<&TableView>,
+    ) -> Option<DateTime<Utc>> {
+        // DMS tells a time to the second in some answers, to the millisecond in others.
+        let later = |now: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>| {
+            now.filter(|now| before.is_some_and(|before| (*now - before).num_seconds() > 1))
+        };
+        later(table.and_then(|table| table.full_load_started), self.began)
+            .or_else(|| later(task.and_then(|task| task.fresh_start), self.fresh_start))
     }
 }
 

@@ -76,7 +76,11 @@ impl Step for CompareOds {
                 "run this again: it looks whether a task has merged beside it, and fills what is missing from raw",
             ));
         }
-        let load = LoadFacts { dms_task: site.dms_task_arn.clone(), began: loaded.began };
+        let load = LoadFacts {
+            dms_task: site.dms_task_arn.clone(),
+            fresh_start: loaded.fresh_start,
+            began: loaded.began,
+        };
         Ok(Matched { ods, load })
     }
 }

@@ -70,8 +70,8 @@ async fn refuse_another_load(site: &TableSite, world: &World, load: &LoadFacts) 
     }
     let view = super::full_load::view(world).await?;
     let table = view.table(&pipeline.source_schema, &pipeline.source_table);
-    match table.and_then(|table| table.full_load_started) {
-        Some(began) if load.is_before(began) => Err(StepError::finding(
+    match load.followed_by(Some(&view.task), table) {
+        Some(began) => Err(StepError::finding(
             format!(
                 "DMS began to load {} again at {} UTC, after it was cut over: the rows of that load have no place in the order \
                  of changes, and are not loaded",
@@ -81,6 +81,6 @@ async fn refuse_another_load(site: &TableSite, world: &World, load: &LoadFacts) 
             "ODS shows the changes that DMS delivers, but not rows that only the new load has. This version has no verb yet \
              that takes in a second load",
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

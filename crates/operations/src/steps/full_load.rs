@@ -26,7 +26,9 @@ pub struct Loaded {
     pub rows: u64,
     /// Whether DMS has loaded the table more than once.
     pub reloaded: bool,
-    /// When the load began: with the DMS task, the identity of this load.
+    /// When the DMS task was started with a full load.
+    pub fresh_start: Option<DateTime<Utc>>,
+    /// When the load of this table began: with the task's ARN and its start, the identity of this load.
     pub began: Option<DateTime<Utc>>,
 }
 
@@ -40,9 +42,14 @@ impl Told for Loaded {
     }
 }
 
-impl From<&TableView> for Loaded {
-    fn from(table: &TableView) -> Self {
-        Self { rows: table.full_load_rows, reloaded: table.reloaded, began: table.full_load_started }
+impl Loaded {
+    fn new(task: &TaskView, table: &TableView) -> Self {
+        Self {
+            rows: table.full_load_rows,
+            reloaded: table.reloaded,
+            fresh_start: task.fresh_start,
+            began: table.full_load_started,
+        }
     }
 }
 
@@ -151,7 +158,7 @@ fn judge(site: &TableSite, view: &View) -> Standing {
         return Standing::Unlisted;
     };
     match table.progress() {
-        TableProgress::Completed => Standing::Completed(table.into()),
+        TableProgress::Completed => Standing::Completed(Loaded::new(&view.task, table)),
         TableProgress::Broken => Standing::Broken(StepError::finding(
             format!("DMS has given up table {source}: its state is \"{}\"", table.state),
             format!(

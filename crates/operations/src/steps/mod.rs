@@ -13,6 +13,8 @@ mod initial_insert;
 mod load;
 mod resume_tasks;
 mod start_dms;
+mod stays_asleep;
+mod suspend_tasks;
 
 pub use compare_ods::{CompareOds, Matched};
 pub use compare_raw::{CompareRaw, Compared};
@@ -24,3 +26,5 @@ pub use initial_insert::{Filled, InitialInsert, refuse_running_tasks};
 pub use load::{Copied, Load, full_load_files};
 pub use resume_tasks::{ResumeTasks, Resumed};
 pub use start_dms::{StartDms, Started};
+pub use stays_asleep::stays_asleep;
+pub use suspend_tasks::{SuspendTasks, Suspended};

@@ -212,6 +212,7 @@ mod tests {
             last_failure: Some("no binlog".into()),
             full_load_percent: 0,
             ever_started,
+            fresh_start: None,
             full_load_finished: None,
         }
     }
@@ -221,6 +222,7 @@ mod tests {
             chain: "shop".into(),
             dms_task_arn: "arn:x".into(),
             cut_over: cut_over.iter().map(|&table| table.to_owned()).collect(),
+            leases: Vec::new(),
         };
         match judge(&site, task) {
             Status::Runs => "runs".into(),

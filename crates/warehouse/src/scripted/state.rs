@@ -52,6 +52,8 @@ pub(super) struct Table {
     pub(super) loaded: BTreeSet<String>,
     /// Rows of a table of the project's own database.
     pub(super) values: Vec<Vec<Value>>,
+    /// For each of them, a number that changes whenever the row is written.
+    pub(super) marks: Vec<u64>,
     pub(super) changes: Changes,
 }
 
@@ -131,6 +133,11 @@ impl State {
         self.next_id
     }
 
+    /// No id of the other state is given out again.
+    pub(super) fn skip_ids_of(&mut self, other: &Self) {
+        self.next_id = self.next_id.max(other.next_id);
+    }
+
     pub(super) fn table(&self, name: &TableName) -> Result<&Table, Refusal> {
         self.tables.get(name).map(Arc::as_ref).ok_or_else(|| self.unknown_table(name))
     }
@@ -204,6 +211,13 @@ impl Table {
     pub(super) fn require_column(&self, name: &str) -> Result<usize, Refusal> {
         let unknown = || Refusal::new(code::SEMANTIC, format!("column \"{name}\" does not exist"));
         self.column(name).ok_or_else(unknown)
+    }
+
+    /// Whether each row has a block and a segment of its own, which is what Databend detects conflicts by.
+    pub(super) fn has_row_per_segment(&self) -> bool {
+        ["row_per_block", "block_per_segment"]
+            .iter()
+            .all(|name| self.options.get(*name).map(String::as_str) == Some("1"))
     }
 
     pub(super) fn has_option(&self, name: &str) -> bool {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use operations::dms::{AwsDms, Dms};
-use operations::journal::{Journal, RunId};
+use operations::journal::{Identities, Journal, RunId};
 use operations::{StepError, checks, facts};
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
@@ -16,9 +16,9 @@ use crate::output::Exit;
 
 /// Looks at everything and says what it found. Changes nothing.
 pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
-    let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
-    let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
     let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
+    let identities = Identities::of(&snapshot, &setup.manifest.chains);
+    let journal = Journal::read(&setup.warehouse, identities, RunId::new(), actor()).await?;
     let mut clients: BTreeMap<&str, Arc<dyn Dms>> = BTreeMap::new();
     let mut chains = Vec::new();
     for chain in &setup.manifest.chains {
