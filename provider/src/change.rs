@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pipeline::TableName;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Context, Diagnostic, Diagnostics, Private};
 use tokio::sync::OnceCell;
@@ -232,9 +233,9 @@ impl<'a> Change<'a> {
     }
 }
 
-/// The catalog, in which everything that this process wrote is as it is now.
-pub(crate) async fn look(warehouse: &Warehouse) -> Result<Arc<Snapshot>, Diagnostic> {
-    warehouse.catalog().snapshot(warehouse).await.map_err(|error| unread(&error))
+/// The catalog, in which everything that this process wrote is as it is now, for work on these tables.
+pub(crate) async fn look(warehouse: &Warehouse, ours: &[TableName]) -> Result<Arc<Snapshot>, Diagnostic> {
+    warehouse.catalog().snapshot(warehouse, ours).await.map_err(|error| unread(&error))
 }
 
 /// The catalog, in which of all that this process wrote only these objects need be as they are now.

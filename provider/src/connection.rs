@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pipeline::TableName;
 use secrecy::{ExposeSecret, SecretString};
 use tfplugin::{Diagnostic, Value};
 use tokio::sync::OnceCell;
@@ -102,9 +103,13 @@ impl Connection {
         warehouse.gone().map_or(Ok(warehouse), |error| Err(self.failure(&error)))
     }
 
-    /// The catalog for a refresh. A Databend that has gone since the connection was opened is explained once.
-    pub(crate) async fn seen(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, Diagnostic> {
-        warehouse.catalog().snapshot(warehouse).await.map_err(|error| match error {
+    /// The catalog for a refresh of these tables. A Databend that has gone since the connection was opened is explained once.
+    pub(crate) async fn seen(
+        &self,
+        warehouse: &Warehouse,
+        ours: &[TableName],
+    ) -> Result<Arc<Snapshot>, Diagnostic> {
+        warehouse.catalog().snapshot(warehouse, ours).await.map_err(|error| match error {
             WarehouseError::Unreachable { .. } | WarehouseError::Starting { .. } => self.failure(&error),
             _ => from_warehouse("Databend's catalog could not be read", &error),
         })

@@ -1,8 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use operations::journal::Operation;
 
 /// Brings a MySQL → DMS → S3 → Databend pipeline, declared with Terraform, into operation, and looks after it.
 ///
@@ -46,10 +49,14 @@ pub struct Global {
 }
 
 /// The verbs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Verb {
-    /// Show the steps that cutover would take now, with their SQL and API calls. Changes nothing. Exit code 2: work pending.
-    Plan,
+    /// Show the steps that a verb would take now, with their SQL and API calls. Changes nothing. Exit code 2: work pending.
+    Plan {
+        /// The verb.
+        #[arg(long = "for", value_name = "VERB", default_value = Operation::Cutover.as_str(), value_parser = operations())]
+        operation: Operation,
+    },
     /// Start DMS, load, compare, fill ODS, compare again, start the tasks, see the first run. Safe to kill and to run again.
     Cutover,
     /// Show where every table stands. Exit code 2: something is stale, wrong or pending.
@@ -59,11 +66,22 @@ pub enum Verb {
     /// Resume the tasks, children first.
     Resume,
     /// Show what earlier runs did: steps, counts, who.
-    Log,
-    /// Give up the lease that a run holds which is known to be gone. Asks first.
+    Log {
+        /// Remove rows that are older than this (90d, 12h, 30m) and that nothing rests on. Asks first.
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        prune_older_than: Option<Duration>,
+    },
+    /// Give up the leases on the tables that a run holds which is known to be gone. Asks first.
     Unlock,
+    /// Tell what the code of a finding means, or all of them.
+    Explain {
+        /// The code, for example DMS-STOPPED.
+        code: Option<String>,
+    },
     /// Print the JSON Schema of runbook.toml.
     ConfigSchema,
+    /// Print the JSON Schemas of what --json prints, by verb. `error` is what any verb may print.
+    OutputSchema,
     /// Print what a shell needs to complete the command line.
     Completions {
         /// The shell.
@@ -73,9 +91,76 @@ pub enum Verb {
     Man,
 }
 
+/// The operations that can be planned, by name.
+fn operations() -> impl TypedValueParser<Value = Operation> {
+    PossibleValuesParser::new(Operation::ALL.map(Operation::as_str))
+        .try_map(|name| Operation::parse(&name).ok_or("it has no plan"))
+}
+
+/// A number with its unit: days, hours, minutes or seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let split = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let parsed = split.and_then(|(number, seconds)| number.trim().parse::<u64>().ok()?.checked_mul(*seconds));
+    parsed.map(Duration::from_secs).ok_or_else(|| {
+        "write a whole number and d (days), h (hours), m (minutes) or s (seconds), for example 90d".to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use operations::verbs::Changing;
+
     use super::*;
+
+    /// What a verb changes. Whoever adds a verb says so here; the crash matrix of the crate `operations` has a scenario for
+    /// each of [`Changing`].
+    fn changing(verb: &Verb) -> Option<Changing> {
+        match verb {
+            Verb::Cutover => Some(Changing::Operation(Operation::Cutover)),
+            Verb::Suspend => Some(Changing::Operation(Operation::Suspend)),
+            Verb::Resume => Some(Changing::Operation(Operation::Resume)),
+            Verb::Unlock => Some(Changing::Unlock),
+            Verb::Log { prune_older_than: Some(_) } => Some(Changing::Prune),
+            Verb::Log { prune_older_than: None }
+            | Verb::Plan { .. }
+            | Verb::Status
+            | Verb::Explain { .. }
+            | Verb::ConfigSchema
+            | Verb::OutputSchema
+            | Verb::Completions { .. }
+            | Verb::Man => None,
+        }
+    }
+
+    #[test]
+    fn every_verb_that_changes_something_is_in_the_crash_matrix() {
+        let lines: [&[&str]; 5] =
+            [&["cutover"], &["suspend"], &["resume"], &["unlock"], &["log", "--prune-older-than", "1d"]];
+        let verbs = lines.map(|line| Cli::parse_from(["runbook"].iter().chain(line)).verb);
+        let known: BTreeSet<_> = verbs.iter().filter_map(changing).collect();
+        assert_eq!(known, Changing::all().into_iter().collect());
+    }
+
+    #[test]
+    fn a_plan_is_for_a_verb() {
+        let verb =
+            |line: &[&str]| Cli::try_parse_from(["runbook", "plan"].iter().chain(line)).map(|cli| cli.verb);
+        assert_eq!(verb(&[]).unwrap(), Verb::Plan { operation: Operation::Cutover });
+        assert_eq!(verb(&["--for", "resume"]).unwrap(), Verb::Plan { operation: Operation::Resume });
+        assert!(verb(&["--for", "status"]).is_err());
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("90d"), Ok(Duration::from_hours(90 * 24)));
+        assert_eq!(duration("12h"), Ok(Duration::from_hours(12)));
+        for wrong in ["90", "d", "-1d", "1.5d", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -36,6 +36,11 @@ pub struct Config {
     /// A table whose newest change in ODS waits longer than this, in seconds, is stale. Default: 15 minutes.
     #[schemars(range(min = 1))]
     pub stale_after_seconds: u64,
+    /// How long DMS may take to write a change that it has counted, in seconds: the `CdcMaxBatchInterval` of its endpoint, and
+    /// some. `status` waits so long at most before it says that changes do not arrive, and only where something speaks of such
+    /// changes. Default: 90.
+    #[schemars(range(min = 1, max = 3600))]
+    pub delivery_seconds: u64,
     /// A file that holds the DSN of the source and nothing else, mysql://USER:PASSWORD@HOST:PORT/. Default: the environment
     /// variable `MYSQL_DSN`. Without either, the cutover does not compare with the source, and says so.
     pub mysql_dsn_file: Option<PathBuf>,
@@ -52,6 +57,7 @@ impl Default for Config {
             poll_seconds: 5,
             parallel_tables: 4,
             stale_after_seconds: 15 * 60,
+            delivery_seconds: 90,
             mysql_dsn_file: None,
             aws: Aws::default(),
         }
@@ -73,22 +79,37 @@ pub enum ConfigError {
     /// It does not say what it should.
     ///
     /// Names the line and does not show it: credentials have no place in the file, but they may be there all the same.
-    #[error("{path} is wrong: {message} (line {line})")]
+    #[error("{path}:{line}: {message}")]
     #[diagnostic(help("`runbook config-schema` prints what may stand in it; credentials may not"))]
     Parse {
         /// The file.
         path: String,
-        /// What the parser said.
-        message: String,
         /// Where.
         line: usize,
+        /// What the parser said.
+        message: String,
+    },
+    /// A setting that there is not.
+    #[error("{path}:{line}: there is no setting `{key}`{hint}")]
+    #[diagnostic(help("`runbook config-schema` prints what may stand in it; credentials may not"))]
+    Unknown {
+        /// The file.
+        path: String,
+        /// Where.
+        line: usize,
+        /// The setting.
+        key: String,
+        /// The one that was probably meant, or all that there are.
+        hint: String,
     },
     /// A number out of its range.
-    #[error("{path} is wrong: {setting} is {value}, but must be {range}")]
+    #[error("{path}:{line}: {setting} is {value}, but must be {range}")]
     #[diagnostic(help("correct the number, or delete the line to have the default"))]
     Range {
         /// The file.
         path: String,
+        /// Where.
+        line: usize,
         /// Which setting.
         setting: &'static str,
         /// What it is.
@@ -112,32 +133,34 @@ impl Config {
     }
 
     fn parse(path: &str, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Parse {
-            path: path.to_owned(),
-            message: error.message().to_owned(),
-            line: 1 + text
-                .bytes()
-                .take(error.span().map_or(0, |span| span.start))
-                .filter(|b| *b == b'\n')
-                .count(),
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let (path, line) = (path.to_owned(), line_of(text, error.span().map_or(0, |span| span.start)));
+            match unknown(error.message()) {
+                Some((key, hint)) => ConfigError::Unknown { path, line, key, hint },
+                None => ConfigError::Parse { path, line, message: error.message().to_owned() },
+            }
         })?;
-        config.check(path)?;
+        config.check(path, text)?;
         Ok(config)
     }
 
-    fn check(&self, path: &str) -> Result<(), ConfigError> {
+    fn check(&self, path: &str, text: &str) -> Result<(), ConfigError> {
         let least_1 = "at least 1";
         let numbers = [
             ("full_load_timeout_seconds", self.full_load_timeout_seconds, 1, u64::MAX, least_1),
             ("load_begin_timeout_seconds", self.load_begin_timeout_seconds, 1, u64::MAX, least_1),
             ("first_run_timeout_seconds", self.first_run_timeout_seconds, 1, u64::MAX, least_1),
             ("stale_after_seconds", self.stale_after_seconds, 1, u64::MAX, least_1),
+            ("delivery_seconds", self.delivery_seconds, 1, 3600, "1 to 3600"),
             ("poll_seconds", self.poll_seconds, 1, 600, "1 to 600"),
             ("parallel_tables", self.parallel_tables as u64, 1, 64, "1 to 64"),
         ];
         for (setting, value, min, max, range) in numbers {
             if !(min..=max).contains(&value) {
-                return Err(ConfigError::Range { path: path.to_owned(), setting, value, range });
+                // The numbers are all at the top of the file.
+                let at = text.lines().position(|line| line.trim_start().starts_with(setting));
+                let line = at.map_or(1, |at| at + 1);
+                return Err(ConfigError::Range { path: path.to_owned(), line, setting, value, range });
             }
         }
         Ok(())
@@ -156,13 +179,40 @@ impl Config {
 
     /// What it says about what counts as too long.
     pub fn limits(&self) -> Limits {
-        Limits { stale_after: Duration::from_secs(self.stale_after_seconds) }
+        Limits {
+            stale_after: Duration::from_secs(self.stale_after_seconds),
+            delivery: Duration::from_secs(self.delivery_seconds),
+        }
     }
 
     /// The JSON Schema of the file.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Config).to_value()
     }
+}
+
+/// The line, from 1, of a place in a text.
+fn line_of(text: &str, place: usize) -> usize {
+    1 + text.bytes().take(place).filter(|byte| *byte == b'\n').count()
+}
+
+/// A setting that there is not, and what was probably meant, from what serde says: ``unknown field `a`, expected one of `b`,
+/// `c` ``.
+fn unknown(message: &str) -> Option<(String, String)> {
+    let names = message.strip_prefix("unknown field ")?;
+    let mut names = names.split('`').skip(1).step_by(2);
+    let key = names.next()?.to_owned();
+    let known: Vec<&str> = names.collect();
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&key, name), *name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match nearest {
+        Some((_, name)) => format!(". Did you mean `{name}`?"),
+        None => format!(". Here it takes {}", known.join(", ")),
+    };
+    Some((key, hint))
 }
 
 #[cfg(test)]
@@ -179,10 +229,18 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_refused_by_name() {
-        let text = error("poll_second = 3");
+    fn a_misspelt_key_names_the_nearest_with_file_and_line() {
+        assert_eq!(
+            error("parallel_tables = 2\npoll_second = 3"),
+            "runbook.toml:2: there is no setting `poll_second`. Did you mean `poll_seconds`?"
+        );
+        assert_eq!(
+            error("[aws]\nregoin = \"eu-central-1\""),
+            "runbook.toml:2: there is no setting `regoin`. Did you mean `region`?"
+        );
+        let text = error("password = \"x\"");
         assert!(
-            text.starts_with("runbook.toml is wrong: unknown field `poll_second`, expected one of "),
+            text.starts_with("runbook.toml:1: there is no setting `password`. Here it takes full_load_"),
             "{text}"
         );
     }
@@ -191,17 +249,18 @@ mod tests {
     fn a_line_is_named_and_not_shown() {
         let error = Config::parse("runbook.toml", "[aws]\nsecret_access_key = \"hunter2\"").unwrap_err();
         let shown = format!("{:?}", miette::Report::new(error));
-        assert!(shown.contains("unknown field `secret_access_key`"), "{shown}");
-        assert!(shown.contains("(line 2)") && !shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("runbook.toml:2: there is no setting `secret_access_key`"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
     fn wrong_types_and_ranges_are_named() {
         assert_eq!(
-            error("poll_seconds = 0"),
-            "runbook.toml is wrong: poll_seconds is 0, but must be 1 to 600"
+            error("# how often\npoll_seconds = 0"),
+            "runbook.toml:2: poll_seconds is 0, but must be 1 to 600"
         );
-        assert!(error("poll_seconds = \"5\"").contains("invalid type: string"));
+        let text = error("poll_seconds = \"5\"");
+        assert!(text.starts_with("runbook.toml:1: invalid type: string"), "{text}");
     }
 
     #[test]

@@ -12,7 +12,6 @@ pub mod cli;
 pub mod config;
 pub mod manifest;
 pub mod output;
-pub mod report;
 pub mod talk;
 pub mod verbs;
 
@@ -22,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use cli::{Cli, Verb};
 use config::Config;
+use output::document::schemas;
 use output::{Exit, Output};
 use talk::Talk;
 use verbs::Setup;
@@ -29,13 +29,19 @@ use verbs::Setup;
 /// Does what the command line says.
 pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
     // These need no pipeline.
-    match cli.verb {
+    let output = Output::new(cli.global.json);
+    match &cli.verb {
         Verb::ConfigSchema => {
-            Output::new(true).document(&Config::schema());
+            output.document(&Config::schema());
             return Ok(Exit::Done);
         }
+        Verb::OutputSchema => {
+            output.document(&serde_json::json!(schemas()));
+            return Ok(Exit::Done);
+        }
+        Verb::Explain { code } => return Ok(verbs::explain(output, code.as_deref())?),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut std::io::stdout());
+            clap_complete::generate(*shell, &mut Cli::command(), "runbook", &mut std::io::stdout());
             return Ok(Exit::Done);
         }
         Verb::Man => {
@@ -47,13 +53,18 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
     let talk = Talk::to_stderr();
     let setup = Box::pin(Setup::new(cli.global, talk)).await?;
     Ok(match cli.verb {
-        Verb::Plan => Box::pin(verbs::plan(&setup, cancel)).await?,
+        Verb::Plan { operation } => Box::pin(verbs::plan(&setup, operation, cancel)).await?,
         Verb::Cutover => Box::pin(verbs::cutover(&setup, cancel)).await?,
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
         Verb::Suspend => Box::pin(verbs::suspend(&setup, cancel)).await?,
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
-        Verb::Log => Box::pin(verbs::log(&setup)).await?,
+        Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,
+        Verb::Log { prune_older_than: Some(age) } => Box::pin(verbs::prune(&setup, age)).await?,
         Verb::Unlock => Box::pin(verbs::unlock(&setup)).await?,
-        Verb::ConfigSchema | Verb::Completions { .. } | Verb::Man => Exit::Done,
+        Verb::Explain { .. }
+        | Verb::ConfigSchema
+        | Verb::OutputSchema
+        | Verb::Completions { .. }
+        | Verb::Man => Exit::Done,
     })
 }

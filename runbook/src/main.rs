@@ -7,6 +7,7 @@ use clap::Parser;
 use miette::{GraphicalTheme, MietteHandlerOpts};
 use runbook::cli::Cli;
 use runbook::output::Output;
+use runbook::output::document::{Failed, Problem};
 use runbook::talk::colour;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -19,6 +20,10 @@ async fn main() -> ExitCode {
         Err(error) => {
             let wrong = error.use_stderr();
             drop(error.print());
+            if wrong && std::env::args().any(|argument| argument == "--json") {
+                let message = error.to_string();
+                Output::new(true).json(Failed { error: Problem::of_command_line(message.trim().to_owned()) });
+            }
             return ExitCode::from(u8::from(wrong));
         }
     };
@@ -35,7 +40,7 @@ async fn main() -> ExitCode {
     match runbook::run(cli, &cancel).await {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(report) => {
-            output.error(report.as_ref());
+            output.json(Failed { error: Problem::of_report(&report) });
             eprintln!("{report:?}");
             ExitCode::FAILURE
         }

@@ -44,6 +44,7 @@ mod error;
 mod faults;
 pub mod history;
 mod http;
+mod json_schema;
 mod must;
 mod mysql;
 pub mod names;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::json_schema;
 use crate::program::{self, Output};
 use crate::{Error, Sandbox};
 
@@ -48,17 +49,11 @@ impl Runbook {
         program::expect(self.command().args(arguments), code).await
     }
 
-    /// With `--json`: the last JSON value on stdout (a verb may print one line per event before its result).
+    /// With `--json`: what it printed, which must be as docs/reference/output says.
     pub async fn json(&self, code: i32, arguments: &[&str]) -> Result<Value, Error> {
-        let output = program::expect(self.command().arg("--json").args(arguments), code).await?;
-        if let Ok(whole) = output.json() {
-            return Ok(whole);
-        }
-        let last = output.stdout.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        serde_json::from_str(last).map_err(|error| Error::Form {
-            what: format!("the last line of {}", arguments.join(" ")),
-            reason: format!("{error}: {last}"),
-        })
+        let document = program::expect(self.command().arg("--json").args(arguments), code).await?.json()?;
+        documented(&document)?;
+        Ok(document)
     }
 
     /// The same with its output shown as it comes, for the demo.
@@ -89,5 +84,23 @@ impl Runbook {
         command.args(&self.origin).args(["--no-input", "--yes"]).envs(self.variables.iter().cloned());
         command.env("NO_COLOR", "1").kill_on_drop(true);
         command
+    }
+}
+
+/// That a document of `--json` fits its published schema.
+fn documented(document: &Value) -> Result<(), Error> {
+    let what = || "what --json printed".to_owned();
+    let kind = document["kind"].as_str().unwrap_or_default();
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/reference/output/{kind}.schema.json"));
+    let unread = |error: &dyn std::fmt::Display| Error::Form {
+        what: what(),
+        reason: format!("{}: {error}", file.display()),
+    };
+    let text = std::fs::read_to_string(&file).map_err(|error| unread(&error))?;
+    let schema = serde_json::from_str(&text).map_err(|error| unread(&error))?;
+    match json_schema::violations(&schema, document).as_slice() {
+        [] => Ok(()),
+        wrong => Err(Error::Form { what: what(), reason: format!("{} in {document:#}", wrong.join("\n")) }),
     }
 }

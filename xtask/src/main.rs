@@ -5,7 +5,7 @@
 //! - [`commands`]: one file per command
 //! - what they need on the machine, one file each: [`python`] and [`venv`], [`mariadb`], [`terraform`]
 //! - [`binaries`]: builds our own programs and says where they lie
-//! - [`reference`]: renders the reference pages; [`fact_links`]: checks the references to docs/facts
+//! - [`reference`] and [`runbook_pages`]: render the reference pages; [`fact_links`]: checks the references to docs/facts
 //! - [`suites`]: the two test runners; [`junit`]: reads their reports
 //! - [`sandbox`]: the supervisor of `sandbox/`, started, found and stopped; [`run_dir`]: a sandbox for one run only
 //! - [`process`] and [`interrupt`]: no child outlives us; [`workspace`]: where things lie; [`say`]: what the user reads
@@ -21,6 +21,7 @@ mod process;
 mod python;
 mod reference;
 mod run_dir;
+mod runbook_pages;
 mod sandbox;
 mod say;
 mod search;

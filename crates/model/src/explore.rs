@@ -45,7 +45,7 @@ pub fn explore<M: Model>(model: &M) -> Explored {
     let start = model.start();
     let mut seen = HashSet::from([fingerprint(&start)]);
     // The events that led to a state, and those that are still to be tried in it.
-    let mut path: Vec<(Option<M::Event>, Vec<(M::Event, M::State)>)> = vec![(None, open(model, &start))];
+    let mut path: Vec<(Option<M::Event>, Open<M>)> = vec![(None, open(model, &start))];
     while let Some((_, open_events)) = path.last_mut() {
         let Some((event, state)) = open_events.pop() else {
             path.pop();
@@ -65,7 +65,10 @@ pub fn explore<M: Model>(model: &M) -> Explored {
     Explored { states: seen.len(), counterexample: None }
 }
 
-fn open<M: Model>(model: &M, state: &M::State) -> Vec<(M::Event, M::State)> {
+/// Events that are still to be tried, and the state after each.
+type Open<M> = Vec<(<M as Model>::Event, <M as Model>::State)>;
+
+fn open<M: Model>(model: &M, state: &M::State) -> Open<M> {
     let mut all = Vec::new();
     model.next(state, &mut |event, after| all.push((event, after)));
     all

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use pipeline::Pipeline;
 use pipeline::sql::checks;
+use schemars::JsonSchema;
 use serde::Serialize;
 use warehouse::{Row, Warehouse, WarehouseError};
 
 /// What raw holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RawCounts {
     /// All rows.
     pub total: u64,
@@ -22,7 +23,7 @@ pub struct RawCounts {
 }
 
 /// What ODS holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OdsCounts {
     /// All rows.
     pub total: u64,
@@ -49,7 +50,7 @@ impl Totals {
 }
 
 /// What the stream has not given up yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Backlog {
     /// Rows.
     pub total: u64,

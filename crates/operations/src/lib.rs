@@ -6,8 +6,10 @@
 //! - [`steps`]: one file per step: look, effects, conclusion.
 //! - [`engine`]: what a step is, and the two drivers of a procedure: one executes it, the other previews it.
 //! - [`facts`]: what is the case. [`checks`]: what it means, and what must hold before anything begins.
+//! - [`finding`]: what a check or a step tells about it, with a code.
 //! - [`journal`]: what was about to be done and what was done, in Databend; a checked state machine.
-//! - [`lease`]: one run at a time per pipeline.
+//! - [`lease`]: one run at a time per table.
+//! - [`verbs`]: which verbs change something.
 //! - [`dms`]: AWS DMS.
 //! - [`target`], [`settings`], [`progress`]: what is worked on, with how much patience, and who hears of it.
 //!
@@ -24,6 +26,7 @@ pub mod counts;
 pub mod dms;
 pub mod engine;
 pub mod facts;
+pub mod finding;
 pub mod journal;
 pub mod lease;
 pub mod procedures;
@@ -31,6 +34,7 @@ pub mod progress;
 pub mod settings;
 pub mod steps;
 pub mod target;
+pub mod verbs;
 
 #[cfg(test)]
 mod interrupted;

@@ -9,7 +9,7 @@ use warehouse::chain::ChainTasks;
 pub struct Chain {
     /// Its address in Terraform.
     pub address: String,
-    /// Its name: what journal and lease know it by.
+    /// Its name.
     pub name: String,
     /// The DMS task that feeds it.
     pub dms_task_arn: Option<String>,
@@ -34,12 +34,12 @@ impl Chain {
         ChainTasks::new(self.tables.iter().map(|table| table.tasks.clone()))
     }
 
-    /// The tasks of the tables that were asked for, in an order of [`ChainTasks`]. A load task that other tables share is not
-    /// among them: it is not theirs alone to stop or start.
-    pub fn selected_tasks(&self, order: fn(&ChainTasks) -> Vec<String>) -> Vec<String> {
+    /// The tasks of some tables that were asked for, in an order of [`ChainTasks`]. A load task that other tables share is
+    /// not among them: it is not theirs alone to stop or start.
+    pub fn own_tasks(&self, tables: &[ChainTable], order: fn(&ChainTasks) -> Vec<String>) -> Vec<String> {
         let shared =
             |task: &String| self.tables.iter().any(|table| !table.selected && table.tasks.load == *task);
-        let tasks = ChainTasks::new(self.selected().map(|table| table.tasks.clone()));
+        let tasks = ChainTasks::new(tables.iter().map(|table| table.tasks.clone()));
         order(&tasks).into_iter().filter(|task| !shared(task)).collect()
     }
 

@@ -119,13 +119,31 @@ impl Column {
     }
 
     /// The expression that turns `raw`, the raw column as SQL, into the ODS column. A value that does not fit becomes NULL instead of
-    /// stopping every other row; [`crate::sql::lossy`] counts such values for `runbook status`.
+    /// stopping every other row; [`crate::sql::lossy`] counts such values, and those that are rounded, for `runbook status`.
     pub fn cast_raw(&self, raw: &str) -> String {
         match &self.ty {
             MysqlType::Json => format!("TRY_PARSE_JSON({raw})"),
             _ if self.raw_type() == self.ods_type() => raw.to_owned(),
             _ => format!("TRY_CAST({raw} AS {})", self.ods_type()),
         }
+    }
+
+    /// The condition that ODS does not show `raw`, the raw column as SQL, as it is: the value became NULL, or another one. `None`
+    /// for a column whose conversion can do neither.
+    pub fn loses(&self, raw: &str) -> Option<String> {
+        let cast = self.cast_raw(raw);
+        let is_kept = match &self.ty {
+            _ if cast == raw => return None,
+            // A cast to fewer digits after the point rounds.
+            MysqlType::Decimal { .. } => format!("{cast} = {raw}"),
+            // DMS may write a FLOAT as the DOUBLE of the same value, or as that of the same digits.
+            MysqlType::Float => format!(
+                "(CAST({cast} AS DOUBLE) = {raw} OR CAST({cast} AS VARCHAR) = CAST({raw} AS VARCHAR))"
+            ),
+            // A number that does not fit an integer type is none there, and so is a text that is no JSON.
+            _ => return Some(format!("{raw} IS NOT NULL AND {cast} IS NULL")),
+        };
+        Some(format!("{raw} IS NOT NULL AND NOT COALESCE({is_kept}, FALSE)"))
     }
 
     /// Whether Databend can cluster a table by this column: not by every type, and not by one whose name is a reserved
@@ -192,6 +210,32 @@ mod tests {
             assert_eq!(column.raw_type().to_string(), raw, "{mysql}");
             assert_eq!(column.ods_type().to_string(), ods, "{mysql}");
             assert_eq!(column.cast_raw("\"c\""), expression, "{mysql}");
+        }
+    }
+
+    #[test]
+    fn what_a_conversion_loses_is_looked_for() {
+        let cases = [
+            ("int", Some("v IS NOT NULL AND TRY_CAST(v AS INT) IS NULL")),
+            (
+                "decimal(12,2)",
+                Some("v IS NOT NULL AND NOT COALESCE(TRY_CAST(v AS DECIMAL(12, 2)) = v, FALSE)"),
+            ),
+            (
+                "float",
+                Some(
+                    "v IS NOT NULL AND NOT COALESCE((CAST(TRY_CAST(v AS FLOAT) AS DOUBLE) = v OR \
+                     CAST(TRY_CAST(v AS FLOAT) AS VARCHAR) = CAST(v AS VARCHAR)), FALSE)",
+                ),
+            ),
+            ("json", Some("v IS NOT NULL AND TRY_PARSE_JSON(v) IS NULL")),
+            ("bigint", None),
+            ("varchar(3)", None),
+            ("datetime", None),
+            ("bit(1)", None),
+        ];
+        for (mysql, condition) in cases {
+            assert_eq!(column(mysql).loses("v").as_deref(), condition, "{mysql}");
         }
     }
 

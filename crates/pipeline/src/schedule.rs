@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::sql::literal;
@@ -199,6 +200,19 @@ impl Schedule {
         }
     }
 
+    /// When it is due next after a time, if ever.
+    pub fn due_after(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Every(seconds) => {
+                at.checked_add_signed(TimeDelta::try_seconds((*seconds).try_into().ok()?)?)
+            }
+            Self::Cron { expression, timezone } => {
+                let (due, zone) = (expression.parse::<cron::Schedule>().ok()?, timezone.parse::<Tz>().ok()?);
+                due.after(&at.with_timezone(&zone)).next().map(|due| due.to_utc())
+            }
+        }
+    }
+
     /// Reads the form of `system.tasks.schedule`: `INTERVAL 60 SECOND` or `CRON <expression> TIMEZONE <zone>`
     /// (docs/facts/databend.md, "Introspection").
     pub fn from_catalog(text: &str) -> Option<Self> {
@@ -246,6 +260,18 @@ mod tests {
             ("cron 0 0 3 * * *", "USING CRON '0 0 3 * * *' 'UTC'"),
         ] {
             assert_eq!(text.parse::<Schedule>().unwrap().sql(), sql, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_due_next_is_known() {
+        let at: DateTime<Utc> = "2026-01-31T12:00:30Z".parse().unwrap();
+        for (text, due) in [
+            ("90 seconds", "2026-01-31T12:02:00Z"),
+            ("cron 0 0 3 * * * UTC", "2026-02-01T03:00:00Z"),
+            ("cron 0 0 3 * * * Europe/Berlin", "2026-02-01T02:00:00Z"),
+        ] {
+            assert_eq!(text.parse::<Schedule>().unwrap().due_after(at), Some(due.parse().unwrap()), "{text}");
         }
     }
 

@@ -6,8 +6,8 @@
 //! - [`Source`]: a handle on one server, with a few sessions that are used again.
 //! - [`TableRef`]: the name of a table, and the one place that quotes names and values for MySQL.
 //! - [`Server`]: what a session learns when it opens: flavor, version, account.
-//! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::clock`],
-//!   [`Source::settings`].
+//! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::last_writes`],
+//!   [`Source::clock`], [`Source::settings`].
 //! - [`SourceError`]: what went wrong, and what to do about it. Never holds a secret.
 //! - `scripted`: a MySQL in memory, for tests alone (feature `scripted`).
 //!
@@ -30,6 +30,7 @@ mod count;
 mod driver;
 mod dsn;
 mod error;
+mod last_write;
 mod look;
 mod name;
 mod row;
@@ -44,6 +45,7 @@ mod tls;
 pub use clock::Clock;
 pub use dsn::Dsn;
 pub use error::SourceError;
+pub use last_write::LastWrites;
 pub use name::TableRef;
 pub use server::{Account, Flavor, Server};
 pub use settings::Settings;

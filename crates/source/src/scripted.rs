@@ -31,6 +31,7 @@ pub(crate) struct State {
 pub(crate) struct ScriptedTable {
     pub(crate) table: Table,
     pub(crate) rows: u64,
+    pub(crate) written_at: Option<DateTime<Utc>>,
 }
 
 impl State {
@@ -65,7 +66,7 @@ impl Scripted {
 
     /// Creates a table, or replaces it.
     pub fn put_table(&self, table: Table, rows: u64) {
-        self.state().tables.insert(table.name.clone(), ScriptedTable { table, rows });
+        self.state().tables.insert(table.name.clone(), ScriptedTable { table, rows, written_at: None });
     }
 
     /// Changes how many rows a table has.
@@ -76,6 +77,18 @@ impl Scripted {
     pub fn set_rows(&self, table: &TableRef, rows: u64) {
         match self.state().tables.get_mut(table) {
             Some(found) => found.rows = rows,
+            None => panic!("the scripted source has no table {table}"),
+        }
+    }
+
+    /// Notes when a table was last written to; `None`: the server does not remember.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub fn set_written(&self, table: &TableRef, at: Option<DateTime<Utc>>) {
+        match self.state().tables.get_mut(table) {
+            Some(found) => found.written_at = at,
             None => panic!("the scripted source has no table {table}"),
         }
     }
@@ -159,6 +172,10 @@ mod tests {
         assert_eq!(tables.get(&name), Ok(&orders()));
         assert!(tables.get(&other).unwrap_err().is_unknown_table());
         assert_eq!(source.count(&name).await, Ok(3));
+        let written = DateTime::from_timestamp(1_772_366_400, 0);
+        scripted.set_written(&name, written);
+        let writes = source.last_writes(&[name.clone(), other.clone()]).await.unwrap();
+        assert_eq!((writes.get(&name), writes.get(&other)), (written, None));
         assert_eq!(source.settings().await.unwrap().read_only, Some(true));
         let time = DateTime::from_timestamp_micros(1_772_366_400_000_123).unwrap();
         scripted.set_clock(time);
@@ -169,6 +186,7 @@ mod tests {
                 "columns and keys of 2 tables",
                 "the columns of `shop`.`other`",
                 "the number of rows of `shop`.`orders`",
+                "the last writes to 2 tables",
                 "its settings",
                 "its clock",
             ]

@@ -90,8 +90,13 @@ impl Server {
             }
             _ => String::new(),
         };
+        // MySQL 8 else answers questions about tables from a cache that is a day old.
+        let fresh = match self.flavor {
+            Flavor::Mysql if self.version >= (8, 0, 0) => ", SESSION information_schema_stats_expiry = 0",
+            _ => "",
+        };
         vec![
-            format!("SET SESSION time_zone = '+00:00'{limit}"),
+            format!("SET SESSION time_zone = '+00:00'{limit}{fresh}"),
             "SET SESSION TRANSACTION READ ONLY".to_owned(),
         ]
     }
@@ -142,7 +147,11 @@ mod tests {
     #[test]
     fn each_flavor_has_its_own_limit() {
         let settings = |version| server(version).session_settings(Duration::from_millis(1500)).remove(0);
-        assert_eq!(settings("8.0.35"), "SET SESSION time_zone = '+00:00', SESSION max_execution_time = 1500");
+        assert_eq!(
+            settings("8.0.35"),
+            "SET SESSION time_zone = '+00:00', SESSION max_execution_time = 1500, SESSION information_schema_stats_expiry = 0"
+        );
+        assert_eq!(settings("5.7.44"), "SET SESSION time_zone = '+00:00', SESSION max_execution_time = 1500");
         assert_eq!(
             settings("10.11.6-MariaDB"),
             "SET SESSION time_zone = '+00:00', SESSION max_statement_time = 1.5"

@@ -135,9 +135,13 @@ fn a_writer_that_may_be_alive_is_not_interfered_with() {
 }
 
 #[test]
-fn a_change_fails_while_the_runbook_works_on_the_chain_and_says_who() {
-    let lease = "INSERT INTO databend_cdc.lease (pipeline, holder, token, acquired_at, expires_at) \
-        VALUES ('shop', 'ann@laptop (process 7)', 't', now(), date_add(SECOND, 60, now()))";
+fn a_change_fails_while_the_runbook_works_on_its_table_and_says_who() {
+    let lease = |table: &str| {
+        format!(
+            "INSERT INTO databend_cdc.leases (table_name, holder, token, acquired_at, expires_at) \
+             VALUES ('raw.{table}', 'ann@laptop (process 7)', 't', now(), date_add(SECOND, 60, now()))"
+        )
+    };
     let coupon = table("orders", &columns_of(&[("coupon", "text")]));
     let changes = [
         both().with(CHAIN, chain("5 minutes", &["orders", "items"])),
@@ -146,16 +150,45 @@ fn a_change_fails_while_the_runbook_works_on_the_chain_and_says_who() {
     ];
     for change in changes {
         let mut world = running();
-        world.scripted.sql(lease).unwrap();
+        world.scripted.sql(&lease("orders")).unwrap();
         let before = (world.scripted.objects(), world.scripted.running_tasks());
         world.terraform.config = change;
         let errors = apply(&mut world).errors.join("\n");
-        assert!(errors.contains("nn@laptop (process 7) has been working on shop"), "{errors}");
+        assert!(errors.contains("nn@laptop (process 7) has been working on raw.orders"), "{errors}");
         assert_eq!((world.scripted.objects(), world.scripted.running_tasks()), before);
         world.scripted.advance(std::time::Duration::from_secs(61));
         assert!(apply(&mut world).errors.is_empty());
         assert!(plan(&world).is_empty());
     }
+}
+
+#[test]
+fn a_change_of_one_table_does_not_mind_a_run_on_another() {
+    let coupon = table("orders", &columns_of(&[("coupon", "text")]));
+    let mut world = running();
+    let other = "INSERT INTO databend_cdc.leases (table_name, holder, token, acquired_at, expires_at) \
+        VALUES ('raw.items', 'ann@laptop (process 7)', 't', now(), date_add(SECOND, 60, now()))";
+    world.scripted.sql(other).unwrap();
+    world.terraform.config = both().with(ORDERS, coupon);
+    let outcome = apply(&mut world);
+    assert!(outcome.errors.is_empty(), "{:?}", outcome.errors);
+    assert!(plan(&world).is_empty());
+}
+
+#[test]
+fn a_lease_is_held_while_it_is_renewed() {
+    let mut world = running();
+    let lease = "INSERT INTO databend_cdc.leases (table_name, holder, token, acquired_at, expires_at) \
+        VALUES ('raw.orders', 'ann@laptop (process 7)', 't', now(), now())";
+    world.scripted.sql(lease).unwrap();
+    world.scripted.advance(std::time::Duration::from_secs(20));
+    world.scripted.sql(&pipeline::sql::lease::heartbeat("t")).unwrap();
+    world.scripted.advance(std::time::Duration::from_secs(20));
+    world.terraform.config = both().with(ORDERS, table("orders", &columns_of(&[("coupon", "text")])));
+    let errors = apply(&mut world).errors.join("\n");
+    assert!(errors.contains("nn@laptop (process 7) has been working on raw.orders"), "{errors}");
+    world.scripted.advance(std::time::Duration::from_secs(11));
+    assert!(apply(&mut world).errors.is_empty());
 }
 
 #[test]

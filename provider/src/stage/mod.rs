@@ -83,7 +83,7 @@ impl Resource for StageResource {
         let warehouse = self.connection.warehouse().await?;
         let mut model: StageModel = from_value(&request.state)?;
         let StageKept { kept, copied } = StageKept::read(&request.private)?;
-        let seen = self.connection.seen(&warehouse).await?;
+        let seen = self.connection.seen(&warehouse, &[]).await?;
         // What an interrupted change of a stage left shows in its attributes.
         change::interruption(&self.connection, &seen, &stage_subject(&model.name), &kept);
         let Some(info) = seen.stage(&model.name) else { return Ok(ReadResponse::gone()) };

@@ -118,7 +118,7 @@ pub(super) async fn ensure(
     takeover::prepare(&step, now.raw, now.ods).await?;
     if let Some(rework) = rework {
         step.effect().await?;
-        let prepared = look(change.warehouse).await?;
+        let prepared = look(change.warehouse, &tables(table)).await?;
         let tasks = tasks::of_table(&prepared, &table.raw, &table.ods);
         let has_all = rework::run(change, table, rework, tasks, &prepared).await?;
         if has_all && takeover::is_by_hand(now.ods) && !before.merge.contains(&table.ods.plain()) {
@@ -286,11 +286,11 @@ pub(super) async fn take_back(change: &Change<'_>, table: &Table, made: Made) ->
 /// Drops everything: first the tasks that write to the tables, ODS last, since it is what readers see.
 pub(super) async fn drop_all(change: &Change<'_>, names: [&TableName; 3]) -> Result<(), Diagnostic> {
     let [raw, stream, ods] = names;
-    let seen = look(change.warehouse).await?;
+    let seen = look(change.warehouse, &[]).await?;
     let tasks = tasks::drop_writers(change, &seen, raw, ods).await?;
     let drop = async |failed: &str, text: String| {
         let unfinished = || Unfinished { tasks: tasks.clone(), ..change.unfinished() };
-        change.effect(unfinished, |held| is_lease_on(held, &seen, raw, ods)).await?;
+        change.effect(unfinished, |held| is_lease_on(held, raw)).await?;
         let dropped = change.warehouse.execute_idempotent(&text).await;
         change.warehouse.catalog().touch(objects_named(raw, stream, ods));
         dropped.map(std::mem::drop).map_err(|error| from_warehouse(failed, &error))
@@ -306,7 +306,7 @@ pub(super) async fn refuse_update(
     prior: &TableModel,
     next: &Table,
 ) -> Result<(), Diagnostics> {
-    takeover::refuse_twins(&*look(warehouse).await?, next)?;
+    takeover::refuse_twins(&*look(warehouse, &tables(next)).await?, next)?;
     check_change(warehouse, prior, next).await.map(|_| ())
 }
 
@@ -316,7 +316,7 @@ pub(super) async fn check_change(
     prior: &TableModel,
     next: &Table,
 ) -> Result<Diagnostics, Diagnostics> {
-    let seen = look(warehouse).await?;
+    let seen = look(warehouse, &tables(next)).await?;
     takeover::refuse_other_cases(&seen, next)?;
     let known = applied(prior);
     if known.is_none() || handover::changed_from(prior, next).is_some() {
@@ -328,6 +328,10 @@ pub(super) async fn check_change(
 /// What a table's statements write.
 pub(super) fn objects(table: &Table) -> [Object; 3] {
     objects_named(&table.raw, &table.stream(), &table.ods)
+}
+
+fn tables(table: &Table) -> [TableName; 2] {
+    [table.raw.clone(), table.ods.clone()]
 }
 
 fn objects_named(raw: &TableName, stream: &TableName, ods: &TableName) -> [Object; 3] {
@@ -344,7 +348,7 @@ pub(super) struct Step<'a> {
 impl Step<'_> {
     /// Before each statement that changes something.
     async fn effect(&self) -> Result<(), Diagnostic> {
-        let is_lease = |held: &_| is_lease_on(held, self.seen, &self.table.raw, &self.table.ods);
+        let is_lease = |held: &_| is_lease_on(held, &self.table.raw);
         self.change.effect(|| self.unfinished.clone(), is_lease).await
     }
 

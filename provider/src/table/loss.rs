@@ -194,7 +194,7 @@ fn explanation(table: &Table, loss: &Loss) -> String {
 fn load_again(table: &Table) -> String {
     let (source, raw, ods) = (table.source(), table.raw.plain(), table.ods.plain());
     format!(
-        "run `runbook suspend --table {source}`, drop what is left of {raw} and {ods}, run terraform apply, reload the table in DMS, and run `runbook cutover --table {source}`."
+        "runbook has no verb for it yet, so it takes these steps by hand, and readers see {ods} empty or gone meanwhile: run `runbook suspend --table {source}`, drop what is left of {raw} and {ods}, run terraform apply, reload the table in DMS, and run `runbook cutover --table {source}`."
     )
 }
 

@@ -102,7 +102,8 @@ impl Resource for TableResource {
         // A plan without a change looks at nothing.
         if is_update && response.planned != prior {
             let warehouse = self.connection.warehouse().await?;
-            let seen = self.connection.seen(&warehouse).await?;
+            let model: TableModel = from_value(&response.planned)?;
+            let seen = self.connection.seen(&warehouse, &names(&model)).await?;
             response.diagnostics.extend(forecast::warnings(&seen, &prior, &response.planned)?);
         }
         Ok(response)
@@ -111,7 +112,7 @@ impl Resource for TableResource {
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let mut model: TableModel = from_value(&request.state)?;
-        let seen = self.connection.seen(&warehouse).await?;
+        let seen = self.connection.seen(&warehouse, &names(&model)).await?;
         let mut warnings = Diagnostics::new();
         if !read::update(&mut model, &seen, &mut warnings) {
             return Ok(ReadResponse::gone());
@@ -228,6 +229,11 @@ impl Resource for TableResource {
         };
         Ok(ImportResponse::new(Value::object([("raw", object(raw)), ("ods", object(ods))])))
     }
+}
+
+/// The names of its tables in Databend, as far as they are known.
+fn names(model: &TableModel) -> Vec<TableName> {
+    model.raw_name().into_iter().chain(model.ods_name()).collect()
 }
 
 /// The model and the table of a plan, in which every input is known by the time of apply.

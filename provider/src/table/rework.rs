@@ -188,7 +188,9 @@ impl Work {
         let result = self.warehouse.execute(&sql::create_stream(&self.table)).await;
         self.warehouse.catalog().touch(objects(&self.table));
         let Err(error) = result else { return Ok(()) };
-        if error.is_outcome_unknown() && look(&self.warehouse).await?.stream(&self.table.stream()).is_some() {
+        if error.is_outcome_unknown()
+            && look(&self.warehouse, &[]).await?.stream(&self.table.stream()).is_some()
+        {
             return Ok(());
         }
         Err(from_warehouse("The stream could not be created", &error))

@@ -41,7 +41,7 @@ pub(super) async fn drop_writers(
     let warehouse = change.warehouse;
     let effect = || {
         let unfinished = || Unfinished { tasks: ran.clone(), ..change.unfinished() };
-        change.effect(unfinished, |held| is_lease_on(held, seen, raw, ods))
+        change.effect(unfinished, |held| is_lease_on(held, raw))
     };
     let failed = |error| from_warehouse("A task of the table could not be dropped", &error);
     writers.sort_by_key(|task| (!task.after.is_empty(), task.name.clone()));
@@ -81,13 +81,9 @@ pub(super) async fn resume(
     Ok(())
 }
 
-/// Whether a lease of the runbook is on a chain that writes to one of these tables.
-pub(super) fn is_lease_on(held: &Held, seen: &Snapshot, raw: &TableName, ods: &TableName) -> bool {
-    let prefix = format!("{}_", held.pipeline);
-    seen.tasks().filter(|task| task.name.starts_with(&prefix)).any(|task| {
-        let written = tables_written(&task.definition);
-        written.contains(raw) || written.contains(ods)
-    })
+/// Whether a lease of the runbook is on the table with this raw table.
+pub(super) fn is_lease_on(held: &Held, raw: &TableName) -> bool {
+    held.table == raw.plain()
 }
 
 /// Fails if a task loads the files of this table's folder into another table: a load removes what it has read.

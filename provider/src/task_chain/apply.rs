@@ -37,9 +37,10 @@ pub(super) async fn create(
     }
     let names = tasks.iter().map(|task| (task.name.clone(), false)).collect();
     let unfinished = Unfinished { tasks: names, ..change.unfinished() };
+    let leases: BTreeSet<String> = chain.tables.iter().map(|table| table.raw.plain()).collect();
     let mut created = BTreeSet::new();
     for task in &tasks {
-        change.effect(|| unfinished.clone(), |held| held.pipeline == chain.name).await?;
+        change.effect(|| unfinished.clone(), |held| leases.contains(&held.table)).await?;
         create_task(change.warehouse, task).await?;
         created.insert(task.name.clone());
         told(&created);
@@ -56,7 +57,7 @@ pub(super) async fn update(
     before: Option<BTreeMap<String, TaskNames>>,
 ) -> Result<(), Diagnostics> {
     let warehouse = change.warehouse;
-    let seen = look(warehouse).await?;
+    let seen = look(warehouse, &[]).await?;
     let before = match before {
         Some(before) => {
             refuse_existing(chain, &before, &seen)?;
@@ -75,9 +76,10 @@ pub(super) async fn update(
     for work in &works {
         work.note(&seen, &mut unfinished);
     }
+    let leases: BTreeSet<String> = works.iter().flat_map(|work| work.leases.iter().cloned()).collect();
     let mut diagnostics = Diagnostics::new();
     for work in works {
-        let effect = change.effect(|| unfinished.clone(), |held| held.pipeline == chain.name).await;
+        let effect = change.effect(|| unfinished.clone(), |held| leases.contains(&held.table)).await;
         if let Err(diagnostic) = effect {
             diagnostics.push(diagnostic);
             break;
@@ -100,16 +102,17 @@ fn interrupted(change: &Change<'_>, seen: &Snapshot, own: &ChainTasks) -> Unfini
 }
 
 /// Suspends the roots first, then drops every task, children before roots.
-pub(super) async fn delete(change: &Change<'_>, chain: &str, tasks: &ChainTasks) -> Result<(), Diagnostic> {
+pub(super) async fn delete(change: &Change<'_>, tasks: &ChainTasks) -> Result<(), Diagnostic> {
     let warehouse = change.warehouse;
-    let seen = look(warehouse).await?;
+    let seen = look(warehouse, &[]).await?;
     let exists = |name: &&String| seen.task(name).is_some();
     let mut unfinished = change.unfinished();
     for name in tasks.root_first().iter().filter(exists) {
         let runs = seen.task(name).is_some_and(TaskInfo::is_running);
         *unfinished.tasks.entry(name.clone()).or_default() |= runs;
     }
-    let effect = || change.effect(|| unfinished.clone(), |held| held.pipeline == chain);
+    let leases = written(&seen, tasks);
+    let effect = || change.effect(|| unfinished.clone(), |held| leases.contains(&held.table));
     let failed = |error| from_warehouse("A task could not be dropped", &error);
     for name in tasks.root_first().iter().filter(exists) {
         effect().await?;
@@ -126,6 +129,13 @@ pub(super) async fn delete(change: &Change<'_>, chain: &str, tasks: &ChainTasks)
     Ok(())
 }
 
+/// What these tasks write to: the raw table among them names the lease that a run of the runbook on that table holds.
+fn written(seen: &Snapshot, tasks: &ChainTasks) -> BTreeSet<String> {
+    let tasks = tasks.root_first();
+    let existing = tasks.iter().filter_map(|name| seen.task(name));
+    existing.flat_map(|task| sql::tables_written(&task.definition)).map(|table| table.plain()).collect()
+}
+
 /// The change of one unit.
 struct Work {
     /// Every task of the unit, before and after the change.
@@ -135,6 +145,8 @@ struct Work {
     steps: Vec<Step>,
     /// ODS tables into which everything that raw keeps is merged.
     merge: BTreeSet<String>,
+    /// The leases that no run of the runbook may hold.
+    leases: BTreeSet<String>,
 }
 
 enum Step {
@@ -184,7 +196,10 @@ impl Work {
         let merge = merges.iter().map(|member| member.table.ods.plain()).collect();
         let names = unit.tables.iter().map(|member| member.names.clone());
         let awake = awake(unit, seen, interrupted);
-        Self { tasks: ChainTasks::new(names.chain(before)), awake, steps, merge }
+        let tasks = ChainTasks::new(names.chain(before));
+        let mut leases = written(seen, &tasks);
+        leases.extend(unit.tables.iter().map(|member| member.table.raw.plain()));
+        Self { tasks, awake, steps, merge, leases }
     }
 
     /// Whether there is nothing to change and nothing to resume.

@@ -99,7 +99,7 @@ impl Resource for TaskChainResource {
     async fn read(&self, _ctx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         let warehouse = self.connection.warehouse().await?;
         let mut model: ChainModel = from_value(&request.state)?;
-        let seen = self.connection.seen(&warehouse).await?;
+        let seen = self.connection.seen(&warehouse, &[]).await?;
         let kept = Kept::read(&request.private)?;
         let name = model.name.known().map(|name| chain_subject(name));
         let open = name.and_then(|name| change::interruption(&self.connection, &seen, &name, &kept));
@@ -149,8 +149,7 @@ impl Resource for TaskChainResource {
         let names = model.name.known().map(|name| chain_subject(name)).into_iter().collect();
         let kept = Kept::read(&request.private)?;
         let change = self.change(ctx, &warehouse, names, "destroy", String::new(), kept).await?;
-        let name = model.name.known().cloned().unwrap_or_default();
-        match apply::delete(&change, &name, &ChainTasks::new(model.task_names().into_values())).await {
+        match apply::delete(&change, &ChainTasks::new(model.task_names().into_values())).await {
             Ok(()) => {
                 change.gone().await;
                 Ok(DeleteResponse::default())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 pub use operations::target::{Chain, ChainTable};
-use pipeline::Pipeline;
+use pipeline::{Pipeline, TableName};
 use warehouse::intents::{chain_subject, table_subject};
 
 /// Every chain in the state.
@@ -167,6 +167,12 @@ impl Manifest {
         chains.chain(tables.map(|table| table_subject(&table.pipeline.raw, &table.pipeline.ods))).collect()
     }
 
+    /// The raw and ODS tables of all chains.
+    pub fn databend_tables(&self) -> Vec<TableName> {
+        let tables = self.chains.iter().flat_map(|chain| &chain.tables);
+        tables.flat_map(|table| [table.pipeline.raw.clone(), table.pipeline.ods.clone()]).collect()
+    }
+
     /// Keeps the chains of the named tables and marks those; no names means all.
     pub fn select(mut self, tables: &[String]) -> Result<Self, ManifestError> {
         if tables.is_empty() {
@@ -211,7 +217,11 @@ mod tests {
     #[test]
     fn the_tasks_of_a_selected_table_are_its_own() {
         let mut manifest = two_chains().select(&["shop.orders".to_owned()]).unwrap();
-        let tasks = |manifest: &Manifest| manifest.chains[0].selected_tasks(ChainTasks::root_first);
+        let tasks = |manifest: &Manifest| {
+            let chain = &manifest.chains[0];
+            let selected: Vec<_> = chain.selected().cloned().collect();
+            chain.own_tasks(&selected, ChainTasks::root_first)
+        };
         let own = ["shop_load_ods_orders", "shop_cleanup_ods_orders", "shop_merge_ods_orders"];
         assert_eq!(tasks(&manifest), own);
         for table in &mut manifest.chains[0].tables {

@@ -29,15 +29,14 @@ enum Shown {
 
 impl Bar {
     pub(super) fn new(talk: Talk, bars: Option<&MultiProgress>, about: &str) -> Self {
-        let shown = match bars {
-            Some(bars) => Shown::Drawn(drawn(bars, about)),
-            None => {
-                let (talk, about) = (talk.clone(), about.to_owned());
-                let lines = Arc::new(Lines::new(move |text| talk.line(&format!("{about}: {text}"))));
-                let stop = CancellationToken::new();
-                tokio::spawn(stop.clone().run_until_cancelled_owned(lines.clone().repeat()));
-                Shown::Lines { lines, _repeats_until_dropped: stop.drop_guard() }
-            }
+        let shown = if let Some(bars) = bars {
+            Shown::Drawn(drawn(bars, about))
+        } else {
+            let (talk, about) = (talk.clone(), about.to_owned());
+            let lines = Arc::new(Lines::new(move |text| talk.line(&format!("{about}: {text}"))));
+            let stop = CancellationToken::new();
+            tokio::spawn(stop.clone().run_until_cancelled_owned(lines.clone().repeat()));
+            Shown::Lines { lines, _repeats_until_dropped: stop.drop_guard() }
         };
         Self { talk, about: about.to_owned(), shown }
     }

@@ -1,17 +1,34 @@
 //! The verbs, one file each.
 
 mod cutover;
+mod explain;
 mod log;
 mod plan;
+mod resume;
 mod setup;
 mod status;
+mod suspend;
 mod tasks;
 mod unlock;
 
-pub use cutover::cutover;
-pub use log::log;
+pub use cutover::{CutoverError, cutover};
+pub use explain::explain;
+pub use log::{log, prune};
 pub use plan::plan;
+pub use resume::resume;
 pub use setup::Setup;
 pub use status::status;
-pub use tasks::{resume, suspend};
+pub use suspend::suspend;
 pub use unlock::unlock;
+
+/// What the verbs end with.
+pub mod endings {
+    pub use super::cutover::Cutover;
+    pub use super::explain::Explain;
+    pub use super::log::{Log, Prune};
+    pub use super::plan::Plan;
+    pub use super::resume::Resume;
+    pub use super::status::Status;
+    pub use super::suspend::Suspend;
+    pub use super::unlock::Unlock;
+}

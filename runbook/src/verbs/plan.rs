@@ -1,48 +1,65 @@
-//! `plan`: what cutover would do now. Changes nothing, not even the journal.
+//! `plan`: what a verb would do now. Changes nothing, not even the journal.
 
-use operations::StepError;
 use operations::engine::{Action, Planned, Preview, State};
-use operations::journal::{Journal, Operation, RunId};
+use operations::journal::{Operation, RunId};
 use operations::procedures;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use warehouse::actor;
 
 use super::Setup;
 use super::cutover::CutoverError;
+use crate::output::document::Ending;
 use crate::output::{Exit, Output};
 
-/// Plans the cutover.
-pub async fn plan(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, CutoverError> {
-    let clients = setup.dms().await?;
-    let journal = Journal::read(&setup.warehouse, &setup.chain_names(), RunId::new(), actor()).await;
-    let worlds =
-        setup.worlds(&clients, journal.map_err(StepError::from)?, cancel, &CancellationToken::new()).await?;
+/// What `plan` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Plan {
+    /// Whether something is to do.
+    pending: bool,
+    /// The steps that the verb would go through now, those about one table together.
+    steps: Vec<Planned>,
+}
+
+impl Ending for Plan {
+    const NAME: &'static str = "plan";
+}
+
+/// Plans an operation.
+pub async fn plan(
+    setup: &Setup,
+    operation: Operation,
+    cancel: &CancellationToken,
+) -> Result<Exit, CutoverError> {
+    let clients = match operation {
+        Operation::Cutover => Some(setup.dms()?),
+        Operation::Suspend | Operation::Resume => None,
+    };
+    let lost = CancellationToken::new();
+    let worlds = setup.worlds(clients.as_ref(), RunId::new(), cancel, &lost).await?;
     let mut planned = Vec::new();
     for (chain, world) in &worlds {
-        let driver = Preview::new(world, Operation::Cutover);
-        let ended = procedures::cutover(&driver, chain, &world.dms_task_arn).await;
-        let outcomes = [&ended.chain.1].into_iter();
-        let outcomes = outcomes.chain(ended.tables.iter().map(|(_, ended)| ended));
-        let outcomes = outcomes.chain(ended.shared.iter().map(|(_, ended)| ended));
+        let driver = Preview::new(world, operation);
+        let errors = procedures::go_through(&driver, operation, chain).await;
         let steps = driver.into_planned();
         // What is in the way of a step is in the plan. Everything else means that there is none.
-        for error in outcomes.filter_map(|ended| ended.as_ref().err()) {
+        for error in errors {
             if !steps.iter().any(|step| step.state == State::Blocked && step.note == error.to_string()) {
-                return Err(error.clone().into());
+                return Err(error.into());
             }
         }
         planned.extend(steps);
     }
-    print(setup, &planned);
     let pending = planned.iter().any(|step| step.state != State::Done);
+    print(setup, planned);
     Ok(if pending { Exit::Findings } else { Exit::Done })
 }
 
-fn print(setup: &Setup, planned: &[Planned]) {
+fn print(setup: &Setup, planned: Vec<Planned>) {
     let output = Output::new(setup.global.json);
     if setup.global.json {
         let pending = planned.iter().any(|step| step.state != State::Done);
-        output.json(serde_json::json!({ "pending": pending, "steps": planned }));
+        output.json(Plan { pending, steps: planned });
         return;
     }
     for (number, step) in planned.iter().enumerate() {
@@ -52,7 +69,8 @@ fn print(setup: &Setup, planned: &[Planned]) {
             State::Pending => "to do",
             State::Blocked => "BLOCKED",
         };
-        let note = if step.note.is_empty() { String::new() } else { format!(": {}", step.note) };
+        let code = step.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+        let note = if step.note.is_empty() { String::new() } else { format!(": {}{code}", step.note) };
         output.text(&format!("{}. {about}: {} [{state}]{note}", number + 1, step.step));
         if let Some(help) = &step.help {
             output.text(&format!("     help: {help}"));

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use miette::Diagnostic;
-use operations::dms::{AwsDms, Dms, DmsError};
-use operations::journal::Journal;
-use operations::lease::Lease;
+use operations::dms::{AwsDms, Dms, DmsError, NoDms};
+use operations::journal::{Identities, Journal, RunId};
+use operations::lease::{Claim, Lease};
 use operations::target::Chain;
-use operations::{StepError, World, checks};
-use source::{Dsn, Source};
+use operations::{StepError, World};
+use source::{Dsn, Source, SourceError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
+use warehouse::catalog::Snapshot;
 use warehouse::{Options, Warehouse, WarehouseError};
 
 use crate::cli::Global;
@@ -103,47 +104,66 @@ impl Setup {
         Ok(Self { global, config, manifest, warehouse, talk })
     }
 
-    /// The names of the chains.
-    pub fn chain_names(&self) -> Vec<String> {
-        self.manifest.chains.iter().map(|chain| chain.name.clone()).collect()
+    /// What leases are on: the raw tables of the tables that were asked for.
+    pub fn tables(&self) -> Vec<String> {
+        let tables = self.manifest.chains.iter().flat_map(Chain::selected);
+        tables.map(|table| table.pipeline.raw.plain()).collect()
     }
 
-    /// The lease on all chains. When it is lost later, `lost` is cancelled.
-    pub async fn lease(
+    /// The chains and tables that exist now, as the journal knows them.
+    pub async fn identities(&self) -> Result<Identities, StepError> {
+        let snapshot = self.snapshot().await?;
+        Ok(Identities::of(&snapshot, &self.manifest.chains))
+    }
+
+    /// Does something under the leases of the tables that were asked for, as one run. Without `clients` it can neither ask
+    /// DMS nor the source.
+    pub(super) async fn under_lease<T>(
         &self,
+        clients: Option<&Clients>,
+        run: RunId,
         cancel: &CancellationToken,
-        lost: &CancellationToken,
-    ) -> Result<Lease, StepError> {
-        let (names, subjects) = (self.chain_names(), self.manifest.subjects());
-        Ok(Lease::acquire(&self.warehouse, &names, &subjects, &actor(), &self.talk, cancel, lost).await?)
+        work: impl AsyncFnOnce(&Lease, &[(&Chain, World)]) -> T,
+    ) -> Result<T, StepError> {
+        self.warehouse.ensure_own_database().await?;
+        let lost = CancellationToken::new();
+        let claim = Claim { tables: self.tables(), subjects: self.manifest.subjects(), holder: actor() };
+        let reporter = Arc::new(self.talk.clone());
+        let lease = Lease::acquire(&self.warehouse, claim, reporter, cancel, &lost).await?;
+        // Only under the lease: what the run before has written must be seen.
+        let done = match self.worlds(clients, run, cancel, &lost).await {
+            Ok(worlds) => Ok(work(&lease, &worlds).await),
+            Err(error) => Err(error),
+        };
+        lease.release().await;
+        done
     }
 
     /// The chains, each with what its steps work with.
     pub(super) async fn worlds(
         &self,
-        clients: &Clients,
-        journal: Journal,
+        clients: Option<&Clients>,
+        run: RunId,
         cancel: &CancellationToken,
         lost: &CancellationToken,
     ) -> Result<Vec<(&Chain, World)>, StepError> {
-        let snapshot = self.warehouse.catalog().fresh(&self.warehouse).await?;
-        let journal = Arc::new(journal);
-        let source = match Dsn::find(self.config.mysql_dsn_file.as_deref())? {
-            Some(dsn) => Some(Source::connect(dsn, source::Options::default()).await?),
-            None => None,
-        };
+        let snapshot = self.snapshot().await?;
+        let identities = Identities::of(&snapshot, &self.manifest.chains);
+        let journal = Arc::new(Journal::read(&self.warehouse, identities, run, actor()).await?);
+        // What works on tasks alone compares nothing with the source.
+        let source = if clients.is_some() { self.source().await? } else { None };
         let mut worlds = Vec::new();
         for chain in &self.manifest.chains {
-            let Some((arn, dms)) = chain.dms_task_arn.as_ref().and_then(|arn| clients.get_key_value(arn))
-            else {
-                continue;
+            let arn = chain.dms_task_arn.clone().unwrap_or_default();
+            let dms: Arc<dyn Dms> = match clients.and_then(|clients| clients.get(&arn)) {
+                Some(dms) => dms.clone(),
+                None => Arc::new(NoDms),
             };
-            checks::identify(&journal, &snapshot, chain);
             let world = World {
                 warehouse: self.warehouse.clone(),
                 snapshot: snapshot.clone(),
-                dms: dms.clone(),
-                dms_task_arn: arn.clone(),
+                dms,
+                dms_task_arn: arn,
                 source: source.clone(),
                 settings: self.config.settings(),
                 journal: journal.clone(),
@@ -156,8 +176,21 @@ impl Setup {
         Ok(worlds)
     }
 
+    /// The source, if its DSN is known.
+    pub(super) async fn source(&self) -> Result<Option<Source>, SourceError> {
+        match Dsn::find(self.config.mysql_dsn_file.as_deref())? {
+            Some(dsn) => Source::connect(dsn, source::Options::default()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What exists in Databend now.
+    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, WarehouseError> {
+        self.warehouse.catalog().fresh(&self.warehouse, &self.manifest.databend_tables()).await
+    }
+
     /// A DMS client per DMS task: chains may be fed from several regions.
-    pub(super) async fn dms(&self) -> Result<Clients, SetupError> {
+    pub(super) fn dms(&self) -> Result<Clients, SetupError> {
         let mut clients = Clients::new();
         for chain in &self.manifest.chains {
             let arn = chain

@@ -1,139 +1,110 @@
-//! `suspend` and `resume`.
+//! What came of tasks that were suspended or resumed, and how it is shown.
 
 use comfy_table::Table;
 use operations::StepError;
-use operations::checks::{awaits_load, chain_problems, identify};
-use operations::counts::OdsCounts;
-use operations::journal::{Journal, Operation, RunId, StepKey, StepName};
-use operations::lease::LeaseError;
-use operations::target::ChainTable;
+use operations::engine::{Execution, UnitSite};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use warehouse::actor;
-use warehouse::catalog::Snapshot;
-use warehouse::chain::{self, ChainTasks, Change};
+use warehouse::chain::Change;
 
 use super::Setup;
+use crate::output::document::{Ending, Problem};
 use crate::output::{Exit, Output};
 
-#[derive(Serialize)]
-struct ChainChanges {
-    chain: String,
+/// What came of the tasks of a table, or of tables that share a load task.
+pub(super) struct Ended {
     tasks: Vec<Change>,
+    error: Option<Problem>,
+    /// Whether something was left undone on purpose.
+    pub(super) has_findings: bool,
 }
 
-/// Suspends the tasks of the chains, or of the selected tables, parents first.
-pub async fn suspend(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
-    under_lease(setup, cancel, suspend_all(setup)).await
-}
-
-/// Resumes the tasks of the chains, or of the selected tables, children first.
-pub async fn resume(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
-    under_lease(setup, cancel, resume_all(setup, cancel)).await
-}
-
-/// Does something to tasks while no other run or apply does, and stops when the lease is lost.
-async fn under_lease(
-    setup: &Setup,
-    cancel: &CancellationToken,
-    work: impl Future<Output = Result<Exit, StepError>>,
-) -> Result<Exit, StepError> {
-    setup.warehouse.ensure_own_database().await?;
-    let lost = CancellationToken::new();
-    let lease = setup.lease(cancel, &lost).await?;
-    let done = tokio::select! {
-        done = work => done,
-        () = lost.cancelled() => Err(StepError::Lease(LeaseError::Lost {
-            pipelines: setup.chain_names().join(", "),
-            reason: "it expired or was taken over".into(),
-        })),
-    };
-    lease.release().await;
-    done
-}
-
-async fn suspend_all(setup: &Setup) -> Result<Exit, StepError> {
-    let mut all = Vec::new();
-    for chain in &setup.manifest.chains {
-        let tasks = chain::suspend(&setup.warehouse, &chain.selected_tasks(ChainTasks::root_first)).await?;
-        setup.talk.line(&format!(
-            "{}: suspended, parents first; a run that is under way ends by itself",
-            chain.name
-        ));
-        all.push(ChainChanges { chain: chain.name.clone(), tasks });
-    }
-    print(setup, &all, "suspended");
-    Ok(Exit::Done)
-}
-
-async fn resume_all(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
-    let mut all = Vec::new();
-    let mut exit = Exit::Done;
-    let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
-    let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
-    let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
-    for chain in &setup.manifest.chains {
-        identify(&journal, &snapshot, chain);
-        if let Some(problem) = chain_problems(&snapshot, chain).into_iter().next() {
-            return Err(problem);
-        }
-        let mut in_order = chain.selected_tasks(ChainTasks::children_first);
-        for table in chain.selected() {
-            if let Some(why) = asleep(setup, &journal, &snapshot, &chain.name, table).await? {
-                in_order.retain(|task| *task != table.tasks.merge);
-                setup.talk.line(&format!("task {} stays suspended: {why}", table.tasks.merge));
-                exit = Exit::Findings;
+impl Ended {
+    /// What came of it, also on stderr if it went wrong.
+    pub(super) fn of<T>(
+        driver: &Execution<'_>,
+        site: &UnitSite,
+        ended: Result<T, StepError>,
+        has_changed: fn(&T, &str) -> bool,
+    ) -> Self {
+        let change =
+            |done: &T, task: &String| Change { task: task.clone(), changed: has_changed(done, task) };
+        match ended {
+            Ok(done) => {
+                let tasks = site.tasks.iter().map(|task| change(&done, task)).collect();
+                Self { tasks, error: None, has_findings: false }
+            }
+            Err(error) => {
+                let problem = Problem::of_step(&error);
+                if !matches!(error, StepError::Interrupted) {
+                    problem.say(driver.progress(site).as_ref());
+                }
+                Self { tasks: Vec::new(), error: Some(problem), has_findings: false }
             }
         }
-        let tasks = chain::resume(&setup.warehouse, &in_order, cancel).await?;
-        if cancel.is_cancelled() {
-            return Err(StepError::Interrupted);
+    }
+}
+
+/// What came of the tasks of a chain.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Changes {
+    /// The chain.
+    chain: String,
+    /// Its tasks, in the order in which they were looked at.
+    #[schemars(with = "Vec<TaskChange>")]
+    tasks: Vec<Change>,
+    /// What went wrong first.
+    error: Option<Problem>,
+    #[serde(skip)]
+    has_findings: bool,
+}
+
+/// What [`Change`] serializes to.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "the crate warehouse knows no JSON Schema")]
+struct TaskChange {
+    /// The task.
+    task: String,
+    /// Whether it had to be changed, or was so already.
+    changed: bool,
+}
+
+impl Changes {
+    pub(super) fn new(chain: &str, units: impl Iterator<Item = Ended>) -> Self {
+        let mut changes =
+            Self { chain: chain.to_owned(), tasks: Vec::new(), error: None, has_findings: false };
+        for unit in units {
+            changes.tasks.extend(unit.tasks);
+            changes.has_findings |= unit.has_findings;
+            changes.error = changes.error.or(unit.error);
         }
-        setup.talk.line(&format!("{}: resumed, children first", chain.name));
-        all.push(ChainChanges { chain: chain.name.clone(), tasks });
+        changes
     }
-    print(setup, &all, "started");
-    Ok(exit)
+
+    /// Shows them, and says how the verb ended.
+    pub(super) fn conclude<T: Ending>(
+        setup: &Setup,
+        all: Vec<Self>,
+        state: &str,
+        ending: fn(Vec<Self>) -> T,
+        cancel: &CancellationToken,
+    ) -> Result<Exit, StepError> {
+        let exit = if all.iter().any(|chain| chain.error.is_some()) {
+            Exit::Failed
+        } else if all.iter().any(|chain| chain.has_findings) {
+            Exit::Findings
+        } else {
+            Exit::Done
+        };
+        print(setup, &all, state);
+        Output::new(setup.global.json).json(ending(all));
+        if cancel.is_cancelled() { Err(StepError::Interrupted) } else { Ok(exit) }
+    }
 }
 
-/// Why a table's merge must not run, if it must not.
-async fn asleep(
-    setup: &Setup,
-    journal: &Journal,
-    snapshot: &Snapshot,
-    chain: &str,
-    table: &ChainTable,
-) -> Result<Option<String>, StepError> {
-    let pipeline = &table.pipeline;
-    if let Some(problem) = awaits_load(snapshot, pipeline) {
-        return Ok(Some(problem.to_string()));
-    }
-    let key = StepKey {
-        operation: Operation::Cutover,
-        pipeline: chain.to_owned(),
-        table: pipeline.source(),
-        step: StepName::CompareOds,
-    };
-    if journal.done(&key).is_some() || snapshot.table(&pipeline.ods).is_none() {
-        return Ok(None);
-    }
-    // A pipeline that was made by hand has no row in the journal, and an ODS table that is filled.
-    let ods = OdsCounts::count(&setup.warehouse, pipeline).await?;
-    Ok((ods.total == 0).then(|| {
-        format!(
-            "{} is not cut over, and its merge would fill ODS without a comparison; run `runbook cutover --table {}`",
-            pipeline.source(),
-            pipeline.source()
-        )
-    }))
-}
-
-fn print(setup: &Setup, all: &[ChainChanges], state: &str) {
+fn print(setup: &Setup, all: &[Changes], state: &str) {
     let output = Output::new(setup.global.json);
-    if setup.global.json {
-        output.json(serde_json::json!({ "chains": all }));
-        return;
-    }
     let mut table: Table = output.table(&["chain", "task", "state"]);
     for chain in all {
         for task in &chain.tasks {

@@ -102,30 +102,40 @@ fn spawn(runbook: &Runbook) -> Result<Child, Error> {
     command.spawn().map_err(|source| Error::Start { program: "runbook".into(), source })
 }
 
-/// What time would do: nobody waits for the lease of a killed run here.
+/// What time would do: nobody waits for the leases of a killed run here.
 async fn expire_lease(lane: &Lane) -> Result<(), Error> {
-    let sql = format!(
-        "UPDATE databend_cdc.lease SET expires_at = '2000-01-01 00:00:00' WHERE pipeline = '{}'",
-        lane.name
-    );
-    let mut last = None;
-    // All pipelines share the table, so another one may be faster.
-    for _ in 0..50 {
-        match lane.databend.exec(&sql).await {
-            Ok(()) => return Ok(()),
-            Err(error) => {
+    let prefix = format!("{}_raw.", lane.name);
+    let held = format!("left(table_name, {}) = '{prefix}'", prefix.len());
+    for sql in [
+        format!(
+            "DELETE FROM databend_cdc.lease_heartbeats WHERE token IN \
+             (SELECT token FROM databend_cdc.leases WHERE {held})"
+        ),
+        format!("UPDATE databend_cdc.leases SET expires_at = '2000-01-01 00:00:00' WHERE {held}"),
+    ] {
+        let mut last = None;
+        // All pipelines share the table of renewals, so another one may be faster.
+        for _ in 0..50 {
+            match lane.databend.exec(&sql).await {
+                Ok(()) => {
+                    last = None;
+                    break;
+                }
                 // Killed before it had made its tables.
-                if error.is_unknown_table() {
-                    return Ok(());
+                Err(error) if error.is_unknown_table() => return Ok(()),
+                Err(error) => {
+                    let text = error.to_string();
+                    if !text.contains("4001") && !text.contains("2009") {
+                        return Err(error);
+                    }
+                    last = Some(error);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                let text = error.to_string();
-                if !text.contains("4001") && !text.contains("2009") {
-                    return Err(error);
-                }
-                last = Some(error);
-                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+        if let Some(error) = last {
+            return Err(error);
+        }
     }
-    last.map_or(Ok(()), Err)
+    Ok(())
 }

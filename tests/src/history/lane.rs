@@ -7,6 +7,7 @@ use std::ops::Deref;
 use pipeline::chain::{Chain, LoadTasks};
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
+use pipeline::pipeline::Stored;
 use pipeline::schedule::Schedule;
 use pipeline::sql;
 use pipeline::table::{self, Table};
@@ -262,6 +263,7 @@ fn statements(tables: &[Table], chain: &Chain, mutation: Option<Mutation>) -> Ve
 
 /// What `terraform show -json` says of it.
 fn manifest_of(chain: &Chain, arn: &str) -> serde_json::Value {
+    let stored: Vec<Stored> = chain.tables.iter().cloned().map(Stored::from).collect();
     let tasks: serde_json::Map<_, _> = chain
         .tables
         .iter()
@@ -275,7 +277,7 @@ fn manifest_of(chain: &Chain, arn: &str) -> serde_json::Value {
         "format_version": "1.0",
         "values": { "root_module": { "resources": [{
             "address": "databend_cdc_task_chain.chain", "mode": "managed", "type": "databend_cdc_task_chain",
-            "values": { "name": chain.name, "tables": chain.tables, "dms_task_arn": arn, "tasks": tasks },
+            "values": { "name": chain.name, "tables": stored, "dms_task_arn": arn, "tasks": tasks },
         }] } },
     })
 }

@@ -93,8 +93,9 @@ async fn an_interrupted_cutover_ends_in_order_and_says_how_to_go_on() {
             said.contains("interrupted") && said.contains("run the same command again"),
             "{begin}: {said}"
         );
-        let held =
-            world.named("SELECT count(*) FROM databend_cdc.lease WHERE pipeline = 'NAME' AND holder <> ''");
+        let held = world.named(
+            "SELECT count(*) FROM databend_cdc.leases WHERE table_name = 'NAME_raw.orders' AND holder <> ''",
+        );
         assert_eq!(world.databend.count(&held).await.must(), 0, "{begin}: the lease was given back");
     }
     let output = world.runbook.expect(0, &["cutover"]).await.must();

@@ -112,6 +112,6 @@ pub(crate) async fn give_journal_to_root(role: &str) {
 pub(crate) async fn of_journal() -> Vec<String> {
     let root = Databend::connect(&Sandbox::from_env().unwrap()).await.must();
     let query = "SELECT owner FROM system.databases WHERE name = 'NAME' \
-         UNION SELECT owner FROM system.tables WHERE database = 'NAME' AND name IN ('journal', 'lease')";
+         UNION SELECT owner FROM system.tables WHERE database = 'NAME' AND name IN ('journal', 'leases')";
     root.rows(&query.replace("NAME", own::DATABASE)).await.must().into_iter().flatten().flatten().collect()
 }

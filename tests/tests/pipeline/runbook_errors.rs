@@ -96,14 +96,14 @@ async fn with_a_pipeline_and_something_wrong() {
     runbook.set("DATABEND_DSN", &sandbox.databend_dsn);
 
     for (text, says) in [
-        ("poll_second = 1\n", "unknown field `poll_second`"),
+        ("poll_second = 1\n", "there is no setting `poll_second`. Did you mean `poll_seconds`?"),
         ("poll_seconds = 0\n", "poll_seconds is 0, but must be 1 to 600"),
-        ("poll_seconds = [\n", "runbook.toml"),
-        ("[aws]\nsecret_access_key = \"hunter2-of-aws\"\n", "unknown field `secret_access_key`"),
+        ("poll_seconds = [\n", "runbook.toml:"),
+        ("[aws]\nsecret_access_key = \"hunter2-of-aws\"\n", "there is no setting `secret_access_key`"),
     ] {
         world.terraform.write("runbook.toml", text).unwrap();
         let output = runbook.run(&["plan"]).await.must();
-        refused(sandbox, &output, &["runbook.toml is wrong", says]);
+        refused(sandbox, &output, &["runbook.toml:", says]);
         assert!(!output.stderr.contains("hunter2-of-aws"), "{output}");
     }
     world.terraform.write("runbook.toml", "poll_seconds = 1\n").unwrap();

@@ -91,6 +91,12 @@ async fn keys_columns_and_counts_of_any_name() {
     for (table, count) in asked.iter().zip([3, 0, 0, 1]) {
         assert_eq!(source.count(table).await.must(), count, "{table}");
     }
+
+    let writes = source.last_writes(&asked).await.must();
+    let written = writes.get(&asked[0]).unwrap();
+    let apart = (source.clock().await.must().utc - written).num_seconds();
+    assert!((0..60).contains(&apart), "{written} is {apart} s ago");
+    assert_eq!(writes.get(&asked[2]), None, "nothing was ever written to it");
     lab.end().await;
 }
 

@@ -244,7 +244,7 @@ async fn the_runbook_refuses_old_state_and_names_the_way() {
     runbook.set("DATABEND_DSN", &w.dsn);
     let said = e2e::unwrapped(&runbook.expect(1, &["status"]).await.unwrap().stderr);
     let way = "a state that an earlier version of the provider wrote needs `terraform apply`";
-    assert!(said.contains("does not match version 1 from the provider") && said.contains(way), "{said}");
+    assert!(said.contains("does not match version 2 from the provider") && said.contains(way), "{said}");
     // A refresh writes the state in this version's form, but what the tables' columns are is not in it.
     w.terraform.apply(&["-refresh-only"]).await.unwrap();
     let said = e2e::unwrapped(&runbook.expect(1, &["status"]).await.unwrap().stderr);

@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: the Registry's reference pages, from the provider's own schema and from `examples/`.
+//! `cargo xtask docs`: the Registry's reference pages, from the provider's own schema and from `examples/`; and what the
+//! runbook says of its own output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::reference::{self, Page};
 use crate::run_dir::RunDir;
 use crate::workspace::Workspace;
-use crate::{fact_links, process, say, terraform};
+use crate::{fact_links, process, runbook_pages, say, terraform};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -38,7 +39,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let dir = RunDir::new(&workspace, "docs")?;
     let schema =
         binaries.path("terraform-provider-databend").and_then(|provider| schema(dir.path(), provider));
-    let pages = reference::pages(&dir.close(schema)?, &workspace.root.join("examples"))?;
+    let mut pages = reference::pages(&dir.close(schema)?, &workspace.root.join("examples"))?;
+    let runbook = binaries.path("runbook")?;
+    pages.push(runbook_pages::findings(&ask(runbook, &["explain", "--json"])?));
+    pages.extend(runbook_pages::schemas(&ask(runbook, &["output-schema"])?));
     if arguments.check { check(&workspace.root, &pages) } else { write(&workspace.root, &pages) }
 }
 
@@ -62,6 +66,13 @@ fn schema(dir: &Path, provider: &Path) -> Result<serde_json::Value, Error> {
         program: "terraform providers schema".into(),
         answer: error.to_string(),
     })
+}
+
+/// What the runbook says of itself.
+fn ask(runbook: &Path, arguments: &[&str]) -> Result<serde_json::Value, Error> {
+    let what = format!("runbook {}", arguments.join(" "));
+    let answer = process::output(&what, Command::new(runbook).args(arguments))?;
+    serde_json::from_str(&answer).map_err(|error| Error::Answer { program: what, answer: error.to_string() })
 }
 
 fn write(root: &Path, pages: &[Page]) -> Result<(), Error> {

@@ -243,11 +243,11 @@ fn reload(model: &Generation, state: &State, add: &mut Add<'_>) {
         Reload::Requested { boundary, contains, read } => {
             let [Some(first), Some(second)] = read else { return };
             for load in loads(model, state, [first, second]) {
-                if rules.look_up && !is_explained(state, boundary, &load) {
+                if rules.look_up && !is_explained(state, boundary, load) {
                     continue;
                 }
                 add(Event::Admitted(load), &|after| {
-                    admit(model, after, boundary, &load);
+                    admit(model, after, boundary, load);
                     after.covered |= contains;
                     after.reload = Reload::None;
                 });
@@ -281,7 +281,7 @@ fn loads(model: &Generation, state: &State, read: [Option<u8>; KEYS]) -> Vec<[Op
 }
 
 /// Whether the source has none of the keys that the load lacks, but for those that a change after the boundary made.
-fn is_explained(state: &State, boundary: Seq, load: &[Option<u8>; KEYS]) -> bool {
+fn is_explained(state: &State, boundary: Seq, load: [Option<u8>; KEYS]) -> bool {
     let later = |key: usize| {
         state.changes.iter().any(|change| {
             change.key == key && matches!(change.state, ChangeState::Raw { row, .. } if row.seq > boundary)
@@ -291,11 +291,11 @@ fn is_explained(state: &State, boundary: Seq, load: &[Option<u8>; KEYS]) -> bool
 }
 
 /// One transaction.
-fn admit(model: &Generation, state: &mut State, boundary: Seq, load: &[Option<u8>; KEYS]) {
-    for (key, value) in load.iter().enumerate() {
+fn admit(model: &Generation, state: &mut State, boundary: Seq, load: [Option<u8>; KEYS]) {
+    for (key, value) in load.into_iter().enumerate() {
         let is_below = state.ods[key].is_some_and(|row| row.seq < boundary && row.value.is_some());
         if value.is_some() || (model.rules.sweep && is_below) {
-            let row = Row { seq: boundary, value: *value };
+            let row = Row { seq: boundary, value };
             state.admitted.push(Admitted { key, row, merged: false });
         }
     }

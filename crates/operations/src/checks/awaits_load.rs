@@ -1,17 +1,13 @@
 //! A table whose ODS was created empty and was not loaded since.
 
-use super::{Finding, Limits};
+use super::preconditions::load_again;
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
-    let source = &table.source;
     let message = table.awaits_load.clone()?;
-    let help = format!(
-        "`runbook suspend --table {source}`, drop {} and {}, `terraform apply`, reload the table in DMS, `runbook cutover \
-         --table {source}`",
-        table.raw, table.ods
-    );
-    Some(Finding::error("AWAITS-LOAD", source, message, help))
+    let help = load_again(&table.source, &table.raw, &table.ods);
+    Some(Finding::error(Code::AwaitsLoad, &table.source, message, help))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A table that is not cut over.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
@@ -8,7 +8,7 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Fi
         return None;
     }
     let help = "`runbook plan` shows what is to do, `runbook cutover` does it";
-    Some(Finding::warning("NOT-CUT-OVER", &table.source, "is not cut over", help))
+    Some(Finding::warning(Code::NotCutOver, &table.source, "is not cut over", help))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! DMS can be asked.
 
-use super::Finding;
+use super::{Code, Finding, Limits};
 use crate::facts::ChainFacts;
 
-pub(super) fn check(chain: &ChainFacts) -> Vec<Finding> {
+pub(super) fn check(chain: &ChainFacts, _: &Limits) -> Vec<Finding> {
     let Some(error) = &chain.dms_error else { return Vec::new() };
     vec![Finding::error(
-        "DMS-NO-ANSWER",
+        Code::DmsNoAnswer,
         &chain.chain,
         format!("DMS could not be asked: {error}"),
         "check AWS credentials, region and network",

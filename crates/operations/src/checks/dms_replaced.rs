@@ -1,7 +1,8 @@
 //! A table is fed by the DMS task that loaded it.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
+use crate::finding::NO_SECOND_LOAD;
 
 pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let arn = chain.dms_task_arn.as_deref()?;
@@ -10,14 +11,13 @@ pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Optio
     let never_started = chain.dms.as_ref().is_some_and(|task| !task.ever_started);
     (by_another || never_started).then(|| {
         Finding::error(
-            "DMS-REPLACED",
+            Code::DmsReplaced,
             &table.source,
             format!(
                 "was loaded by another DMS task than {arn}, which feeds it now: what changed at the source between the two \
                  has not been delivered"
             ),
-            "point dms_task_arn back to the task that loaded it if that still exists. This version has no verb yet that \
-             loads a table a second time",
+            format!("point dms_task_arn back to the task that loaded it if that still exists; {NO_SECOND_LOAD}"),
         )
     })
 }

@@ -1,13 +1,13 @@
 //! DMS delivers the table.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::dms::TableProgress;
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let dms = table.dms.as_ref().filter(|dms| dms.progress() == TableProgress::Broken)?;
     Some(Finding::error(
-        "DMS-TABLE-ERROR",
+        Code::DmsTableError,
         &table.source,
         format!("DMS has given it up: \"{}\"", dms.state),
         "look into the DMS task's CloudWatch log for the cause. Its changes are no longer delivered",

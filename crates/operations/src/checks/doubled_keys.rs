@@ -1,16 +1,26 @@
 //! No key is in ODS more than once.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let doubled = table.counts.as_ref().map(|counts| counts.doubled).filter(|doubled| *doubled > 0)?;
     Some(Finding::error(
-        "KEYS-DOUBLED",
+        Code::KeysDoubled,
         &table.source,
         format!("{doubled} rows of {} have the key of another row", table.ods),
-        "`runbook suspend`; check with `terraform plan` that the tasks run with enable_join_runtime_filter = 0",
+        help(&table.source),
     ))
+}
+
+/// What to do about keys that are there twice. To empty ODS and fill it again is no way: raw may no longer have every
+/// change.
+pub(crate) fn help(source: &str) -> String {
+    format!(
+        "`runbook suspend --table {source}`, so that it goes no further, and check with `terraform plan` that the tasks run with \
+         enable_join_runtime_filter = 0. This version has no verb yet that rebuilds ODS from raw. Report it, with the version \
+         of Databend"
+    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Files reach raw in time.
 
 use super::merge_lag::is_stale;
-use super::{Finding, Limits, duration};
+use super::{Code, Finding, Limits, duration};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, limits: &Limits) -> Option<Finding> {
@@ -9,7 +9,7 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, limits: &Limits) -> Opti
     let counts = table.counts.as_ref()?;
     let age = counts.files_wait_seconds.filter(|age| is_stale(*age, limits))?;
     Some(Finding::error(
-        "LOAD-LATE",
+        Code::LoadLate,
         &table.source,
         format!(
             "is stale: {} files wait to be loaded, the oldest for {}",

@@ -1,14 +1,15 @@
 //! Changes reach ODS in time.
 
-use super::{Finding, Limits, duration};
+use super::{Code, Finding, Limits, duration, retention};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, limits: &Limits) -> Option<Finding> {
     table.cut_over_at?;
     let counts = table.counts.as_ref()?;
-    let age = counts.backlog_seconds.filter(|age| is_stale(*age, limits))?;
+    // A stream that ages tells the same, and what it leads to.
+    let age = counts.backlog_seconds.filter(|age| is_stale(*age, limits) && !retention::is_aging(counts))?;
     Some(Finding::error(
-        "MERGE-LATE",
+        Code::MergeLate,
         &table.source,
         format!(
             "is stale: {} changes wait for the merge, the oldest for {}",

@@ -1,16 +1,16 @@
 //! The DMS task loads and streams.
 
-use super::Finding;
+use super::{Code, Finding, Limits};
 use crate::dms::FULL_LOAD_AND_CDC;
 use crate::facts::ChainFacts;
 
-pub(super) fn check(chain: &ChainFacts) -> Vec<Finding> {
+pub(super) fn check(chain: &ChainFacts, _: &Limits) -> Vec<Finding> {
     let Some(task) = &chain.dms else { return Vec::new() };
     if task.migration_type.is_empty() || task.migration_type == FULL_LOAD_AND_CDC {
         return Vec::new();
     }
     vec![Finding::error(
-        "DMS-MIGRATION-TYPE",
+        Code::DmsMigrationType,
         &chain.chain,
         format!(
             "the DMS task has migration type {}: a pipeline needs the rows that are there, and then every change",

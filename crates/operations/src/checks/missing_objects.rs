@@ -1,11 +1,12 @@
 //! What the table needs exists in Databend.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
-    (!table.problems.is_empty())
-        .then(|| Finding::error("MISSING", &table.source, table.problems.join("; "), "run `terraform apply`"))
+    (!table.problems.is_empty()).then(|| {
+        Finding::error(Code::Missing, &table.source, table.problems.join("; "), "run `terraform apply`")
+    })
 }
 
 #[cfg(test)]

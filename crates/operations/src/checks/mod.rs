@@ -10,6 +10,7 @@ mod dms_answers;
 mod dms_reloaded;
 mod dms_replaced;
 mod dms_runs;
+mod dms_silent;
 mod dms_table;
 mod doubled_keys;
 mod load_lag;
@@ -19,6 +20,8 @@ mod missing_objects;
 mod preconditions;
 mod retention;
 mod rows_without_key;
+mod source_key;
+mod source_known;
 mod tasks;
 mod unfit_values;
 
@@ -27,59 +30,40 @@ pub(crate) mod testing;
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::facts::{ChainFacts, TableFacts};
+use crate::finding::{Code, Finding};
 
-pub use preconditions::{awaits_load, chain_problems, identify, table_problems};
-
-/// Something that a person should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What kind of finding it is: stable, for programs and for searching the documentation.
-    pub code: &'static str,
-    /// The chain, or the table as at the source.
-    pub subject: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was found.
-    pub message: String,
-    /// What to do about it.
-    pub help: String,
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// ODS does not equal the source, or will not.
-    Error,
-    /// It does, later or less well than it should; or there is something left to do.
-    Warning,
-}
+pub(crate) use dms_runs::stopped_help as dms_stopped_help;
+pub(crate) use doubled_keys::help as doubled_keys_help;
+pub use preconditions::{awaits_load, chain_problems, missing_tasks, table_problems};
+pub(crate) use source_key::key_not_primary;
 
 /// What counts as too long.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// A table whose newest change in ODS waits longer than this is stale.
     pub stale_after: Duration,
+    /// How long DMS may take to write a change that it has counted.
+    pub delivery: Duration,
 }
 
-type ChainCheck = fn(&ChainFacts) -> Vec<Finding>;
+type ChainCheck = fn(&ChainFacts, &Limits) -> Vec<Finding>;
 type TableCheck = fn(&ChainFacts, &TableFacts, &Limits) -> Option<Finding>;
 
 /// What is looked at of a chain.
-const CHAIN_CHECKS: [ChainCheck; 4] =
-    [dms_answers::check, migration_type::check, dms_runs::check, tasks::check];
+const CHAIN_CHECKS: [ChainCheck; 5] =
+    [dms_answers::check, migration_type::check, dms_runs::check, tasks::check, source_known::check];
 
 /// What is looked at of a table.
-const TABLE_CHECKS: [TableCheck; 12] = [
+const TABLE_CHECKS: [TableCheck; 14] = [
     missing_objects::check,
     awaits_load::check,
     cut_over::check,
     dms_replaced::check,
     dms_table::check,
     dms_reloaded::check,
+    dms_silent::check,
+    source_key::check,
     doubled_keys::check,
     rows_without_key::check,
     unfit_values::check,
@@ -92,33 +76,12 @@ const TABLE_CHECKS: [TableCheck; 12] = [
 pub fn findings(chains: &[ChainFacts], limits: &Limits) -> Vec<Finding> {
     let mut all = Vec::new();
     for chain in chains {
-        all.extend(CHAIN_CHECKS.iter().flat_map(|check| check(chain)));
+        all.extend(CHAIN_CHECKS.iter().flat_map(|check| check(chain, limits)));
         for table in &chain.tables {
             all.extend(TABLE_CHECKS.iter().filter_map(|check| check(chain, table, limits)));
         }
     }
     all
-}
-
-impl Finding {
-    fn error(code: &'static str, subject: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            code,
-            subject: subject.to_owned(),
-            severity: Severity::Error,
-            message: message.into(),
-            help: help.into(),
-        }
-    }
-
-    fn warning(
-        code: &'static str,
-        subject: &str,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, subject, message, help) }
-    }
 }
 
 /// Seconds for people.

@@ -4,28 +4,35 @@ use pipeline::Pipeline;
 use warehouse::catalog::Snapshot;
 
 use crate::engine::StepError;
-use crate::journal::Journal;
+use crate::finding::{Code, NO_SECOND_LOAD};
 use crate::target::Chain;
 
 const APPLY: &str = "run `terraform apply`: it creates what is missing and repairs what was changed by hand";
 
 /// What is wrong with a chain's tasks; nothing runs without them.
 pub fn chain_problems(snapshot: &Snapshot, chain: &Chain) -> Vec<StepError> {
-    let tasks = chain.tasks();
+    missing_tasks(snapshot, chain, &chain.tasks().root_first())
+}
+
+/// Which of these tasks of a chain are missing.
+pub fn missing_tasks(snapshot: &Snapshot, chain: &Chain, tasks: &[String]) -> Vec<StepError> {
     tasks
-        .root_first()
         .iter()
         .filter(|task| snapshot.task(task).is_none())
-        .map(|task| StepError::finding(format!("task {task} of {} is not in Databend", chain.address), APPLY))
+        .map(|task| {
+            let message = format!("task {task} of {} is not in Databend", chain.address);
+            StepError::finding(Code::TaskMissing, &chain.name, message, APPLY)
+        })
         .collect()
 }
 
 /// What is wrong with what one table needs.
 pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError> {
     let mut problems = Vec::new();
+    let source = pipeline.source();
+    let finding = |message, help| StepError::finding(Code::Missing, &source, message, help);
     let mut missing = |what: String| {
-        problems
-            .push(StepError::finding(format!("{what} of {} is not in Databend", pipeline.source()), APPLY));
+        problems.push(finding(format!("{what} of {source} is not in Databend"), APPLY));
     };
     if snapshot.stage(&pipeline.stage).is_none() {
         missing(format!("stage {}", pipeline.stage));
@@ -40,13 +47,13 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
         None => missing(format!("stream {}", stream.plain())),
         Some(info) => {
             if let Some(reason) = &info.invalid_reason {
-                problems.push(StepError::finding(
-                    format!("stream {} of {} can no longer be read: {reason}", stream.plain(), pipeline.source()),
+                problems.push(finding(
+                    format!("stream {} of {source} can no longer be read: {reason}", stream.plain()),
                     "its raw table was replaced, or it was not read for longer than the table keeps its history. Run \
                      `terraform apply`: it creates the stream again; this command then merges all of raw",
                 ));
             } else if !info.table_name.is_empty() && !info.is_on(&pipeline.raw) {
-                problems.push(StepError::finding(
+                problems.push(finding(
                     format!(
                         "stream {} is on {}, not on {}",
                         stream.plain(),
@@ -65,21 +72,17 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
 pub fn awaits_load(snapshot: &Snapshot, pipeline: &Pipeline) -> Option<StepError> {
     snapshot.table(&pipeline.raw).filter(|raw| snapshot.own().awaits_load(raw))?;
     let (source, raw, ods) = (pipeline.source(), pipeline.raw.plain(), pipeline.ods.plain());
-    Some(StepError::finding(
-        format!(
-            "{ods} was created empty, since {raw} no longer had every change; {source} has to be loaded again"
-        ),
-        format!(
-            "run `runbook suspend --table {source}`, drop {raw} and {ods}, run `terraform apply`, reload the table in DMS, and run `runbook cutover --table {source}`"
-        ),
-    ))
+    let message = format!(
+        "{ods} was created empty, since {raw} no longer had every change; {source} has to be loaded again"
+    );
+    Some(StepError::finding(Code::AwaitsLoad, &source, message, load_again(&source, &raw, &ods)))
 }
 
-/// Tells the journal which tables it is about: what it says of others that had the same names does not count.
-pub fn identify(journal: &Journal, snapshot: &Snapshot, chain: &Chain) {
-    for table in &chain.tables {
-        let id = |name| snapshot.table(name).map_or(0, |table| table.id);
-        let (raw, ods) = (id(&table.pipeline.raw), id(&table.pipeline.ods));
-        journal.identify(&chain.name, &table.pipeline.source(), format!("{raw}/{ods}"));
-    }
+/// How a table is loaded again whose changes are lost.
+pub(super) fn load_again(source: &str, raw: &str, ods: &str) -> String {
+    format!(
+        "{NO_SECOND_LOAD}, so it takes these steps by hand, and readers see {ods} empty or gone meanwhile: `runbook suspend \
+         --table {source}`, drop {raw} and {ods}, `terraform apply`, `aws dms reload-tables` for this table, `runbook cutover \
+         --table {source}`"
+    )
 }

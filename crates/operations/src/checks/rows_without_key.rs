@@ -1,12 +1,12 @@
 //! Every row of raw has a key.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let rows = table.counts.as_ref().map(|counts| counts.raw_rows.unmergeable).filter(|rows| *rows > 0)?;
     Some(Finding::error(
-        "ROWS-WITHOUT-KEY",
+        Code::RowsWithoutKey,
         &table.source,
         format!("{rows} rows of {} have no key and are not merged", table.raw),
         "compare `primary_key` with the source, and the column names in the files with `columns`",

@@ -1,12 +1,14 @@
 //! A pipeline with nothing to look after, for the tests of the checks.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use warehouse::catalog::TaskState;
 
 use super::{Limits, findings};
 use crate::counts::{OdsCounts, RawCounts};
 use crate::dms::{TableView, TaskView};
-use crate::facts::{ChainFacts, Counts, LoadFacts, TableFacts, TaskFacts, Unfit};
+use crate::facts::{ChainFacts, Counts, LoadFacts, SourceFacts, TableFacts, TaskFacts, TaskRole, Unfit};
 
 pub(crate) fn good() -> ChainFacts {
     let began = Utc::now();
@@ -20,21 +22,31 @@ pub(crate) fn good() -> ChainFacts {
             last_failure: None,
             full_load_percent: 100,
             ever_started: true,
+            fresh_start: Some(began),
             full_load_finished: Some(began),
         }),
         dms_error: None,
+        has_source: true,
+        source_error: None,
         tasks: vec![TaskFacts {
             task: "shop_load".into(),
+            role: TaskRole::Load,
+            needed_since: Some(began),
             state: Some(TaskState::Started),
             last_success: None,
             last_error: None,
+            failures: 0,
+            failing_since: None,
+            overdue_since: None,
         }],
         tables: vec![TableFacts {
             source: "shop.orders".into(),
             raw: "raw.orders".into(),
             ods: "ods.orders".into(),
+            primary_key: vec!["id".into()],
+            has_before_images: true,
             cut_over_at: Some(began),
-            load: Some(LoadFacts { dms_task: "arn:a".into(), began: Some(began) }),
+            load: Some(LoadFacts { dms_task: "arn:a".into(), fresh_start: Some(began), began: Some(began) }),
             awaits_load: None,
             problems: vec![],
             dms: Some(TableView {
@@ -49,8 +61,15 @@ pub(crate) fn good() -> ChainFacts {
                 updates: 0,
                 deletes: 0,
             }),
+            at_source: Some(SourceFacts {
+                primary_key: vec!["id".into()],
+                last_write: Some(began),
+                now: began,
+            }),
             counts: Some(Counts {
+                counted_at: began,
                 files_waiting: 0,
+                change_files_waiting: 0,
                 files_wait_seconds: None,
                 raw_rows: RawCounts {
                     total: 2,
@@ -60,6 +79,7 @@ pub(crate) fn good() -> ChainFacts {
                     newest: None,
                 },
                 ods_rows: OdsCounts { total: 2, deleted: 0, keys: 2 },
+                changes: Some(0),
                 unfit: Unfit::default(),
                 doubled: 0,
                 backlog_rows: 0,
@@ -67,15 +87,21 @@ pub(crate) fn good() -> ChainFacts {
                 retention_seconds: 15 * 86_400,
                 newest_change: None,
             }),
+            undelivered: None,
         }],
     }
 }
 
 /// `CODE subject: message` of everything that is found.
 pub(crate) fn messages(chain: &ChainFacts) -> Vec<String> {
-    let limits = Limits { stale_after: std::time::Duration::from_mins(15) };
     let told = |finding: super::Finding| format!("{} {}: {}", finding.code, finding.subject, finding.message);
-    findings(std::slice::from_ref(chain), &limits).into_iter().map(told).collect()
+    found(chain).into_iter().map(told).collect()
+}
+
+/// Everything that is found.
+pub(crate) fn found(chain: &ChainFacts) -> Vec<super::Finding> {
+    let limits = Limits { stale_after: Duration::from_mins(15), delivery: Duration::from_secs(90) };
+    findings(std::slice::from_ref(chain), &limits)
 }
 
 /// What is found when a table is not as it should be.

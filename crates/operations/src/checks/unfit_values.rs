@@ -1,16 +1,16 @@
 //! Every value of raw fits its column of ODS.
 
-use super::{Finding, Limits};
+use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts, Unfit};
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let Unfit { values, columns } = &table.counts.as_ref()?.unfit;
     (*values > 0).then(|| {
         Finding::error(
-            "VALUES-UNFIT",
+            Code::ValuesUnfit,
             &table.source,
             format!(
-                "{values} values of {} do not fit their column of {} and are NULL there: {columns}",
+                "{values} values of {} do not fit their column of {}: they are NULL there, or rounded: {columns}",
                 table.raw, table.ods
             ),
             "declare these columns with the types that the source has, and run `terraform apply`",
@@ -29,7 +29,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "VALUES-UNFIT shop.orders: 4 values of raw.orders do not fit their column of ods.orders and are NULL there: amount"
+                "VALUES-UNFIT shop.orders: 4 values of raw.orders do not fit their column of ods.orders: they are NULL there, or rounded: amount"
             ]
         );
     }

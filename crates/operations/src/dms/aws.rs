@@ -168,6 +168,7 @@ fn task_view(task: &ReplicationTask) -> TaskView {
         full_load_percent: stats.map_or(0, |stats| stats.full_load_progress_percent),
         ever_started: task.replication_task_start_date().is_some()
             || stats.is_some_and(|stats| stats.fresh_start_date().is_some()),
+        fresh_start: time(stats.and_then(|stats| stats.fresh_start_date())),
         full_load_finished: time(stats.and_then(|stats| stats.full_load_finish_date())),
     }
 }

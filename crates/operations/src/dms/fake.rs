@@ -62,6 +62,8 @@ struct State {
     /// The starts that it took.
     starts: Vec<StartKind>,
     calls: Vec<Call>,
+    /// Those of another process, by their place.
+    calls_of_other: std::ops::Range<usize>,
     fault: Option<(usize, Fault)>,
     /// Another program starts the task right before the next start.
     is_overtaken: bool,
@@ -71,6 +73,8 @@ struct State {
     unloaded: BTreeSet<String>,
     /// Tables that it loads because it was asked.
     requested: Vec<String>,
+    /// The inserts that it has counted since the load, of each table.
+    inserts: u64,
 }
 
 impl FakeDms {
@@ -85,11 +89,13 @@ impl FakeDms {
             loaded_at: None,
             starts: Vec::new(),
             calls: Vec::new(),
+            calls_of_other: 0..0,
             fault: None,
             is_overtaken: false,
             refusals: 0,
             unloaded: BTreeSet::new(),
             requested: Vec::new(),
+            inserts: 0,
         };
         Arc::new(Self { scripted, state: Mutex::new(state) })
     }
@@ -109,6 +115,17 @@ impl FakeDms {
         self.lock().calls.clone()
     }
 
+    /// The calls from this one on were another process's.
+    pub(crate) fn note_other(&self, from: usize) {
+        let mut state = self.lock();
+        state.calls_of_other = from..state.calls.len();
+    }
+
+    /// Which calls were another process's, by their place.
+    pub(crate) fn calls_of_other(&self) -> std::ops::Range<usize> {
+        self.lock().calls_of_other.clone()
+    }
+
     /// What happens to the `n`th call, counted from zero since the last [`restart`](Self::restart).
     pub(crate) fn disturb(&self, n: usize, fault: Fault) {
         self.lock().fault = Some((n, fault));
@@ -124,6 +141,11 @@ impl FakeDms {
         self.lock().is_overtaken = true;
     }
 
+    /// Has counted so many inserts of each table since its load.
+    pub(crate) fn count_inserts(&self, inserts: u64) {
+        self.lock().inserts = inserts;
+    }
+
     /// Refuses the next starts, as long as the task is in transition.
     pub(crate) fn refuse(&self, times: u32) {
         self.lock().refusals = times;
@@ -133,6 +155,7 @@ impl FakeDms {
     pub(crate) fn add(&self, tables: &[&str]) {
         let mut state = self.lock();
         state.unloaded = tables.iter().map(|&table| table.to_owned()).collect();
+        state.starts.push(StartKind::StartReplication);
         state.run(&self.scripted);
         state.status = "running".into();
         state.looks_until_loaded = 0;
@@ -147,6 +170,7 @@ impl FakeDms {
     pub(crate) fn restart(&self) {
         let mut state = self.lock();
         state.calls.clear();
+        state.calls_of_other = 0..0;
         state.fault = None;
     }
 
@@ -268,6 +292,7 @@ impl State {
             last_failure: None,
             full_load_percent: 0,
             ever_started: self.ever_started,
+            fresh_start: self.loaded_at,
             full_load_finished: self.loaded_at.filter(|_| !self.unloaded.is_empty()),
         }
     }
@@ -290,7 +315,7 @@ impl State {
                 full_load_started: self.loaded_at.filter(|_| has_begun),
                 full_load_ended: self.loaded_at.filter(|_| has_begun && is_loaded),
                 reloaded: is_requested,
-                inserts: 0,
+                inserts: self.inserts,
                 updates: 0,
                 deletes: 0,
             }

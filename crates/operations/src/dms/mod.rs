@@ -8,6 +8,7 @@ mod watch;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use miette::Diagnostic;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use aws::{Aws, AwsDms};
@@ -27,6 +28,34 @@ pub trait Dms: Send + Sync {
     async fn tables(&self, arn: &str) -> Result<Vec<TableView>, DmsError>;
     /// `ReloadTables` for one table: DMS loads it, though its task runs already.
     async fn load_table(&self, arn: &str, schema: &str, table: &str) -> Result<(), DmsError>;
+}
+
+/// The DMS of a procedure that has no business with it.
+pub struct NoDms;
+
+#[async_trait]
+impl Dms for NoDms {
+    async fn task(&self, _: &str) -> Result<TaskView, DmsError> {
+        Err(NoDms::refused("DescribeReplicationTasks"))
+    }
+
+    async fn start(&self, _: &str, _: StartKind) -> Result<(), DmsError> {
+        Err(NoDms::refused("StartReplicationTask"))
+    }
+
+    async fn tables(&self, _: &str) -> Result<Vec<TableView>, DmsError> {
+        Err(NoDms::refused("DescribeTableStatistics"))
+    }
+
+    async fn load_table(&self, _: &str, _: &str, _: &str) -> Result<(), DmsError> {
+        Err(NoDms::refused("ReloadTables"))
+    }
+}
+
+impl NoDms {
+    fn refused(call: &'static str) -> DmsError {
+        DmsError::Refused { call, detail: "this verb has no connection to DMS".into() }
+    }
 }
 
 /// How a task is started.
@@ -50,7 +79,7 @@ impl StartKind {
 }
 
 /// A replication task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TaskView {
     /// ready, starting, running, stopped, failed …
     pub status: String,
@@ -64,12 +93,14 @@ pub struct TaskView {
     pub full_load_percent: i32,
     /// Whether it was ever started.
     pub ever_started: bool,
+    /// When it was last started with a full load.
+    pub fresh_start: Option<DateTime<Utc>>,
     /// When its full load was done.
     pub full_load_finished: Option<DateTime<Utc>>,
 }
 
 /// A table of a replication task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TableView {
     /// MySQL schema.
     pub schema: String,

@@ -22,6 +22,8 @@ pub enum Effect {
     Transaction(Vec<String>),
     /// A task runs when it is due.
     ResumeTask(String),
+    /// A task no longer runs.
+    SuspendTask(String),
     /// A task runs once, now. A task that refuses runs on its schedule.
     RunTask(String),
     /// `StartReplicationTask`.
@@ -60,20 +62,21 @@ impl Effect {
         !matches!(self, Self::Query(_))
     }
 
-    /// What it sends, in order.
-    pub fn actions(&self, key: &StepKey) -> Vec<Action> {
+    /// What it sends, in order, for a step that needs these leases.
+    pub fn actions(&self, key: &StepKey, leases: &[String]) -> Vec<Action> {
         match self {
             Self::Query(sql) | Self::Statement(sql) => vec![Action::Sql(sql.clone())],
             Self::Transaction(statements) => {
-                let [extend, select] = lease::fence(&key.pipeline, "<lease token>");
+                let [fence, holders] = lease::fence(leases, "<lease token>");
                 let begin = transaction::BEGIN.to_owned();
                 let mut all = vec![begin];
                 all.extend(statements.iter().cloned());
                 all.push(recorded(key));
-                all.extend([extend, select, transaction::COMMIT.to_owned()]);
+                all.extend([fence, holders, transaction::COMMIT.to_owned()]);
                 all.into_iter().map(Action::Sql).collect()
             }
             Self::ResumeTask(task) => vec![Action::Sql(task_control::resume(task))],
+            Self::SuspendTask(task) => vec![Action::Sql(task_control::suspend(task))],
             Self::RunTask(task) => vec![Action::Sql(task_control::execute(task))],
             Self::StartDms { arn, how } => {
                 vec![Action::Api(format!("dms:StartReplicationTask {arn} ({})", how.as_str()))]

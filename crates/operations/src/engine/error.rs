@@ -7,6 +7,7 @@ use source::SourceError;
 use warehouse::WarehouseError;
 
 use crate::dms::DmsError;
+use crate::finding::{Code, Finding};
 use crate::journal::JournalError;
 use crate::lease::LeaseError;
 
@@ -38,14 +39,9 @@ pub enum StepError {
     #[diagnostic(transparent)]
     Lease(#[from] LeaseError),
     /// What was found is not as it must be.
-    #[error("{message}")]
-    Finding {
-        /// What was found, and where.
-        message: String,
-        /// What to do about it.
-        #[help]
-        help: String,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Finding(#[from] Finding),
     /// Ctrl-C.
     #[error("interrupted")]
     #[diagnostic(help("run the same command again: it looks at what exists and continues from there"))]
@@ -59,9 +55,22 @@ impl From<SourceError> for StepError {
 }
 
 impl StepError {
-    /// A finding.
-    pub fn finding(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Finding { message: message.into(), help: help.into() }
+    /// A finding about a chain, or about a table as at the source.
+    pub fn finding(
+        code: Code,
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Finding::error(code, subject, message, help).into()
+    }
+
+    /// What was found, if it is a finding.
+    pub fn as_finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Finding(finding) => Some(finding),
+            _ => None,
+        }
     }
 
     /// Whether the whole run must end, not only the work on one table.

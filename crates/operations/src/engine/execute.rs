@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pipeline::sql::task_control;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use warehouse::catalog::Object;
-use warehouse::{Transaction, WarehouseError};
+use warehouse::{Row, Transaction, WarehouseError};
 
 use super::hear::{Heard, tell_while};
 use super::{Answers, Driver, Effect, Look, Place, Site, Step, StepError, Told, World};
@@ -26,7 +28,7 @@ const LOOKS_AFTER_REFUSAL: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StepReport {
     /// Which step.
     pub step: StepName,
@@ -107,6 +109,7 @@ impl<'a> Execution<'a> {
 
     async fn take<S: Step>(&self, site: &S::Site, input: &S::Input) -> Result<S::Output, StepError> {
         let key = site.key(self.operation, S::NAME);
+        let leases = site.leases();
         let progress = self.progress(site);
         let mut intended = false;
         let mut last = None;
@@ -124,7 +127,10 @@ impl<'a> Execution<'a> {
             let effects = S::effects(site, &need);
             if !intended && effects.iter().any(Effect::changes_something) {
                 self.world.go_on()?;
-                let actions: Vec<_> = effects.iter().flat_map(|effect| effect.actions(&key)).collect();
+                // A run that was stopped does not write over what another one has written meanwhile.
+                self.lease.require_time().await?;
+                let actions: Vec<_> =
+                    effects.iter().flat_map(|effect| effect.actions(&key, &leases)).collect();
                 self.world.journal.intent(&key, serde_json::json!({ "actions": actions })).await?;
                 intended = true;
             }
@@ -231,10 +237,11 @@ impl<'a> Execution<'a> {
     ) -> Result<(Answers, bool), Trouble> {
         let mut answers = Answers::default();
         let mut recorded = false;
+        let leases = site.leases();
         for effect in effects {
             self.world.go_on().map_err(Trouble::Final)?;
             if effect.changes_something() {
-                let held = self.lease.require(&key.pipeline).await;
+                let held = self.lease.require(&leases).await;
                 held.map_err(|error| Trouble::Final(error.into()))?;
             }
             match effect {
@@ -256,15 +263,15 @@ impl<'a> Execution<'a> {
                     recorded = true;
                 }
                 Effect::ResumeTask(task) => {
-                    progress.say(&format!("{}: {task}", S::NAME));
-                    let statement = resume(task);
-                    let sent =
-                        in_time("ALTER TASK", self.world.warehouse.execute_idempotent(&statement)).await;
-                    self.world.warehouse.catalog().touch([Object::Task(task.clone())]);
+                    let sent = self.alter(task, &task_control::resume(task), S::NAME, progress).await;
+                    answers.push(sent.map_err(|error| refused::<S>(site, error))?);
+                }
+                Effect::SuspendTask(task) => {
+                    let sent = self.alter(task, &task_control::suspend(task), S::NAME, progress).await;
                     answers.push(sent.map_err(|error| refused::<S>(site, error))?);
                 }
                 Effect::RunTask(task) => {
-                    let statement = run(task);
+                    let statement = task_control::execute(task);
                     if let Err(error) =
                         in_time("EXECUTE TASK", self.world.warehouse.execute(&statement)).await
                     {
@@ -285,7 +292,7 @@ impl<'a> Execution<'a> {
                         continue;
                     }
                     // It was waited for.
-                    let held = self.lease.require(&key.pipeline).await;
+                    let held = self.lease.require(&leases).await;
                     held.map_err(|error| Trouble::Final(error.into()))?;
                     progress.say(&format!("{}: ReloadTables", S::NAME));
                     self.world.dms.load_table(arn, schema, table).await.map_err(not_taken)?;
@@ -324,6 +331,20 @@ impl<'a> Execution<'a> {
         }
     }
 
+    /// Changes a task, in time.
+    async fn alter(
+        &self,
+        task: &str,
+        statement: &str,
+        step: StepName,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Row>, WarehouseError> {
+        progress.say(&format!("{step}: {task}"));
+        let sent = in_time("ALTER TASK", self.world.warehouse.execute_idempotent(statement)).await;
+        self.world.warehouse.catalog().touch([Object::Task(task.to_owned())]);
+        sent
+    }
+
     async fn transaction<S: Step>(
         &self,
         site: &S::Site,
@@ -353,10 +374,11 @@ impl<'a> Execution<'a> {
             }
         };
         progress.say(&format!("{}: COMMIT", S::NAME));
-        match self.lease.commit_fenced(transaction, &key.pipeline).await {
+        match self.lease.commit_fenced(transaction, &site.leases()).await {
             Ok(()) => {}
             Err(FencedError::Lost) => {
-                return Err(Trouble::Final(self.world.lease_lost("another run has taken it over")));
+                let lost = self.world.lease_lost(&site.leases(), "another run has taken it over");
+                return Err(Trouble::Final(lost));
             }
             Err(FencedError::Warehouse(error)) if error.is_outcome_unknown() => {
                 return Err(Trouble::Unknown(recorded, error));
@@ -489,14 +511,6 @@ fn refused<S: Step>(site: &S::Site, error: WarehouseError) -> Trouble {
     } else {
         Trouble::Refused(S::explain(site, error))
     }
-}
-
-fn resume(task: &str) -> String {
-    pipeline::sql::task_control::resume(task)
-}
-
-fn run(task: &str) -> String {
-    pipeline::sql::task_control::execute(task)
 }
 
 /// Why an attempt did not succeed, for people.

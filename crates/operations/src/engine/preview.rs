@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Action, Answers, Driver, Effect, Look, Place, Site, Step, StepError, Told, World};
 use crate::dms::DmsError;
+use crate::finding::Code;
 use crate::journal::{Operation, StepName};
 use crate::progress::Progress;
 
@@ -22,8 +23,10 @@ pub struct Planned {
     pub step: StepName,
     /// Whether it would do something.
     pub state: State,
-    /// How it was found done, or what is in the way.
+    /// How it was found done, what it waits for, or what is in the way.
     pub note: String,
+    /// The code of what is in the way, if it is a finding (findings.md).
+    pub code: Option<Code>,
     /// What to do about what is in the way.
     pub help: Option<String>,
     /// What it would send.
@@ -87,17 +90,12 @@ impl<'a> Preview<'a> {
         groups.into_iter().flatten().collect()
     }
 
-    fn add(
-        &self,
-        site: &dyn Site,
-        step: StepName,
-        state: State,
-        note: String,
-        help: Option<String>,
-        actions: Vec<Action>,
-    ) {
-        let planned =
-            Planned { chain: site.chain().to_owned(), table: site.table(), step, state, note, help, actions };
+    fn add(&self, site: &dyn Site, step: StepName, state: State, note: String, actions: Vec<Action>) {
+        let (chain, table) = (site.chain().to_owned(), site.table());
+        self.push(Planned { chain, table, step, state, note, code: None, help: None, actions });
+    }
+
+    fn push(&self, planned: Planned) {
         self.planned.lock().unwrap_or_else(PoisonError::into_inner).push(planned);
     }
 
@@ -119,8 +117,16 @@ impl<'a> Preview<'a> {
     }
 
     fn blocked(&self, site: &dyn Site, step: StepName, problem: &StepError) {
-        let help = problem.help().map(|help| help.to_string());
-        self.add(site, step, State::Blocked, problem.to_string(), help, Vec::new());
+        self.push(Planned {
+            chain: site.chain().to_owned(),
+            table: site.table(),
+            step,
+            state: State::Blocked,
+            note: problem.to_string(),
+            code: problem.as_finding().map(|finding| finding.code),
+            help: problem.help().map(|help| help.to_string()),
+            actions: Vec::new(),
+        });
     }
 }
 
@@ -160,15 +166,12 @@ impl Driver for Preview<'_> {
             Later::Later => S::usual(site),
             Later::Now(input) => match S::look(site, input, self.world).await {
                 Ok(Look::Done(output)) => {
-                    self.add(site, S::NAME, State::Done, output.summary(), None, Vec::new());
+                    self.add(site, S::NAME, State::Done, output.summary(), Vec::new());
                     return Ok(Later::Now(output));
                 }
                 Ok(Look::Needed(need)) => need,
                 Err(problem) => {
-                    if matches!(
-                        problem,
-                        StepError::Finding { .. } | StepError::Dms(DmsError::NotFound { .. })
-                    ) {
+                    if matches!(problem, StepError::Finding(_) | StepError::Dms(DmsError::NotFound { .. })) {
                         self.blocked(site, S::NAME, &problem);
                     }
                     return Err(problem);
@@ -183,7 +186,7 @@ impl Driver for Preview<'_> {
             Later::Now(input) if only_asks => match self.ask::<S>(site, input, &need, &effects).await {
                 Ok(output) => Later::Now(output),
                 Err(problem) => {
-                    if matches!(problem, StepError::Finding { .. }) {
+                    if matches!(problem, StepError::Finding(_)) {
                         self.blocked(site, S::NAME, &problem);
                     }
                     return Err(problem);
@@ -191,8 +194,9 @@ impl Driver for Preview<'_> {
             },
             _ => Later::Later,
         };
-        let actions = effects.iter().flat_map(|effect| effect.actions(&key)).collect();
-        self.add(site, S::NAME, State::Pending, String::new(), None, actions);
+        let leases = site.leases();
+        let actions = effects.iter().flat_map(|effect| effect.actions(&key, &leases)).collect();
+        self.add(site, S::NAME, State::Pending, S::note(&need), actions);
         Ok(output)
     }
 
@@ -203,7 +207,7 @@ impl Driver for Preview<'_> {
     }
 
     fn tell(&self, site: &dyn Site, step: StepName, told: &dyn Told) {
-        self.add(site, step, State::Done, told.summary(), None, Vec::new());
+        self.add(site, step, State::Done, told.summary(), Vec::new());
     }
 
     async fn place(&self) -> Result<Place<'_>, StepError> {

@@ -38,6 +38,11 @@ pub trait Step {
     /// are still to be done.
     fn usual(site: &Self::Site) -> Self::Need;
 
+    /// What holds instead, where the step only waits for something. A preview shows it.
+    fn note(_: &Self::Need) -> String {
+        String::new()
+    }
+
     /// What brings the effect about, in order.
     fn effects(site: &Self::Site, need: &Self::Need) -> Vec<Effect>;
 
@@ -96,6 +101,9 @@ pub trait Site: Send + Sync {
         StepKey { operation, pipeline: self.chain().to_owned(), table: self.table(), step }
     }
 
+    /// The leases that its effects need: raw tables, `raw.orders`.
+    fn leases(&self) -> Vec<String>;
+
     /// What people call it.
     fn name(&self) -> String {
         let table = self.table();
@@ -112,6 +120,8 @@ pub struct ChainSite {
     pub dms_task_arn: String,
     /// Its tables that were cut over before, `schema.table`.
     pub cut_over: Vec<String>,
+    /// The raw tables of the tables that were asked for.
+    pub leases: Vec<String>,
 }
 
 /// A table of a chain.
@@ -125,17 +135,17 @@ pub struct TableSite {
     pub table: ChainTable,
 }
 
-/// Tables whose tasks start together: one table, or all that share a load task.
+/// Tasks that are changed together: those of one table, or of tables that share a load task.
 #[derive(Debug, Clone)]
 pub struct UnitSite {
     /// The chain's name.
     pub chain: String,
-    /// The DMS task.
-    pub dms_task_arn: String,
+    /// `schema.table` at the source; empty if several tables were asked for that share a load task.
+    pub table: String,
     /// The tables.
     pub tables: Vec<ChainTable>,
-    /// Whether other tables of the chain share their load task.
-    pub shared: bool,
+    /// The tasks, in the order in which they are changed.
+    pub tasks: Vec<String>,
 }
 
 impl TableSite {
@@ -153,6 +163,10 @@ impl Site for ChainSite {
     fn table(&self) -> String {
         String::new()
     }
+
+    fn leases(&self) -> Vec<String> {
+        self.leases.clone()
+    }
 }
 
 impl Site for TableSite {
@@ -163,6 +177,10 @@ impl Site for TableSite {
     fn table(&self) -> String {
         self.pipeline().source()
     }
+
+    fn leases(&self) -> Vec<String> {
+        vec![self.pipeline().raw.plain()]
+    }
 }
 
 impl Site for UnitSite {
@@ -171,9 +189,10 @@ impl Site for UnitSite {
     }
 
     fn table(&self) -> String {
-        match self.tables.as_slice() {
-            [table] if !self.shared => table.pipeline.source(),
-            _ => String::new(),
-        }
+        self.table.clone()
+    }
+
+    fn leases(&self) -> Vec<String> {
+        self.tables.iter().map(|table| table.pipeline.raw.plain()).collect()
     }
 }

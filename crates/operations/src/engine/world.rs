@@ -42,7 +42,7 @@ impl World {
     /// An error if the run is to end.
     pub fn go_on(&self) -> Result<(), StepError> {
         if self.lost.is_cancelled() {
-            return Err(self.lease_lost("it expired or was taken over"));
+            return Err(self.lease_lost(&[], "it expired or was taken over"));
         }
         if self.cancel.is_cancelled() { Err(StepError::Interrupted) } else { Ok(()) }
     }
@@ -58,9 +58,10 @@ impl World {
     }
 
     /// The error of a lost lease.
-    pub fn lease_lost(&self, reason: &str) -> StepError {
+    pub fn lease_lost(&self, tables: &[String], reason: &str) -> StepError {
         self.lost.cancel();
-        StepError::Lease(LeaseError::Lost { pipelines: "this pipeline".into(), reason: reason.into() })
+        let tables = if tables.is_empty() { "a table of this run".to_owned() } else { tables.join(", ") };
+        StepError::Lease(LeaseError::Lost { tables, reason: reason.into() })
     }
 
     /// The poller of the DMS task: one, however many tables wait for it.

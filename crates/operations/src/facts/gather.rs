@@ -1,35 +1,48 @@
 //! Looking.
 
+use std::collections::BTreeMap;
+
+use ::source::{Source, SourceError};
 use chrono::{DateTime, Utc};
 use pipeline::Pipeline;
 use pipeline::sql::catalog::list_files;
 use pipeline::sql::lossy;
 use serde::Deserialize;
 use warehouse::catalog::Snapshot;
-use warehouse::history::{RunState, TaskRun};
 use warehouse::{Row, Warehouse, WarehouseError};
 
-use super::{ChainFacts, Counts, LoadFacts, TableFacts, TaskFacts, Unfit};
+use super::tasks::tasks;
+use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, source};
 use crate::StepError;
-use crate::checks::{awaits_load, identify, table_problems};
+use crate::checks::{awaits_load, table_problems};
 use crate::counts::{Backlog, OdsCounts, RawCounts};
 use crate::dms::{Dms, View, look};
 use crate::journal::{Event, Journal, Operation, StepKey, StepName};
+use crate::steps::is_full_load_file;
 use crate::target::{Chain, ChainTable};
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
-/// Runs per task that are looked at.
-const RUNS_PER_TASK: u32 = 20;
+
+/// What facts are learned from, beside Databend.
+#[derive(Clone, Copy)]
+pub struct Looked<'a> {
+    /// DMS, if the chain says which task feeds it.
+    pub dms: Option<&'a dyn Dms>,
+    /// The source, if its DSN is known; or why it cannot be asked.
+    pub source: Option<Result<&'a Source, &'a SourceError>>,
+    /// What earlier runs did.
+    pub journal: &'a Journal,
+    /// What exists in Databend.
+    pub snapshot: &'a Snapshot,
+}
 
 /// Looks at a chain and the tables of it that were asked for.
 pub async fn chain(
     warehouse: &Warehouse,
     chain: &Chain,
-    dms: Option<&dyn Dms>,
-    journal: &Journal,
-    snapshot: &Snapshot,
+    looked: Looked<'_>,
 ) -> Result<ChainFacts, StepError> {
-    identify(journal, snapshot, chain);
+    let Looked { dms, source, journal, snapshot } = looked;
     let seen = match (dms, &chain.dms_task_arn) {
         (Some(dms), Some(arn)) => Some(look(dms, arn).await),
         _ => None,
@@ -39,43 +52,42 @@ pub async fn chain(
         Some(Err(error)) => (None, Some(error.to_string())),
         None => (None, None),
     };
+    let at_source = match source {
+        Some(Ok(source)) => Some(source::look(source, chain.selected()).await),
+        Some(Err(error)) => Some(Err(error.clone())),
+        None => None,
+    };
+    let has_source = at_source.is_some();
+    let (at_source, source_error) = match at_source {
+        Some(Ok(facts)) => (facts, None),
+        Some(Err(error)) => (BTreeMap::new(), Some(error.to_string())),
+        None => (BTreeMap::new(), None),
+    };
     let mut tables = Vec::new();
     for table in chain.selected() {
-        tables.push(self::table(warehouse, chain, table, view.as_ref(), journal, snapshot).await?);
+        let facts = self::table(warehouse, chain, table, view.as_ref(), journal, snapshot).await?;
+        tables.push(TableFacts { at_source: at_source.get(&source::name(table)).cloned(), ..facts });
     }
     Ok(ChainFacts {
         chain: chain.name.clone(),
         dms_task_arn: chain.dms_task_arn.clone(),
         dms: view.map(|view| view.task),
         dms_error,
-        tasks: tasks(warehouse, chain, snapshot).await?,
+        has_source,
+        source_error,
+        tasks: tasks(warehouse, chain, journal, snapshot).await?,
         tables,
     })
 }
 
-async fn tasks(
-    warehouse: &Warehouse,
-    chain: &Chain,
-    snapshot: &Snapshot,
-) -> Result<Vec<TaskFacts>, StepError> {
-    let names = chain.tasks().root_first();
-    let existing: Vec<_> = names.iter().filter(|task| snapshot.task(task).is_some()).collect();
-    let runs = warehouse.task_runs(&existing, RUNS_PER_TASK).await?;
-    let status = |task: &String| {
-        let ended =
-            |run: &&TaskRun| run.name == *task && matches!(run.state, RunState::Succeeded | RunState::Failed);
-        let last = runs.iter().find(ended);
-        let success = runs.iter().filter(ended).find(|run| run.state == RunState::Succeeded);
-        TaskFacts {
-            task: task.clone(),
-            state: snapshot.task(task).map(|info| info.state.clone()),
-            last_success: success.and_then(|run| run.completed_at),
-            last_error: last
-                .filter(|run| run.state == RunState::Failed)
-                .map(|run| run.error.clone().unwrap_or_else(|| "Databend gives no reason".to_owned())),
-        }
-    };
-    Ok(names.iter().map(status).collect())
+/// The journal's row that says that a table is cut over.
+pub fn cut_over(journal: &Journal, chain: &str, table: &str) -> Option<Event> {
+    journal.done(&StepKey {
+        operation: Operation::Cutover,
+        pipeline: chain.to_owned(),
+        table: table.to_owned(),
+        step: StepName::CompareOds,
+    })
 }
 
 async fn table(
@@ -87,26 +99,24 @@ async fn table(
     snapshot: &Snapshot,
 ) -> Result<TableFacts, StepError> {
     let pipeline = &table.pipeline;
-    let key = StepKey {
-        operation: Operation::Cutover,
-        pipeline: chain.name.clone(),
-        table: pipeline.source(),
-        step: StepName::CompareOds,
-    };
     let problems: Vec<String> = table_problems(snapshot, pipeline).iter().map(ToString::to_string).collect();
-    let counts = if problems.is_empty() { Some(counts(warehouse, pipeline).await?) } else { None };
+    let counts = if problems.is_empty() { Some(counts(warehouse, pipeline, snapshot).await?) } else { None };
     let awaits_load = awaits_load(snapshot, pipeline).map(|problem| problem.to_string());
-    let cut_over = journal.done(&key);
+    let cut_over = cut_over(journal, &chain.name, &pipeline.source());
     Ok(TableFacts {
         awaits_load,
         source: pipeline.source(),
         raw: pipeline.raw.plain(),
         ods: pipeline.ods.plain(),
+        primary_key: pipeline.primary_key.clone(),
+        has_before_images: pipeline.before_image_prefix.is_some(),
         cut_over_at: cut_over.as_ref().map(|event| event.at),
         load: cut_over.as_ref().and_then(load),
         problems,
         dms: view.and_then(|view| view.table(&pipeline.source_schema, &pipeline.source_table)).cloned(),
+        at_source: None,
         counts,
+        undelivered: None,
     })
 }
 
@@ -115,7 +125,11 @@ pub(crate) fn load(cut_over: &Event) -> Option<LoadFacts> {
     LoadFacts::deserialize(cut_over.detail.get("load")?).ok()
 }
 
-async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, WarehouseError> {
+async fn counts(
+    warehouse: &Warehouse,
+    pipeline: &Pipeline,
+    snapshot: &Snapshot,
+) -> Result<Counts, WarehouseError> {
     let files = list_files(&pipeline.stage, &pipeline.path);
     let (raw_rows, ods_rows, backlog, unfit, files) = tokio::try_join!(
         RawCounts::count(warehouse, pipeline),
@@ -125,11 +139,16 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         warehouse.query(&files),
     )?;
     let age = |at: DateTime<Utc>| (backlog.now - at).num_seconds().max(0);
+    let is_complete = snapshot.table(&pipeline.raw).is_some_and(|raw| snapshot.own().is_complete(raw));
+    let are_told = is_complete && pipeline.change_seq_column.is_some();
     Ok(Counts {
+        counted_at: backlog.now,
         files_waiting: files.len() as u64,
+        change_files_waiting: of_changes(&files)?,
         files_wait_seconds: files.iter().filter_map(last_modified).map(age).max(),
         raw_rows,
         ods_rows,
+        changes: are_told.then(|| raw_rows.total.saturating_sub(raw_rows.full_load)),
         unfit,
         doubled: ods_rows.doubled(),
         backlog_rows: backlog.total,
@@ -137,6 +156,16 @@ async fn counts(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Counts, Wa
         retention_seconds: i64::from(pipeline.retention_days) * SECONDS_PER_DAY,
         newest_change: raw_rows.newest,
     })
+}
+
+/// How many files with changes wait under a table's path.
+pub(super) async fn change_files(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<u64, WarehouseError> {
+    of_changes(&warehouse.query(&list_files(&pipeline.stage, &pipeline.path)).await?)
+}
+
+fn of_changes(files: &[Row]) -> Result<u64, WarehouseError> {
+    let names = files.iter().map(|row| row.get::<String>("name")).collect::<Result<Vec<_>, _>>()?;
+    Ok(names.iter().filter(|name| !is_full_load_file(name)).count() as u64)
 }
 
 /// The values that do not fit their type in ODS.

@@ -1,19 +1,94 @@
-//! A cutover that is disturbed at every single statement and call that it sends, and run again.
+//! Every verb that changes something, disturbed at every single statement and call that it sends, and used again.
 //!
-//! The points are enumerated from what a clean run sends, so that a step without points cannot be. At each statement and
-//! each call the process is killed before or after it, or its answer is lost before or after it was done. At each
-//! statement another run takes the lease away. Then the cutover runs again, and everything must be as if nothing had
+//! The points are enumerated from what a clean run sends, so that a step without points cannot be; the scenarios from the
+//! list of verbs ([`Changing`]), so that a verb without a scenario does not compile, and a step that no scenario takes fails
+//! a test. At each statement and each call the process is killed before or after it, or its answer is lost before or after
+//! it was done. At each statement that is sent under leases another run takes them away, or the process is stopped while
+//! another one finishes. Each COMMIT may show late. Then the verb is used again, and everything must be as if nothing had
 //! been in its way.
 
 mod matrix;
 mod point;
 
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
 use pipeline::chain::LoadTasks;
+use warehouse::scripted::When;
 
-use crate::testing::TestBed;
+use crate::journal::{Operation, StepName};
+use crate::testing::{Process, TestBed};
+use crate::verbs::Changing;
 
-fn check(name: &str, bed: &TestBed) {
-    let report = matrix::run(bed);
+const CUTOVER: Changing = Changing::Operation(Operation::Cutover);
+const SUSPEND: Changing = Changing::Operation(Operation::Suspend);
+const RESUME: Changing = Changing::Operation(Operation::Resume);
+
+const THREE: &[&str] = &["orders", "items", "customers"];
+
+/// What a verb is disturbed on, by name. Each of a verb's scenarios is a pipeline as it is before that verb.
+fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
+    let one = || TestBed::new(&THREE[..1], LoadTasks::PerTable);
+    let grouped = || TestBed::new(&THREE[..2], LoadTasks::Grouped);
+    match verb {
+        Changing::Operation(Operation::Cutover) => vec![
+            ("one table", one()),
+            ("three tables", TestBed::new(THREE, LoadTasks::PerTable)),
+            ("one of three tables", TestBed::new(THREE, LoadTasks::PerTable).cut_over_but(1)),
+            ("grouped chain", grouped()),
+            ("ODS truncated", {
+                let bed = one().cut_over();
+                bed.truncate_ods(0);
+                bed
+            }),
+            // The stream still has what ODS shows already: an INSERT would double it.
+            ("ODS filled by hand", {
+                let bed = one().killed_after("COPY");
+                let merge_all = pipeline::sql::merge_all(&bed.chain.tables[0].pipeline);
+                bed.scripted.sql(&merge_all).unwrap();
+                bed
+            }),
+        ],
+        Changing::Operation(Operation::Suspend) => vec![
+            ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over()),
+            ("grouped chain", grouped().cut_over()),
+            ("one of a grouped chain", grouped().cut_over().only(1)),
+        ],
+        Changing::Operation(Operation::Resume) => vec![
+            ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over().after(SUSPEND)),
+            ("grouped chain", grouped().cut_over().after(SUSPEND)),
+            ("not cut over", one()),
+        ],
+        Changing::Unlock => vec![("a killed cutover of two tables", {
+            let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable);
+            let clean = bed.copy();
+            assert!(Process::cutover(&clean).unwrap().is_empty());
+            let copy = clean.heard().iter().position(|sql| sql.starts_with("COPY")).unwrap();
+            bed.scripted.stop_at(copy, When::After);
+            assert!(Process::cutover(&bed).is_none());
+            bed.restart();
+            assert_eq!(bed.held().len(), 2);
+            bed
+        })],
+        Changing::Prune => vec![("a year of suspending and resuming", {
+            let mut bed = TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over();
+            for _ in 0..4 {
+                bed.scripted.advance(TimeDelta::days(90).to_std().unwrap());
+                bed = bed.after(SUSPEND).after(RESUME);
+            }
+            bed
+        })],
+    }
+}
+
+/// Disturbs a verb in one of its scenarios.
+fn check(verb: Changing, name: &str) {
+    let scenarios = scenarios(verb);
+    let (_, bed) = scenarios.iter().find(|(known, _)| *known == name).unwrap();
+    tell(&format!("{verb:?}, {name}"), &matrix::run(bed, verb));
+}
+
+fn tell(name: &str, report: &matrix::Report) {
     println!(
         "{name}: {} statements, {} calls, {} points, {} failures; {} of the disturbed runs ended well by themselves",
         report.statements,
@@ -27,31 +102,87 @@ fn check(name: &str, bed: &TestBed) {
 
 #[test]
 fn one_table() {
-    check("one_table", &TestBed::new(&["orders"], LoadTasks::PerTable));
+    check(CUTOVER, "one table");
 }
 
 #[test]
 fn three_tables() {
-    check("three_tables", &TestBed::new(&["orders", "items", "customers"], LoadTasks::PerTable));
+    check(CUTOVER, "three tables");
+}
+
+#[test]
+fn one_of_three_tables() {
+    check(CUTOVER, "one of three tables");
 }
 
 #[test]
 fn grouped_chain() {
-    check("grouped_chain", &TestBed::new(&["orders", "items"], LoadTasks::Grouped));
+    check(CUTOVER, "grouped chain");
 }
 
 #[test]
 fn ods_truncated() {
-    let bed = TestBed::new(&["orders"], LoadTasks::PerTable).cut_over();
-    bed.truncate_ods(0);
-    check("ods_truncated", &bed);
+    check(CUTOVER, "ODS truncated");
 }
 
-/// The stream still has what ODS shows already: an INSERT would double it.
 #[test]
 fn ods_filled_by_hand() {
-    let bed = TestBed::new(&["orders"], LoadTasks::PerTable).killed_after("COPY");
-    let merge_all = pipeline::sql::merge_all(&bed.chain.tables[0].pipeline);
-    bed.scripted.sql(&merge_all).unwrap();
-    check("ods_filled_by_hand", &bed);
+    check(CUTOVER, "ODS filled by hand");
+}
+
+#[test]
+fn every_other_verb() {
+    for verb in Changing::all().into_iter().filter(|verb| *verb != CUTOVER) {
+        for (name, _) in scenarios(verb) {
+            check(verb, name);
+        }
+    }
+}
+
+/// Killed, and the run after it killed or without an answer, in a verb's first scenario.
+fn check_twice(verb: Changing) {
+    let scenarios = scenarios(verb);
+    let (name, bed) = scenarios.first().unwrap();
+    tell(&format!("{verb:?}, {name}, twice"), &matrix::run_pairs(bed, verb));
+}
+
+#[test]
+fn one_table_twice() {
+    check_twice(CUTOVER);
+}
+
+#[test]
+fn every_other_verb_twice() {
+    for verb in Changing::all().into_iter().filter(|verb| *verb != CUTOVER) {
+        check_twice(verb);
+    }
+}
+
+#[test]
+fn every_scenario_of_a_cutover_is_run_and_cuts_over() {
+    let run = [
+        "one table",
+        "three tables",
+        "one of three tables",
+        "grouped chain",
+        "ODS truncated",
+        "ODS filled by hand",
+    ];
+    let named: Vec<_> = scenarios(CUTOVER).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(named, run);
+    for (name, bed) in scenarios(CUTOVER) {
+        assert!(matrix::cuts_over(&bed, CUTOVER), "{name}");
+    }
+}
+
+#[test]
+fn every_step_is_taken() {
+    let mut taken = BTreeSet::new();
+    for verb in Changing::all() {
+        for (_, bed) in scenarios(verb).into_iter().take(1) {
+            taken.extend(matrix::steps(&bed, verb));
+        }
+    }
+    let all: BTreeSet<String> = StepName::ALL.iter().map(|step| step.as_str().to_owned()).collect();
+    assert_eq!(taken, all);
 }

@@ -45,6 +45,9 @@ pub struct IllegalEvent {
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     states: BTreeMap<StepKey, StepState>,
+    /// Of steps that several tables share, the runs whose intent no row has answered: runs on different tables take such a
+    /// step side by side.
+    shared: BTreeSet<(StepKey, RunId)>,
     seen: BTreeSet<(RunId, i64)>,
 }
 
@@ -74,6 +77,7 @@ impl Log {
             // After a kill another run begins again; after a failure, or when the world has changed back, any run does.
             (_, EventKind::Intent) => Ok(()),
             (StepState::Intended { by }, _) if *by == run => Ok(()),
+            _ if self.shared.contains(&(key.clone(), run)) => Ok(()),
             (StepState::Intended { by }, _) => refuse(format!("the intent is that of run {by}")),
             (_, _) => refuse("no intent was written before".into()),
         }
@@ -87,6 +91,12 @@ impl Log {
         self.check(&event.key, event.run_id, event.event)?;
         self.seen.insert((event.run_id, event.seq));
         let key = event.key.clone();
+        let mine = (key.clone(), event.run_id);
+        if event.event != EventKind::Intent {
+            self.shared.remove(&mine);
+        } else if key.table.is_empty() {
+            self.shared.insert(mine);
+        }
         let state = match event.event {
             EventKind::Intent => StepState::Intended { by: event.run_id },
             EventKind::Done => StepState::Done { event: Box::new(event) },
@@ -159,6 +169,24 @@ mod tests {
         log.apply(event(next, 1, EventKind::Intent)).unwrap();
         assert_eq!(reason(&log, killed, EventKind::Done), format!("the intent is that of run {next}"));
         log.apply(event(next, 2, EventKind::Done)).unwrap();
+    }
+
+    #[test]
+    fn runs_take_a_shared_step_side_by_side() {
+        let (one, other) = (RunId::new(), RunId::new());
+        let shared = |run, seq, kind| {
+            let mut event = event(run, seq, kind);
+            event.key.table.clear();
+            event
+        };
+        let mut log = told([
+            shared(one, 1, EventKind::Intent),
+            shared(other, 1, EventKind::Intent),
+            shared(one, 2, EventKind::Done),
+            shared(other, 2, EventKind::Done),
+        ]);
+        let twice = log.apply(shared(one, 3, EventKind::Done)).unwrap_err();
+        assert_eq!(twice.reason, "no intent was written before");
     }
 
     #[test]

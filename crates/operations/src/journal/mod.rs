@@ -5,6 +5,7 @@
 
 mod identity;
 mod log;
+mod prune;
 mod store;
 
 use std::fmt;
@@ -13,7 +14,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use identity::{Identities, WAS};
 pub use log::{IllegalEvent, Log, StepState};
+pub use prune::{prunable, prune};
 pub use store::{Journal, JournalError, Recorded, history};
 
 /// One run of the runbook. Version 7: ids of later runs sort later.
@@ -64,22 +67,32 @@ impl JsonSchema for RunId {
 pub enum Operation {
     /// From a declared pipeline to a running one.
     Cutover,
+    /// From running tasks to suspended ones.
+    Suspend,
+    /// From suspended tasks to running ones.
+    Resume,
 }
 
 impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Cutover, Self::Suspend, Self::Resume];
+
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cutover => "cutover",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The operation of this name.
+    pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
     }
 }
 
-/// The steps of a cutover, in their order.
+/// The steps of all operations: those of a cutover in their order, and then the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepName {
@@ -101,9 +114,25 @@ pub enum StepName {
     ResumeTasks,
     /// They ran, and it worked.
     FirstRun,
+    /// The tasks do not run.
+    SuspendTasks,
 }
 
 impl StepName {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::StartDms,
+        Self::FullLoad,
+        Self::Load,
+        Self::CompareRaw,
+        Self::CompareSource,
+        Self::InitialInsert,
+        Self::CompareOds,
+        Self::ResumeTasks,
+        Self::FirstRun,
+        Self::SuspendTasks,
+    ];
+
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,6 +145,7 @@ impl StepName {
             Self::CompareOds => "compare-ods",
             Self::ResumeTasks => "resume-tasks",
             Self::FirstRun => "first-run",
+            Self::SuspendTasks => "suspend-tasks",
         }
     }
 
@@ -131,7 +161,7 @@ impl fmt::Display for StepName {
 }
 
 /// What happened to a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
     /// Its effect is about to be brought about.
@@ -218,24 +248,44 @@ mod tests {
 
     #[test]
     fn names_are_the_same_in_the_journal_and_in_json() {
-        for step in [
-            StepName::StartDms,
-            StepName::FullLoad,
-            StepName::Load,
-            StepName::CompareRaw,
-            StepName::CompareSource,
-            StepName::InitialInsert,
-            StepName::CompareOds,
-            StepName::ResumeTasks,
-            StepName::FirstRun,
-        ] {
+        for step in StepName::ALL {
             assert_eq!(StepName::parse(step.as_str()), Some(step));
         }
         for event in [EventKind::Intent, EventKind::Done, EventKind::Failed] {
             assert_eq!(EventKind::parse(event.as_str()), Some(event));
         }
         assert_eq!(StepName::parse("dance"), None);
-        assert_eq!(Operation::parse(Operation::Cutover.as_str()), Some(Operation::Cutover));
+        for operation in Operation::ALL {
+            assert_eq!(Operation::parse(operation.as_str()), Some(operation));
+        }
+    }
+
+    /// The names of an enum's variants, as its JSON Schema lists them.
+    fn variants<T: JsonSchema>() -> Vec<String> {
+        let schema = schemars::schema_for!(T).to_value();
+        let texts = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let of = |one: &serde_json::Value| match one.get("const") {
+            Some(name) => vec![texts(name).unwrap()],
+            None => one["enum"].as_array().unwrap().iter().filter_map(texts).collect(),
+        };
+        match schema.get("oneOf") {
+            Some(all) => all.as_array().unwrap().iter().flat_map(of).collect(),
+            None => of(&schema),
+        }
+    }
+
+    #[test]
+    fn the_lists_are_complete() {
+        let mut steps = variants::<StepName>();
+        let mut listed: Vec<_> = StepName::ALL.iter().map(|step| step.as_str().to_owned()).collect();
+        steps.sort();
+        listed.sort();
+        assert_eq!(listed, steps);
+        let mut operations = variants::<Operation>();
+        let mut listed: Vec<_> = Operation::ALL.iter().map(|op| op.as_str().to_owned()).collect();
+        operations.sort();
+        listed.sort();
+        assert_eq!(listed, operations);
     }
 
     #[test]

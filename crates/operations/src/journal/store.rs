@@ -10,8 +10,9 @@ use pipeline::sql::journal as sql;
 use pipeline::sql::own::FORMAT;
 use warehouse::{Row, Warehouse, WarehouseError};
 
-use super::identity::Identities;
-use super::{Event, EventKind, IllegalEvent, Log, Operation, RunId, StepKey, StepName, StepState};
+use super::{
+    Event, EventKind, Identities, IllegalEvent, Log, Operation, RunId, StepKey, StepName, StepState,
+};
 
 /// How often a row is looked for whose INSERT got no answer, and how long between.
 const LOOKS: u32 = 5;
@@ -24,7 +25,7 @@ pub struct Journal {
     actor: String,
     next_seq: AtomicI64,
     log: Mutex<Log>,
-    identities: Mutex<Identities>,
+    identities: Identities,
 }
 
 /// A row that a transaction writes itself: its SQL, and how to find it.
@@ -58,16 +59,20 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Reads what earlier runs wrote about these pipelines. Nothing is written; a journal that is not there is empty. Rows
-    /// that this version does not know are passed over, with a note.
+    /// Reads what earlier runs wrote about these chains and tables, whatever the chains were called then. Nothing is
+    /// written; a journal that is not there is empty. Rows that this version does not know are passed over, with a note.
     pub async fn read(
         warehouse: &Warehouse,
-        pipelines: &[String],
+        mut identities: Identities,
         run: RunId,
         actor: String,
     ) -> Result<Self, JournalError> {
-        let events = history(warehouse, pipelines).await?;
-        let (log, illegal) = Log::replay(events);
+        let events = history(warehouse, &mut identities).await?;
+        let meant = events.into_iter().filter_map(|event| {
+            let key = identities.key(&event)?;
+            Some(Event { key, ..event })
+        });
+        let (log, illegal) = Log::replay(meant);
         for event in illegal {
             tracing::warn!("{event}; that row of databend_cdc.journal does not count");
         }
@@ -77,7 +82,7 @@ impl Journal {
             actor,
             next_seq: AtomicI64::new(1),
             log: Mutex::new(log),
-            identities: Mutex::default(),
+            identities,
         })
     }
 
@@ -91,16 +96,10 @@ impl Journal {
         self.log().state(key)
     }
 
-    /// Says by which ids Databend knows a table's raw and ODS now. Rows about tables that had the same names and other
-    /// ids (before a `terraform destroy`, say) are history, and say nothing about these.
-    pub fn identify(&self, pipeline: &str, table: &str, ids: String) {
-        self.identities().set(pipeline, table, ids);
-    }
-
-    /// The last row that says the step is done, if the last row says so and is about the tables that exist now.
+    /// The last row that says the step is done, if the last row says so.
     pub fn done(&self, key: &StepKey) -> Option<Event> {
         match self.state(key) {
-            StepState::Done { event } if self.identities().is_meant(&event) => Some(*event),
+            StepState::Done { event } => Some(*event),
             _ => None,
         }
     }
@@ -135,7 +134,7 @@ impl Journal {
     /// The row that a transaction writes beside its effect.
     pub fn record(&self, key: &StepKey, detail: serde_json::Value) -> Result<Recorded, JournalError> {
         self.log().check(key, self.run, EventKind::Done)?;
-        let detail = self.identities().stamp(key, detail);
+        let detail = self.identities.stamp(key, detail);
         let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
         let sql = self.insert(key, &[(seq, EventKind::Done, &detail)]);
         Ok(Recorded { sql, seq, key: key.clone(), detail })
@@ -157,10 +156,8 @@ impl Journal {
         events: &[(EventKind, serde_json::Value)],
     ) -> Result<(), JournalError> {
         // What may not be written is refused before it is.
-        let events: Vec<_> = events
-            .iter()
-            .map(|(kind, detail)| (*kind, self.identities().stamp(key, detail.clone())))
-            .collect();
+        let events: Vec<_> =
+            events.iter().map(|(kind, detail)| (*kind, self.identities.stamp(key, detail.clone()))).collect();
         let mut trial = self.log().clone();
         let mut rows = Vec::new();
         for (kind, detail) in &events {
@@ -251,18 +248,16 @@ impl Journal {
         sql::insert(&rows)
     }
 
-    fn identities(&self) -> std::sync::MutexGuard<'_, Identities> {
-        self.identities.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Every row about these pipelines that this version knows, oldest first; none if there is no journal.
-pub async fn history(warehouse: &Warehouse, pipelines: &[String]) -> Result<Vec<Event>, JournalError> {
-    let rows = match warehouse.query(&sql::select(pipelines)).await {
+/// Every row about these chains, and about tables of these names, that this version knows, oldest first; none if there is no
+/// journal. The identities learn from them.
+pub async fn history(warehouse: &Warehouse, identities: &mut Identities) -> Result<Vec<Event>, JournalError> {
+    let statement = sql::select(&identities.chains(), &identities.sources());
+    let rows = match warehouse.query(&statement).await {
         Ok(rows) => rows,
         Err(error) if error.is_unknown_object() => Vec::new(),
         Err(cause) => return Err(JournalError::Warehouse { action: "read", cause }),
@@ -278,6 +273,7 @@ pub async fn history(warehouse: &Warehouse, pipelines: &[String]) -> Result<Vec<
             }
         }
     }
+    identities.learn(&events);
     Ok(events)
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn wait(
         let before = seen.insert(intent.writer.clone(), intent.last_seen);
         if before.is_some_and(|before| intent.last_seen > before) {
             return Err(LeaseError::Held {
-                pipeline: intent.subject.clone(),
+                table: intent.subject.clone(),
                 holder: intent.who().to_owned(),
                 since: intent.at,
             });

@@ -4,15 +4,17 @@
 //! share a load task wait for one another before that.
 
 use futures_util::future::join_all;
+use warehouse::chain::ChainTasks;
 
-use crate::checks;
 use crate::engine::{ChainSite, Driver, Site, StepError, TableSite, UnitSite};
-use crate::journal::{Operation, StepName};
+use crate::finding::Code;
+use crate::journal::StepName;
 use crate::steps::{
     CompareOds, CompareRaw, CompareSource, FirstRun, FullLoad, InitialInsert, Load, ResumeTasks, StartDms,
-    cut_over, refuse_running_tasks,
+    cut_over, refuse_another_key, refuse_running_tasks,
 };
 use crate::target::{Chain, ChainTable};
+use crate::{checks, facts};
 
 /// How the work on a table or on tasks ended.
 pub type Outcome = Result<(), StepError>;
@@ -71,24 +73,22 @@ async fn unit<D: Driver>(
     arn: &str,
     unit: Vec<&ChainTable>,
 ) -> (Vec<(TableSite, Outcome)>, Option<(UnitSite, Outcome)>) {
-    let shared = unit.len() > 1;
     let sites = unit.iter().filter(|table| table.selected).map(|table| table_site(chain, arn, table));
     let filled: Vec<_> = join_all(sites.map(|site| async {
         let filled = fill(driver, &site).await;
         (site, filled)
     }))
     .await;
-    let is_ready = |table: &&ChainTable| match filled.iter().find(|(site, _)| site.table == **table) {
-        Some((_, filled)) => filled.is_ok(),
-        None => is_cut_over(driver, &table_site(chain, arn, table)),
+    // Tables that were not asked for are another run's to resume.
+    let ready = filled.iter().filter(|(_, filled)| filled.is_ok());
+    let tables: Vec<_> = ready.map(|(site, _)| site.table.clone()).collect();
+    let tasks = ChainTasks::new(tables.iter().map(|table| table.tasks.clone())).children_first();
+    let table = match filled.as_slice() {
+        [(site, _)] => site.table(),
+        _ => String::new(),
     };
-    let site = UnitSite {
-        chain: chain.name.clone(),
-        dms_task_arn: arn.to_owned(),
-        tables: unit.into_iter().filter(is_ready).cloned().collect(),
-        shared,
-    };
-    let cannot_load = shared.then(|| cannot_load(&filled)).flatten();
+    let site = UnitSite { chain: chain.name.clone(), table, tables, tasks };
+    let cannot_load = (unit.len() > 1).then(|| cannot_load(&filled)).flatten();
     let mut ended: Vec<_> =
         filled.into_iter().map(|(site, filled)| (site, filled.map_err(|unfilled| unfilled.error))).collect();
     if site.tables.is_empty() {
@@ -96,7 +96,7 @@ async fn unit<D: Driver>(
     }
     let run = run(driver, &site, cannot_load).await;
     match ended.as_mut_slice() {
-        [(_, ended)] if !shared => *ended = run,
+        [(_, ended)] => *ended = run,
         _ => return (ended, Some((site, run))),
     }
     (ended, None)
@@ -123,11 +123,12 @@ async fn fill<D: Driver>(driver: &D, site: &TableSite) -> Result<(), Unfilled> {
             driver.tell(site, StepName::CompareOds, &already);
             return Ok(());
         }
-        Err(problem @ StepError::Finding { .. }) => {
+        Err(problem @ StepError::Finding(_)) => {
             driver.stop_at(site, StepName::CompareOds, Some(problem))?;
         }
         Err(error) => return Err(error.into()),
     }
+    driver.stop_at(site, StepName::FullLoad, refuse_another_key(site, world).await?)?;
     driver.stop_at(site, StepName::InitialInsert, refuse_running_tasks(site, world).await?)?;
     let loaded = driver.step::<FullLoad>(site, &driver.given(())).await?;
     // Waiting for DMS needs no place among the few; the work on Databend does.
@@ -152,6 +153,8 @@ fn cannot_load(filled: &[(TableSite, Result<(), Unfilled>)]) -> Option<StepError
     let chain = &filled.first()?.0.chain;
     (!bad.is_empty()).then(|| {
         StepError::finding(
+            Code::ChainWaits,
+            chain,
             format!(
                 "the tasks of {chain} are left suspended: the load task would fail on {}",
                 bad.join(", ")
@@ -168,6 +171,7 @@ fn chain_site<D: Driver>(driver: &D, chain: &Chain, arn: &str) -> ChainSite {
         chain: chain.name.clone(),
         dms_task_arn: arn.to_owned(),
         cut_over: cut_over.map(|table| table.pipeline.source()).collect(),
+        leases: chain.selected().map(|table| table.pipeline.raw.plain()).collect(),
     }
 }
 
@@ -177,5 +181,5 @@ fn table_site(chain: &Chain, arn: &str, table: &ChainTable) -> TableSite {
 
 /// Whether the journal says that a table is cut over.
 fn is_cut_over<D: Driver>(driver: &D, site: &TableSite) -> bool {
-    driver.world().journal.done(&site.key(Operation::Cutover, StepName::CompareOds)).is_some()
+    facts::cut_over(&driver.world().journal, &site.chain, &site.table()).is_some()
 }

@@ -8,6 +8,7 @@ use super::{Filled, Loaded};
 use crate::counts::{OdsCounts, read_missing};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::facts::LoadFacts;
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -91,6 +92,8 @@ impl Step for CompareOds {
         };
         if ods.doubled() > 0 || missing > 0 {
             return Err(StepError::finding(
+                Code::OdsDiffers,
+                pipeline.source(),
                 format!(
                     "{} is not what {} says: {} rows for {} keys, and {missing} keys missing",
                     pipeline.ods.plain(),
@@ -101,7 +104,11 @@ impl Step for CompareOds {
                 "run this again: it looks whether a task has merged beside it, and fills what is missing from raw",
             ));
         }
-        let load = LoadFacts { dms_task: site.dms_task_arn.clone(), began: loaded.began };
+        let load = LoadFacts {
+            dms_task: site.dms_task_arn.clone(),
+            fresh_start: loaded.fresh_start,
+            began: loaded.began,
+        };
         Ok(Matched { ods, load })
     }
 }

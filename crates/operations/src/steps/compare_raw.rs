@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Copied, Loaded};
 use crate::counts::RawCounts;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -67,7 +68,7 @@ impl Step for CompareRaw {
         let raw = RawCounts::read(answers.row(0)?)?;
         let has_sequence = pipeline.change_seq_column.is_some();
         if has_sequence && loaded.reloaded && raw.full_load > loaded.rows {
-            return Err(super::begin_anew::finding(pipeline));
+            return Err(super::second_load::finding(pipeline));
         }
         if raw.full_load > 0 && raw.unmergeable >= raw.full_load {
             return Err(no_row_has_a_key(pipeline, raw));
@@ -79,6 +80,8 @@ impl Step for CompareRaw {
 
 fn no_row_has_a_key(pipeline: &Pipeline, raw: RawCounts) -> StepError {
     StepError::finding(
+        Code::RowsWithoutKey,
+        pipeline.source(),
         format!(
             "none of the {} rows of {} has a key: in all of them a column of primary_key ({}) is NULL",
             raw.full_load,
@@ -93,13 +96,15 @@ fn no_row_has_a_key(pipeline: &Pipeline, raw: RawCounts) -> StepError {
 
 fn not_the_load(pipeline: &Pipeline, what: &str) -> StepError {
     StepError::finding(
+        Code::RawDiffers,
+        pipeline.source(),
         format!("{} does not hold the full load of {}: {what}", pipeline.raw.plain(), pipeline.source()),
         format!(
-            "DMS may have reloaded the table, files under @{}/{} may have been removed before they were loaded, or \
-             others are loaded into this table too. Find out which, then {}",
+            "a file may have come late: run this again, which copies what has arrived since. If it stays so, find out whether \
+             somebody removed files under @{}/{} before they were loaded, or loads others into this table. {}",
             pipeline.stage,
             pipeline.path,
-            super::begin_anew::steps(pipeline)
+            super::second_load::only_way(pipeline)
         ),
     )
 }
@@ -155,6 +160,14 @@ mod tests {
         );
         let without_a_key = RawCounts { unmergeable: 1, ..counts(5, 4) };
         assert!(judge(without_a_key, 5, true).is_ok(), "DMS writes NULL for a zero date");
+    }
+
+    #[test]
+    fn a_file_that_may_come_late_is_waited_for() {
+        let pipeline = Pipeline::new(crate::testing::description("orders"));
+        let StepError::Finding(finding) = not_the_load(&pipeline, "a row is missing") else { unreachable!() };
+        assert_eq!((finding.code, finding.subject.as_str()), (Code::RawDiffers, "shop.orders"));
+        assert!(finding.help.starts_with("a file may have come late: run this again"), "{}", finding.help);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! rows. Only the source knows. It is counted while it changes, so the count may differ by the inserts and deletes that DMS
 //! has counted since its load.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,12 +14,15 @@ use source::{Source, TableRef};
 use super::Compared;
 use crate::dms::{TableView, look};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
 /// How often it is counted. DMS tells of a change some seconds after it was made.
 const TRIES: u32 = 12;
 const BETWEEN_TRIES: Duration = Duration::from_secs(5);
+/// How long that is.
+const WAITS: Duration = BETWEEN_TRIES.saturating_mul(TRIES - 1);
 
 /// Compares DMS's count with the source's.
 pub struct CompareSource;
@@ -36,7 +40,9 @@ impl Told for Sourced {
     fn summary(&self) -> String {
         match self.rows {
             Some(rows) => format!("the source has {rows} rows, as many as DMS has delivered"),
-            None => "not compared with the source: MYSQL_DSN is not set".to_owned(),
+            None => {
+                "not compared with the source, neither rows nor primary key: MYSQL_DSN is not set".to_owned()
+            }
         }
     }
 
@@ -50,30 +56,43 @@ impl Step for CompareSource {
     const NAME: StepName = StepName::CompareSource;
     type Site = TableSite;
     type Input = Compared;
-    type Need = ();
+    /// What does not fit yet.
+    type Need = Option<Difference>;
     type Output = Sourced;
 
     async fn look(
         site: &TableSite,
         compared: &Compared,
         world: &World,
-    ) -> Result<Look<(), Sourced>, StepError> {
+    ) -> Result<Look<Option<Difference>, Sourced>, StepError> {
         let sourced = |rows| Look::Done(Sourced { compared: compared.clone(), rows });
         let Some(source) = &world.source else { return Ok(sourced(None)) };
         let seen = Seen::now(site, source, world).await?;
-        Ok(if seen.fits(compared.loaded.rows) { sourced(Some(seen.rows)) } else { Look::Needed(()) })
+        Ok(match seen.difference(compared.loaded.rows) {
+            None => sourced(Some(seen.rows)),
+            Some(difference) => Look::Needed(Some(difference)),
+        })
     }
 
-    fn usual(_: &TableSite) {}
+    fn usual(_: &TableSite) -> Self::Need {
+        None
+    }
 
-    fn effects(_: &TableSite, (): &()) -> Vec<Effect> {
+    fn effects(_: &TableSite, _: &Self::Need) -> Vec<Effect> {
         Vec::new()
+    }
+
+    fn note(difference: &Self::Need) -> String {
+        let told = |difference: &Difference| {
+            format!("{difference}. If that does not change within {} s, it stops here", WAITS.as_secs())
+        };
+        difference.as_ref().map(told).unwrap_or_default()
     }
 
     async fn conclude(
         site: &TableSite,
         compared: &Compared,
-        (): &(),
+        _: &Self::Need,
         _: &Answers,
         world: &World,
         progress: &dyn Progress,
@@ -85,16 +104,11 @@ impl Step for CompareSource {
         loop {
             tried += 1;
             let seen = Seen::now(site, source, world).await?;
-            if seen.fits(loaded) {
-                return Ok(sourced(Some(seen.rows)));
-            }
+            let Some(difference) = seen.difference(loaded) else { return Ok(sourced(Some(seen.rows))) };
             if tried == TRIES {
-                return Err(differs(site, &seen, loaded));
+                return Err(differs(site, difference));
             }
-            progress.progress(&format!(
-                "compare-source: the source has {} rows, DMS read {loaded}; waiting for the changes since",
-                seen.rows
-            ));
+            progress.progress(&format!("compare-source: {difference}; waiting for the changes since"));
             world.pause(BETWEEN_TRIES).await?;
         }
     }
@@ -114,8 +128,30 @@ impl Seen {
         Ok(Self { rows, dms: view.table(&pipeline.source_schema, &pipeline.source_table).cloned() })
     }
 
-    fn fits(&self, loaded: u64) -> bool {
-        self.dms.as_ref().is_some_and(|dms| fits(self.rows, loaded, dms))
+    /// What does not fit, if so.
+    fn difference(&self, loaded: u64) -> Option<Difference> {
+        let (inserts, deletes) = self.dms.as_ref().map_or((0, 0), |dms| (dms.inserts, dms.deletes));
+        let fits = self.dms.as_ref().is_some_and(|dms| fits(self.rows, loaded, dms));
+        (!fits).then_some(Difference { rows: self.rows, loaded, inserts, deletes })
+    }
+}
+
+/// Counts that do not fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    rows: u64,
+    loaded: u64,
+    inserts: u64,
+    deletes: u64,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, loaded, inserts, deletes } = self;
+        write!(
+            f,
+            "the source has {rows} rows, but DMS read {loaded} and has counted {inserts} inserts and {deletes} deletes since"
+        )
     }
 }
 
@@ -125,19 +161,16 @@ fn fits(rows: u64, loaded: u64, dms: &TableView) -> bool {
     (loaded.saturating_sub(dms.deletes)..=loaded + dms.inserts).contains(&rows)
 }
 
-fn differs(site: &TableSite, seen: &Seen, loaded: u64) -> StepError {
-    let (pipeline, rows) = (site.pipeline(), seen.rows);
-    let (inserts, deletes) = seen.dms.as_ref().map_or((0, 0), |dms| (dms.inserts, dms.deletes));
+fn differs(site: &TableSite, difference: Difference) -> StepError {
+    let pipeline = site.pipeline();
     StepError::finding(
-        format!(
-            "{} has {rows} rows, but DMS read {loaded} and has counted {inserts} inserts and {deletes} deletes since: its load \
-             is not the whole table",
-            pipeline.source()
-        ),
+        Code::SourceDiffers,
+        pipeline.source(),
+        format!("the load of {} is not the whole table: {difference}", pipeline.source()),
         format!(
             "look into the DMS task's CloudWatch log, its table mappings (filters) and the rights of its user for the cause. If \
-             MYSQL_DSN is another server than the task reads, correct that and run this again; else fix the cause, then {}",
-            super::begin_anew::steps(pipeline)
+             MYSQL_DSN is another server than the task reads, correct that and run this again; else fix the cause. {}",
+            super::second_load::only_way(pipeline)
         ),
     )
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::initial_insert::refuse_doubled;
 use crate::counts::{OdsCounts, RawCounts};
 use crate::engine::{Site, StepError, TableSite, Told, World};
-use crate::facts::{LoadFacts, load};
-use crate::journal::{Operation, StepName};
+use crate::facts::{LoadFacts, cut_over as journaled, load};
+use crate::finding::{Code, NO_SECOND_LOAD};
 
 /// A table that an earlier run has cut over, and that still looks so.
 #[derive(Debug, Clone)]
@@ -35,9 +35,7 @@ impl Told for CutOver {
 /// Whether an earlier run has cut the table over, and it still looks so. An ODS table that was emptied since is filled
 /// again.
 pub async fn cut_over(site: &TableSite, world: &World) -> Result<Option<CutOver>, StepError> {
-    let Some(event) = world.journal.done(&site.key(Operation::Cutover, StepName::CompareOds)) else {
-        return Ok(None);
-    };
+    let Some(event) = journaled(&world.journal, &site.chain, &site.table()) else { return Ok(None) };
     if let Some(load) = load(&event) {
         refuse_another_load(site, world, &load).await?;
     }
@@ -57,6 +55,8 @@ async fn refuse_another_load(site: &TableSite, world: &World, load: &LoadFacts) 
     let pipeline = site.pipeline();
     if load.dms_task != site.dms_task_arn {
         return Err(StepError::finding(
+            Code::DmsReplaced,
+            pipeline.source(),
             format!(
                 "{} was loaded by DMS task {}, and is fed by {} now: what changed at the source between the two has not been \
                  delivered",
@@ -64,23 +64,25 @@ async fn refuse_another_load(site: &TableSite, world: &World, load: &LoadFacts) 
                 load.dms_task,
                 site.dms_task_arn
             ),
-            "point dms_task_arn back to that task if it still exists. This version has no verb yet that loads a table a \
-             second time",
+            format!("point dms_task_arn back to that task if it still exists; {NO_SECOND_LOAD}"),
         ));
     }
     let view = super::full_load::view(world).await?;
     let table = view.table(&pipeline.source_schema, &pipeline.source_table);
-    match table.and_then(|table| table.full_load_started) {
-        Some(began) if load.is_before(began) => Err(StepError::finding(
+    match load.followed_by(Some(&view.task), table) {
+        Some(began) => Err(StepError::finding(
+            Code::DmsReloaded,
+            pipeline.source(),
             format!(
                 "DMS began to load {} again at {} UTC, after it was cut over: the rows of that load have no place in the order \
                  of changes, and are not loaded",
                 pipeline.source(),
                 began.format("%Y-%m-%d %H:%M:%S")
             ),
-            "ODS shows the changes that DMS delivers, but not rows that only the new load has. This version has no verb yet \
-             that takes in a second load",
+            format!(
+                "ODS shows the changes that DMS delivers, but not rows that only the new load has; {NO_SECOND_LOAD}"
+            ),
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

@@ -11,8 +11,10 @@ use warehouse::history::{RunState, TaskRun};
 
 use super::Resumed;
 use super::start_dms::stopped_after_load;
+use crate::checks::{dms_stopped_help, doubled_keys_help};
 use crate::counts::{Backlog, OdsCounts};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, Told, UnitSite, World};
+use crate::finding::Code;
 use crate::journal::{Operation, StepName};
 use crate::progress::Progress;
 use crate::target::ChainTable;
@@ -93,7 +95,7 @@ impl Step for FirstRun {
                 Standing::Waiting(waiting) => waiting,
             };
             if began.elapsed() > timeout {
-                return Err(not_green(&waiting, timeout));
+                return Err(not_green(site, &waiting, timeout));
             }
             let (tasks, errors): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             let error =
@@ -109,26 +111,27 @@ impl Step for FirstRun {
             let ods = OdsCounts::count(&world.warehouse, pipeline).await?;
             if ods.doubled() > 0 {
                 return Err(StepError::finding(
+                    Code::KeysDoubled,
+                    pipeline.source(),
                     format!(
                         "after the first merge {} has {} rows for {} keys",
                         pipeline.ods.plain(),
                         ods.total,
                         ods.keys
                     ),
-                    "suspend the tasks with `runbook suspend` and check that they run with enable_join_runtime_filter = 0 \
-                     (terraform plan shows it)",
+                    doubled_keys_help(&pipeline.source()),
                 ));
             }
         }
-        dms_delivers(world).await?;
+        dms_delivers(site, world).await?;
         Ok(Green { since: resumed.since })
     }
 }
 
 /// A pipeline whose DMS task has stopped shows the source as it was then.
-async fn dms_delivers(world: &World) -> Result<(), StepError> {
+async fn dms_delivers(site: &UnitSite, world: &World) -> Result<(), StepError> {
     let task = world.dms.task(&world.dms_task_arn).await?;
-    if let Some(finding) = stopped_after_load(&world.dms_task_arn, &task) {
+    if let Some(finding) = stopped_after_load(&site.chain, &world.dms_task_arn, &task) {
         return Err(finding);
     }
     if !matches!(task.status.as_str(), "stopped" | "stopping" | "failed") {
@@ -136,13 +139,15 @@ async fn dms_delivers(world: &World) -> Result<(), StepError> {
     }
     let why = task.last_failure.as_deref().or(task.stop_reason.as_deref());
     Err(StepError::finding(
+        Code::DmsStopped,
+        &site.chain,
         format!(
             "the tables are filled and their tasks run, but DMS task {} is {}: {}",
             world.dms_task_arn,
             task.status,
             why.unwrap_or("DMS gives no reason")
         ),
-        "fix the cause (the task's CloudWatch log tells more), then run this again",
+        dms_stopped_help(&task.status, &world.dms_task_arn),
     ))
 }
 
@@ -174,7 +179,7 @@ async fn standing(site: &UnitSite, world: &World, since: DateTime<Utc>) -> Resul
     Ok(if waiting.is_empty() { Standing::Green } else { Standing::Waiting(waiting) })
 }
 
-fn not_green(waiting: &BTreeMap<String, Option<String>>, timeout: Duration) -> StepError {
+fn not_green(site: &UnitSite, waiting: &BTreeMap<String, Option<String>>, timeout: Duration) -> StepError {
     let tasks: Vec<_> = waiting
         .iter()
         .map(|(task, error)| match error {
@@ -183,6 +188,8 @@ fn not_green(waiting: &BTreeMap<String, Option<String>>, timeout: Duration) -> S
         })
         .collect();
     StepError::finding(
+        Code::NoGreenRun,
+        site.name(),
         format!("no successful run within {} s: {}", timeout.as_secs(), tasks.join("; ")),
         format!(
             "ODS is filled and the tasks are resumed; fix what the error says, resume tasks that Databend has suspended \

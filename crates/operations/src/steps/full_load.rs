@@ -12,8 +12,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::checks::dms_stopped_help;
 use crate::dms::{TableProgress, TableView, TaskView, View};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
+use crate::finding::Code;
 use crate::journal::{Operation, StepName, StepState};
 use crate::progress::Progress;
 
@@ -36,7 +38,9 @@ pub struct Loaded {
     pub reloaded: bool,
     /// Whether DMS loaded it because the runbook asked.
     pub requested: bool,
-    /// When the load began: with the DMS task, the identity of this load.
+    /// When the DMS task was started with a full load.
+    pub fresh_start: Option<DateTime<Utc>>,
+    /// When the load of this table began: with the task's ARN and its start, the identity of this load.
     pub began: Option<DateTime<Utc>>,
 }
 
@@ -63,12 +67,13 @@ impl Told for Loaded {
 }
 
 impl Loaded {
-    fn new(table: &TableView, requested: bool) -> Self {
+    fn new(task: &TaskView, table: &TableView, requested: bool) -> Self {
         Self {
             rows: table.full_load_rows,
             // What we asked for shows as a reload too.
             reloaded: table.reloaded && !requested,
             requested,
+            fresh_start: task.fresh_start,
             began: table.full_load_started,
         }
     }
@@ -143,6 +148,8 @@ impl Step for FullLoad {
                 paused = world.pause(timeout.saturating_sub(began.elapsed())) => {
                     paused?;
                     return Err(StepError::finding(
+                        Code::FullLoadSlow,
+                        site.pipeline().source(),
                         format!("the full load of {} is not done after {} s", site.pipeline().source(), timeout.as_secs()),
                         "run this again to continue waiting, or raise full_load_timeout_seconds in runbook.toml",
                     ));
@@ -221,13 +228,14 @@ fn judge(site: &TableSite, view: &View, requested: bool) -> Standing {
         return Standing::Unlisted;
     };
     match table.progress() {
-        TableProgress::Completed => Standing::Completed(Loaded::new(table, requested)),
+        TableProgress::Completed => Standing::Completed(Loaded::new(&view.task, table, requested)),
         TableProgress::Broken => Standing::Broken(StepError::finding(
+            Code::DmsTableError,
+            &source,
             format!("DMS has given up table {source}: its state is \"{}\"", table.state),
             format!(
-                "look into the DMS task's CloudWatch log for {source}, fix the cause, then {}; the other tables are not \
-                 held up",
-                super::begin_anew::steps(pipeline)
+                "look into the DMS task's CloudWatch log for {source} and fix the cause; the other tables are not held up. {}",
+                super::second_load::only_way(pipeline)
             ),
         )),
         TableProgress::Loading if !table.has_begun() => Standing::Unloaded,
@@ -247,19 +255,23 @@ fn is_stopped(task: &TaskView) -> bool {
 fn stopped(site: &TableSite, task: &TaskView) -> StepError {
     let why = task.last_failure.as_deref().or(task.stop_reason.as_deref());
     StepError::finding(
+        Code::DmsStopped,
+        &site.chain,
         format!(
             "the DMS task is {} before the full load of {} was done: {}",
             task.status,
             site.pipeline().source(),
             why.unwrap_or("DMS gives no reason")
         ),
-        "fix the cause, then run this again",
+        dms_stopped_help(&task.status, &site.dms_task_arn),
     )
 }
 
 fn not_loaded(site: &TableSite, requested: bool) -> StepError {
     let source = site.pipeline().source();
     StepError::finding(
+        Code::DmsTableNotLoaded,
+        &source,
         format!("the DMS task {} follows the changes of {source} and has not loaded it", site.dms_task_arn),
         if requested {
             "DMS was asked to (ReloadTables); look for the table in the task's CloudWatch log, then run this again"
@@ -272,6 +284,8 @@ fn not_loaded(site: &TableSite, requested: bool) -> StepError {
 fn not_listed(site: &TableSite) -> StepError {
     let source = site.pipeline().source();
     StepError::finding(
+        Code::DmsTableUnknown,
+        &source,
         format!("the DMS task {} does not know table {source}", site.dms_task_arn),
         format!(
             "include {source} in the task's table_mappings (dms_table_mappings writes them), and check the spelling: names \

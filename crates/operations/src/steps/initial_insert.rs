@@ -17,8 +17,10 @@ use warehouse::chain::TaskControl;
 use warehouse::{Warehouse, WarehouseError, affected_rows};
 
 use super::Sourced;
+use crate::checks::doubled_keys_help;
 use crate::counts::{Backlog, OdsCounts, RawCounts, Totals, doubled_keys, missing_keys, read_missing};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
+use crate::finding::Code;
 use crate::journal::{Operation, StepName};
 use crate::progress::Progress;
 
@@ -247,6 +249,8 @@ fn tasks_at_work(site: &TableSite, running: &BTreeSet<String>) -> Option<StepErr
     }
     let names: Vec<_> = at_work.into_iter().map(String::as_str).collect();
     Some(StepError::finding(
+        Code::TaskRunning,
+        site.pipeline().source(),
         format!(
             "{} is not cut over, but {} would work on it: running already",
             site.pipeline().source(),
@@ -267,6 +271,8 @@ pub(super) async fn refuse_doubled(
     }
     let keys = doubled_keys(&world.warehouse, pipeline).await?;
     Err(StepError::finding(
+        Code::KeysDoubled,
+        pipeline.source(),
         format!(
             "{} has {} rows for {} keys; some keys are there more than once, for example: {}",
             pipeline.ods.plain(),
@@ -274,16 +280,14 @@ pub(super) async fn refuse_doubled(
             ods.keys,
             keys.join("; ")
         ),
-        format!(
-            "rebuild it from raw while that still has the full load (it keeps rows for {} days): `runbook suspend`, \
-             TRUNCATE TABLE {}, then `runbook cutover`",
-            pipeline.retention_days, pipeline.ods
-        ),
+        doubled_keys_help(&pipeline.source()),
     ))
 }
 
 fn would_be_wrong(pipeline: &Pipeline, ods: OdsCounts, missing: u64) -> StepError {
     StepError::finding(
+        Code::OdsDiffers,
+        pipeline.source(),
         format!(
             "filling {} would leave it wrong, so it was rolled back: {} rows for {} keys, and {missing} keys of {} missing",
             pipeline.ods.plain(),

@@ -9,6 +9,7 @@ use warehouse::{Warehouse, WarehouseError};
 use super::Loaded;
 use crate::counts::RawCounts;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -73,7 +74,7 @@ impl Step for Load {
         let counts = RawCounts::count(&world.warehouse, site.pipeline()).await?;
         let files = full_load_files(&world.warehouse, site.pipeline()).await?.len();
         if is_second_load(loaded.reloaded, counts, files) {
-            return Err(super::begin_anew::finding(site.pipeline()));
+            return Err(super::second_load::finding(site.pipeline()));
         }
         Ok(if is_loaded(loaded.rows, counts, files) {
             Look::Done(Copied { loaded: loaded.clone(), how: How::Found(counts) })
@@ -113,6 +114,8 @@ impl Step for Load {
         let pipeline = site.pipeline();
         match error {
             WarehouseError::Sql { .. } => StepError::finding(
+                Code::CopyFailed,
+                pipeline.source(),
                 format!(
                     "the full load of {} cannot be copied into {}: {error}",
                     pipeline.source(),
@@ -149,7 +152,7 @@ pub async fn full_load_files(
     Ok(names.into_iter().filter(|name| is_full_load_file(name)).collect())
 }
 
-fn is_full_load_file(path: &str) -> bool {
+pub(crate) fn is_full_load_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let Some((_, rest)) = name.rsplit_once("LOAD") else { return false };
     rest.strip_suffix(".parquet").is_some_and(|counter| {

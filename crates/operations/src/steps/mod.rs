@@ -2,7 +2,6 @@
 //!
 //! To add a step: a variant of [`StepName`](crate::journal::StepName), a file here, and its place in a procedure.
 
-mod begin_anew;
 mod compare_ods;
 mod compare_raw;
 mod compare_source;
@@ -12,7 +11,11 @@ mod full_load;
 mod initial_insert;
 mod load;
 mod resume_tasks;
+mod second_load;
+mod source_key;
 mod start_dms;
+mod stays_asleep;
+mod suspend_tasks;
 
 pub use compare_ods::{CompareOds, Matched};
 pub use compare_raw::{CompareRaw, Compared};
@@ -21,6 +24,10 @@ pub use cut_over::{CutOver, cut_over};
 pub use first_run::{FirstRun, Green};
 pub use full_load::{FullLoad, Loaded};
 pub use initial_insert::{Filled, InitialInsert, refuse_running_tasks};
+pub(crate) use load::is_full_load_file;
 pub use load::{Copied, Load, full_load_files};
 pub use resume_tasks::{ResumeTasks, Resumed};
+pub use source_key::refuse_another_key;
 pub use start_dms::{StartDms, Started};
+pub use stays_asleep::stays_asleep;
+pub use suspend_tasks::{SuspendTasks, Suspended};

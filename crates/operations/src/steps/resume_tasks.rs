@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use warehouse::chain::{ChainTasks, TaskControl};
+use warehouse::chain::TaskControl;
 
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, Told, UnitSite, World};
 use crate::journal::{Event, Operation, StepName};
@@ -39,6 +39,13 @@ pub struct Asleep {
     tasks: Vec<String>,
 }
 
+impl Resumed {
+    /// Whether a task was resumed now.
+    pub fn has_changed(&self, task: &str) -> bool {
+        self.now.iter().any(|changed| changed == task)
+    }
+}
+
 impl Told for Resumed {
     fn summary(&self) -> String {
         match self.now.len() {
@@ -62,21 +69,20 @@ impl Step for ResumeTasks {
 
     async fn look(site: &UnitSite, (): &(), world: &World) -> Result<Look<Asleep, Resumed>, StepError> {
         let running: BTreeSet<String> = world.warehouse.running().await?;
-        let in_order = in_order(site);
-        let tasks: Vec<_> = in_order.iter().filter(|task| !running.contains(*task)).cloned().collect();
+        let tasks: Vec<_> = site.tasks.iter().filter(|task| !running.contains(*task)).cloned().collect();
         if tasks.is_empty() {
             let since = match journaled(site, world) {
                 Some(since) => since,
                 None => world.warehouse.now().await?,
             };
-            return Ok(Look::Done(Resumed { since, tasks: in_order.len(), now: Vec::new() }));
+            return Ok(Look::Done(Resumed { since, tasks: site.tasks.len(), now: Vec::new() }));
         }
         // By Databend's clock, before the first task can run: what runs later is what FirstRun looks for.
         Ok(Look::Needed(Asleep { since: Some(world.warehouse.now().await?), tasks }))
     }
 
     fn usual(site: &UnitSite) -> Asleep {
-        Asleep { since: None, tasks: in_order(site) }
+        Asleep { since: None, tasks: site.tasks.clone() }
     }
 
     fn effects(_: &UnitSite, asleep: &Asleep) -> Vec<Effect> {
@@ -95,12 +101,8 @@ impl Step for ResumeTasks {
             Some(since) => since,
             None => world.warehouse.now().await?,
         };
-        Ok(Resumed { since, tasks: in_order(site).len(), now: asleep.tasks.clone() })
+        Ok(Resumed { since, tasks: site.tasks.len(), now: asleep.tasks.clone() })
     }
-}
-
-fn in_order(site: &UnitSite) -> Vec<String> {
-    ChainTasks::new(site.tables.iter().map(|table| table.tasks.clone())).children_first()
 }
 
 /// When an earlier run resumed the tasks.

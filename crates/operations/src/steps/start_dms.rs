@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use crate::checks::dms_stopped_help;
 use crate::dms::{Dms, FULL_LOAD_AND_CDC, StartKind, TaskView};
 use crate::engine::{Answers, ChainSite, Effect, Look, Step, StepError, Told, World};
+use crate::finding::{Code, NO_SECOND_LOAD};
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -92,6 +94,8 @@ fn judge(site: &ChainSite, task: &TaskView) -> Status {
     let arn = &site.dms_task_arn;
     if task.migration_type != FULL_LOAD_AND_CDC && !task.migration_type.is_empty() {
         return Status::Broken(StepError::finding(
+            Code::DmsMigrationType,
+            &site.chain,
             format!(
                 "DMS task {arn} has migration type {}, which {}",
                 task.migration_type,
@@ -109,21 +113,21 @@ fn judge(site: &ChainSite, task: &TaskView) -> Status {
         "running" => Status::Runs,
         "ready" | "stopped" if !task.ever_started => match site.cut_over.as_slice() {
             [] => Status::Start(StartKind::StartReplication),
-            tables => Status::Broken(never_started(arn, tables)),
+            tables => Status::Broken(never_started(site, tables)),
         },
         "ready" | "stopped" => Status::Start(StartKind::ResumeProcessing),
         "failed" => Status::Broken(StepError::finding(
+            Code::DmsStopped,
+            &site.chain,
             format!(
                 "DMS task {arn} has failed: {}",
                 task.last_failure.as_deref().or(task.stop_reason.as_deref()).unwrap_or("DMS gives no reason")
             ),
-            format!(
-                "fix the cause (the task's CloudWatch log tells more), start the task with `aws dms \
-                 start-replication-task --start-replication-task-type resume-processing --replication-task-arn {arn}`, \
-                 then run this again"
-            ),
+            dms_stopped_help(&task.status, arn),
         )),
         "deleting" | "failed-move" => Status::Broken(StepError::finding(
+            Code::DmsStopped,
+            &site.chain,
             format!("DMS task {arn} is in status {}", task.status),
             "run `terraform apply`, so that there is a task to start, then run this again",
         )),
@@ -132,10 +136,12 @@ fn judge(site: &ChainSite, task: &TaskView) -> Status {
 }
 
 /// What it means that the task stopped by itself when it had loaded the tables (docs/facts/dms.md, "Starting and stopping").
-pub(super) fn stopped_after_load(arn: &str, task: &TaskView) -> Option<StepError> {
+pub(super) fn stopped_after_load(chain: &str, arn: &str, task: &TaskView) -> Option<StepError> {
     let reason = task.stop_reason.as_deref().filter(|reason| reason.starts_with("STOPPED_AFTER_"))?;
     (task.status == "stopped").then(|| {
         StepError::finding(
+            Code::DmsStopped,
+            chain,
             format!("DMS task {arn} stopped after its full load ({reason}), so no changes are delivered"),
             "set StopTaskCachedChangesApplied and StopTaskCachedChangesNotApplied to false in the task's settings \
              (dms_task_settings does) and run `terraform apply`; then run this again: it resumes the task",
@@ -144,18 +150,23 @@ pub(super) fn stopped_after_load(arn: &str, task: &TaskView) -> Option<StepError
 }
 
 /// A task that replaced the one that the tables were loaded from.
-fn never_started(arn: &str, tables: &[String]) -> StepError {
+fn never_started(site: &ChainSite, tables: &[String]) -> StepError {
     StepError::finding(
+        Code::DmsReplaced,
+        &site.chain,
         format!(
-            "DMS task {arn} was never started, but {} cut over before: by another DMS task. What changed at the source since \
+            "DMS task {} was never started, but {} cut over before: by another DMS task. What changed at the source since \
              that one ended has not been delivered, and starting this one would load every table a second time",
+            site.dms_task_arn,
             match tables {
                 [table] => format!("{table} was"),
                 tables => format!("{} were", tables.join(", ")),
             }
         ),
-        "point dms_task_arn back to the task that fed these tables if it still exists. This version has no verb yet that \
-         loads a table a second time; do not start the task by hand",
+        format!(
+            "point dms_task_arn back to the task that fed these tables if it still exists; {NO_SECOND_LOAD}. Do not start the \
+             task by hand"
+        ),
     )
 }
 
@@ -185,8 +196,10 @@ where
             Status::Runs => return Ok(()),
             Status::Broken(error) => return Err(error),
             // A small table can be loaded before anybody sees the task run.
-            Status::Start(_) if began_load && stopped_after_load(&site.dms_task_arn, &task).is_some() => {
-                return stopped_after_load(&site.dms_task_arn, &task).map_or(Ok(()), Err);
+            Status::Start(_)
+                if began_load && stopped_after_load(&site.chain, &site.dms_task_arn, &task).is_some() =>
+            {
+                return stopped_after_load(&site.chain, &site.dms_task_arn, &task).map_or(Ok(()), Err);
             }
             // A start that was taken shows after a moment.
             Status::Start(_) | Status::Wait => {
@@ -195,6 +208,8 @@ where
         }
         if began.elapsed() > TIMEOUT {
             return Err(StepError::finding(
+                Code::DmsSlow,
+                &site.chain,
                 format!(
                     "DMS task {} is still {} after {} minutes",
                     site.dms_task_arn,
@@ -220,6 +235,7 @@ mod tests {
             last_failure: Some("no binlog".into()),
             full_load_percent: 0,
             ever_started,
+            fresh_start: None,
             full_load_finished: None,
         }
     }
@@ -229,6 +245,7 @@ mod tests {
             chain: "shop".into(),
             dms_task_arn: "arn:x".into(),
             cut_over: cut_over.iter().map(|&table| table.to_owned()).collect(),
+            leases: Vec::new(),
         };
         match judge(&site, task) {
             Status::Runs => "runs".into(),
@@ -272,9 +289,9 @@ mod tests {
     fn a_task_that_stopped_after_its_load_is_resumed_and_named() {
         let stopped = task("stopped", true, Some("STOPPED_AFTER_CACHED_EVENTS"));
         assert_eq!(judged(&stopped, &[]), "resume-processing");
-        let error = stopped_after_load("arn:x", &stopped).unwrap().to_string();
+        let error = stopped_after_load("shop", "arn:x", &stopped).unwrap().to_string();
         assert!(error.contains("stopped after its full load (STOPPED_AFTER_CACHED_EVENTS)"), "{error}");
-        assert!(stopped_after_load("arn:x", &task("stopped", true, Some("NORMAL"))).is_none());
+        assert!(stopped_after_load("shop", "arn:x", &task("stopped", true, Some("NORMAL"))).is_none());
     }
 
     #[test]

@@ -10,12 +10,15 @@ use pipeline::chain::LoadTasks;
 use pipeline::schedule::Schedule;
 use pipeline::stage::Auth;
 use pipeline::{Pipeline, Stage, sql};
+use warehouse::chain::ChainTasks;
 use warehouse::scripted::{Scripted, When};
 
 use crate::dms::fake::FakeDms;
 use crate::lease::TIME_TO_LIVE;
 use crate::target::{Chain, ChainTable};
 
+pub(crate) use self::source::description;
+use crate::verbs::Changing;
 pub(crate) use process::Process;
 
 /// The DMS task.
@@ -28,36 +31,66 @@ pub(crate) struct TestBed {
     pub(crate) scripted: Arc<Scripted>,
     pub(crate) dms: Arc<FakeDms>,
     pub(crate) chain: Chain,
+    /// The source, if its DSN is known.
+    pub(crate) source: Option<Arc<::source::scripted::Scripted>>,
 }
 
 impl TestBed {
     /// A chain of these tables, with nothing loaded and every task suspended.
     pub(crate) fn new(tables: &[&str], load_tasks: LoadTasks) -> Self {
-        let declared = declared(tables, load_tasks);
+        let declared = declared(CHAIN, tables, load_tasks);
         let scripted = Scripted::new();
         for statement in statements(&declared) {
             scripted.sql(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         let dms = FakeDms::new(scripted.clone(), declared.tables.iter().map(source::table).collect());
-        let table = |table: &Pipeline| ChainTable {
-            pipeline: table.clone(),
-            tasks: declared.task_names(table),
-            selected: true,
-        };
-        let chain = Chain {
-            address: "databend_cdc_task_chain.shop".into(),
-            name: declared.name.clone(),
-            dms_task_arn: Some(ARN.into()),
-            tables: declared.tables.iter().map(table).collect(),
-        };
-        Self { scripted, dms, chain }
+        Self { scripted, dms, chain: chain(&declared), source: None }
+    }
+
+    /// The same pipeline, with a source that can be asked: its tables have these primary keys, and as many rows as DMS loads
+    /// and counts.
+    pub(crate) fn with_source(mut self, primary_key: &[&str]) -> Self {
+        let scripted = ::source::scripted::Scripted::new();
+        for table in &self.chain.tables {
+            let (table, rows) = source::at_source(&table.pipeline, primary_key);
+            scripted.put_table(table, rows);
+        }
+        self.source = Some(scripted);
+        self
+    }
+
+    /// The same pipeline after an apply that put these tables into a chain of this name. The tasks run where those that they
+    /// replace ran.
+    pub(crate) fn in_chain(&self, name: &str, tables: &[&str]) -> Self {
+        let bed = self.copy();
+        let declared = declared(name, tables, LoadTasks::PerTable);
+        let next = chain(&declared);
+        let ran = bed.scripted.running_tasks();
+        let old = bed
+            .chain
+            .tables
+            .iter()
+            .filter(|old| next.tables.iter().any(|new| new.pipeline.raw == old.pipeline.raw));
+        for task in ChainTasks::new(old.map(|table| table.tasks.clone())).children_first() {
+            bed.scripted.sql(&sql::task_control::suspend(&task)).unwrap();
+            bed.scripted.sql(&sql::drop_task(&task)).unwrap();
+        }
+        for task in declared.tasks() {
+            bed.scripted.sql(&sql::create_task(&task)).unwrap();
+        }
+        if !ran.is_empty() {
+            for task in next.tasks().children_first() {
+                bed.scripted.sql(&sql::task_control::resume(&task)).unwrap();
+            }
+        }
+        Self { chain: next, ..bed }
     }
 
     /// The same pipeline once more.
     pub(crate) fn copy(&self) -> Self {
         let scripted = self.scripted.copy();
         let dms = self.dms.copy(scripted.clone());
-        Self { scripted, dms, chain: self.chain.clone() }
+        Self { scripted, dms, chain: self.chain.clone(), source: self.source.clone() }
     }
 
     /// The same pipeline, cut over.
@@ -68,6 +101,17 @@ impl TestBed {
         bed
     }
 
+    /// The same pipeline, cut over but for one table, which is selected.
+    pub(crate) fn cut_over_but(&self, table: usize) -> Self {
+        let mut bed = self.copy();
+        for (at, known) in bed.chain.tables.iter_mut().enumerate() {
+            known.selected = at != table;
+        }
+        assert!(Process::cutover(&bed).unwrap().is_empty());
+        bed.restart();
+        bed.only(table)
+    }
+
     /// The same pipeline after a cutover that was killed after the first statement that begins so. Its lease has expired.
     pub(crate) fn killed_after(&self, beginning: &str) -> Self {
         let clean = self.copy();
@@ -76,8 +120,15 @@ impl TestBed {
         let bed = self.copy();
         bed.scripted.stop_at(at, When::After);
         assert!(Process::cutover(&bed).is_none());
+        bed.expire_leases();
+        bed
+    }
+
+    /// The same pipeline, on which a verb was used.
+    pub(crate) fn after(&self, verb: Changing) -> Self {
+        let bed = self.copy();
+        assert!(Process::verb(&bed, verb).is_some());
         bed.restart();
-        bed.scripted.advance(TIME_TO_LIVE * 2);
         bed
     }
 
@@ -88,6 +139,55 @@ impl TestBed {
         }
         self.scripted.sql(&format!("TRUNCATE TABLE {}", self.chain.tables[table].pipeline.ods)).unwrap();
         self.scripted.advance(TIME_TO_LIVE);
+    }
+
+    /// The leases of the tables that are selected.
+    pub(crate) fn leases(&self) -> Vec<String> {
+        self.chain.selected().map(|table| table.pipeline.raw.plain()).collect()
+    }
+
+    /// The same pipeline, of which only this table is selected.
+    pub(crate) fn only(mut self, table: usize) -> Self {
+        for (at, known) in self.chain.tables.iter_mut().enumerate() {
+            known.selected = at == table;
+        }
+        self
+    }
+
+    /// Another look at the same pipeline: what it changes shows here too.
+    pub(crate) fn same(&self) -> Self {
+        Self {
+            scripted: self.scripted.clone(),
+            dms: self.dms.clone(),
+            chain: self.chain.clone(),
+            source: self.source.clone(),
+        }
+    }
+
+    /// Another look at the same pipeline, of which only this table is selected: what it changes shows here too.
+    pub(crate) fn beside(&self, table: usize) -> Self {
+        self.same().only(table)
+    }
+
+    /// Forgets the old process, whose leases expire.
+    pub(crate) fn expire_leases(&self) {
+        self.restart();
+        self.scripted.advance(TIME_TO_LIVE * 2);
+    }
+
+    /// The leases that are held, each with its holder's token. Those that were given up are not.
+    pub(crate) fn held(&self) -> Vec<String> {
+        let rows = self.scripted.sql(&sql::lease::holders(&self.leases())).unwrap();
+        let rows = rows.iter().map(|row| (row.get("table_name").unwrap(), row.get("token").unwrap()));
+        let held = rows.filter(|(_, token): &(String, String)| !token.is_empty());
+        let mut held: Vec<String> = held.map(|(table, _)| table).collect();
+        held.sort();
+        held
+    }
+
+    /// How many rows the journal has.
+    pub(crate) fn journal_rows(&self) -> usize {
+        self.scripted.sql(&format!("SELECT run_id FROM {}", sql::own::JOURNAL.table_name())).unwrap().len()
     }
 
     /// Forgets the old process: what comes next is a new one.
@@ -109,10 +209,24 @@ impl TestBed {
     }
 }
 
-fn declared(tables: &[&str], load_tasks: LoadTasks) -> pipeline::Chain {
+fn chain(declared: &pipeline::Chain) -> Chain {
+    let table = |table: &Pipeline| ChainTable {
+        pipeline: table.clone(),
+        tasks: declared.task_names(table),
+        selected: true,
+    };
+    Chain {
+        address: "databend_cdc_task_chain.shop".into(),
+        name: declared.name.clone(),
+        dms_task_arn: Some(ARN.into()),
+        tables: declared.tables.iter().map(table).collect(),
+    }
+}
+
+fn declared(name: &str, tables: &[&str], load_tasks: LoadTasks) -> pipeline::Chain {
     let every = |seconds| Schedule::Every(seconds);
     pipeline::Chain {
-        name: CHAIN.into(),
+        name: name.into(),
         warehouse: "default".into(),
         schedule: every(60),
         cleanup_schedule: every(86_400),

@@ -3,22 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use warehouse::catalog::Snapshot;
 use warehouse::intents::{chain_subject, table_subject};
 use warehouse::scripted::Scripted;
 use warehouse::{Warehouse, actor};
 
 use super::{ARN, TestBed};
+use crate::checks::Limits;
 use crate::engine::{Execution, Planned, Preview, StepError, World};
-use crate::journal::{Journal, Operation, RunId};
-use crate::lease::Lease;
+use crate::finding::Finding;
+use crate::journal::{self, Identities, Journal, Operation, RunId};
+use crate::lease::{self, Claim, Lease};
 use crate::progress::Silent;
 use crate::settings::Settings;
-use crate::{checks, procedures};
+use crate::verbs::Changing;
+use crate::{checks, facts, procedures};
 
 /// How long a process may take, by its own clock.
 const LONGEST: Duration = Duration::from_hours(4);
+/// How old the rows are that prune removes.
+pub(crate) const PRUNED_AFTER: TimeDelta = TimeDelta::days(30);
 /// How often Databend runs the tasks that are due.
 const SCHEDULE: u64 = 60;
 
@@ -31,15 +39,34 @@ pub(crate) struct Process<'a> {
 impl<'a> Process<'a> {
     /// `runbook cutover`: what went wrong, in the order of the tables. `None`: the process was killed.
     pub(crate) fn cutover(bed: &'a TestBed) -> Option<Vec<StepError>> {
+        Self::verb(bed, Changing::Operation(Operation::Cutover))
+    }
+
+    /// `runbook cutover` on each of these, at the same time, on the first one's Databend.
+    pub(crate) fn cutovers(beds: &[&'a TestBed]) -> Vec<Vec<StepError>> {
+        let all = beds.iter().map(|bed| async {
+            let done = async { Self::start(bed).await?.take(Changing::Operation(Operation::Cutover)).await };
+            done.await.unwrap_or_else(|error| vec![error])
+        });
+        run(&beds[0].scripted, join_all(all)).unwrap()
+    }
+
+    /// A verb that changes something: what went wrong. `None`: the process was killed.
+    pub(crate) fn verb(bed: &'a TestBed, verb: Changing) -> Option<Vec<StepError>> {
         run(&bed.scripted, async {
-            let begun = async { Self::start(bed).await?.execute().await };
-            begun.await.unwrap_or_else(|error| vec![error])
+            let done = async { Self::start(bed).await?.take(verb).await };
+            done.await.unwrap_or_else(|error| vec![error])
         })
     }
 
     /// `runbook plan`.
-    pub(crate) fn plan(bed: &'a TestBed) -> Vec<Planned> {
-        run(&bed.scripted, async { Self::start(bed).await?.preview().await }).unwrap().unwrap()
+    pub(crate) fn plan(bed: &'a TestBed, operation: Operation) -> Vec<Planned> {
+        run(&bed.scripted, async { Self::start(bed).await?.preview(operation).await }).unwrap().unwrap()
+    }
+
+    /// `runbook status`.
+    pub(crate) fn status(bed: &'a TestBed) -> Vec<Finding> {
+        run(&bed.scripted, async { Self::start(bed).await?.look().await }).unwrap().unwrap()
     }
 
     /// Something else that needs what a verb has.
@@ -51,29 +78,60 @@ impl<'a> Process<'a> {
         Ok(Self { bed, warehouse: Warehouse::scripted(bed.scripted.clone()).await? })
     }
 
-    /// Takes the lease. When it is lost later, `lost` is cancelled.
+    async fn take(&self, verb: Changing) -> Result<Vec<StepError>, StepError> {
+        match verb {
+            Changing::Operation(operation) => return self.execute(operation).await,
+            Changing::Unlock => {
+                let held = lease::held(&self.warehouse, &self.bed.leases()).await?;
+                lease::give_up(&self.warehouse, &held).await?;
+            }
+            Changing::Prune => {
+                let mut identities = self.identities().await?;
+                let events = journal::history(&self.warehouse, &mut identities).await?;
+                let before = self.warehouse.now().await? - PRUNED_AFTER;
+                journal::prune(&self.warehouse, &journal::prunable(&events, &identities, before)).await?;
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Takes the leases on the tables that are selected. When one is lost later, `lost` is cancelled.
     pub(crate) async fn lease(&self, lost: &CancellationToken) -> Result<Lease, StepError> {
         let chain = &self.bed.chain;
         let mut subjects = vec![chain_subject(&chain.name)];
         subjects
-            .extend(chain.tables.iter().map(|table| table_subject(&table.pipeline.raw, &table.pipeline.ods)));
+            .extend(chain.selected().map(|table| table_subject(&table.pipeline.raw, &table.pipeline.ods)));
+        let claim = Claim { tables: self.bed.leases(), subjects, holder: actor() };
         let cancel = CancellationToken::new();
-        let names = [chain.name.clone()];
-        Ok(Lease::acquire(&self.warehouse, &names, &subjects, &actor(), &Silent, &cancel, lost).await?)
+        Ok(Lease::acquire(&self.warehouse, claim, Arc::new(Silent), &cancel, lost).await?)
+    }
+
+    async fn identities(&self) -> Result<Identities, StepError> {
+        Ok(Identities::of(self.snapshot().await?.as_ref(), [&self.bed.chain]))
+    }
+
+    async fn snapshot(&self) -> Result<Arc<Snapshot>, StepError> {
+        let tables = self.bed.chain.tables.iter();
+        let tables: Vec<_> =
+            tables.flat_map(|table| [table.pipeline.raw.clone(), table.pipeline.ods.clone()]).collect();
+        Ok(self.warehouse.catalog().fresh(&self.warehouse, &tables).await?)
     }
 
     /// What steps work with.
     pub(crate) async fn world(&self, lost: CancellationToken) -> Result<World, StepError> {
-        let names = [self.bed.chain.name.clone()];
-        let journal = Journal::read(&self.warehouse, &names, RunId::new(), actor()).await?;
-        let snapshot = self.warehouse.catalog().fresh(&self.warehouse).await?;
-        checks::identify(&journal, &snapshot, &self.bed.chain);
+        let snapshot = self.snapshot().await?;
+        let identities = Identities::of(&snapshot, [&self.bed.chain]);
+        let journal = Journal::read(&self.warehouse, identities, RunId::new(), actor()).await?;
+        let source = match &self.bed.source {
+            Some(source) => Some(::source::Source::scripted(source).await?),
+            None => None,
+        };
         Ok(World {
             warehouse: self.warehouse.clone(),
             snapshot,
             dms: self.bed.dms.clone(),
             dms_task_arn: ARN.into(),
-            source: None,
+            source,
             settings: Settings {
                 full_load_timeout: Duration::from_hours(1),
                 load_begins_within: Duration::from_mins(1),
@@ -88,28 +146,39 @@ impl<'a> Process<'a> {
         })
     }
 
-    async fn execute(&self) -> Result<Vec<StepError>, StepError> {
+    async fn execute(&self, operation: Operation) -> Result<Vec<StepError>, StepError> {
         self.warehouse.ensure_own_database().await?;
         let lost = CancellationToken::new();
         let lease = self.lease(&lost).await?;
         let ended = async {
             let world = self.world(lost).await?;
-            let driver = Execution::new(&world, Operation::Cutover, &lease, &Silent);
-            let ended = procedures::cutover(&driver, &self.bed.chain, ARN).await;
-            let tables = ended.tables.into_iter().map(|(_, outcome)| outcome);
-            let shared = ended.shared.into_iter().map(|(_, outcome)| outcome);
-            let all = [ended.chain.1].into_iter().chain(tables).chain(shared);
-            Ok(all.filter_map(Result::err).collect())
+            let driver = Execution::new(&world, operation, &lease, &Silent);
+            Ok(procedures::go_through(&driver, operation, &self.bed.chain).await)
         }
         .await;
         lease.release().await;
         ended
     }
 
-    async fn preview(&self) -> Result<Vec<Planned>, StepError> {
+    async fn look(&self) -> Result<Vec<Finding>, StepError> {
         let world = self.world(CancellationToken::new()).await?;
-        let driver = Preview::new(&world, Operation::Cutover);
-        procedures::cutover(&driver, &self.bed.chain, ARN).await;
+        let limits = Limits { stale_after: Duration::from_mins(15), delivery: Duration::from_secs(90) };
+        let looked = facts::Looked {
+            dms: Some(world.dms.as_ref()),
+            source: world.source.as_ref().map(Ok),
+            journal: &world.journal,
+            snapshot: &world.snapshot,
+        };
+        let chain = &self.bed.chain;
+        let mut seen = facts::chain(&self.warehouse, chain, looked).await?;
+        facts::settle(&self.warehouse, chain, &mut seen, &limits, |_| ()).await?;
+        Ok(checks::findings(&[seen], &limits))
+    }
+
+    async fn preview(&self, operation: Operation) -> Result<Vec<Planned>, StepError> {
+        let world = self.world(CancellationToken::new()).await?;
+        let driver = Preview::new(&world, operation);
+        procedures::go_through(&driver, operation, &self.bed.chain).await;
         Ok(driver.into_planned())
     }
 }

@@ -17,7 +17,7 @@ const SCHEMA: &str = "shop";
 const KEY: &str = "id";
 
 /// A table of the pipeline.
-pub(super) fn description(name: &str) -> Table {
+pub(crate) fn description(name: &str) -> Table {
     let column = |name: &str, ty: &str| Column { name: name.into(), ty: ty.parse().unwrap() };
     Table {
         stage: STAGE.into(),
@@ -37,6 +37,23 @@ pub(super) fn description(name: &str) -> Table {
         position_column: Some(DEFAULT_POSITION_COLUMN.into()),
         before_image_prefix: Some(DEFAULT_BEFORE_IMAGE_PREFIX.into()),
     }
+}
+
+/// The table as the source describes it, with the rows of its full load.
+pub(super) fn at_source(pipeline: &Pipeline, primary_key: &[&str]) -> (::source::Table, u64) {
+    let column = |column: &Column| ::source::Column {
+        name: column.name.clone(),
+        column_type: column.ty.to_string(),
+        nullable: false,
+        default: ::source::ColumnDefault::None,
+        extra: String::new(),
+    };
+    let described = ::source::Table {
+        name: ::source::TableRef::new(&pipeline.source_schema, &pipeline.source_table),
+        columns: pipeline.columns.iter().map(column).collect(),
+        primary_key: primary_key.iter().map(|&name| name.to_owned()).collect(),
+    };
+    (described, table(pipeline).rows.len() as u64)
 }
 
 /// Three rows, and then an update, a delete and an insert.

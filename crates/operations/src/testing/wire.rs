@@ -11,7 +11,7 @@ pub(crate) fn is_read(sql: &str) -> bool {
 
 /// Whether a statement is about journal and lease alone.
 pub(crate) fn is_bookkeeping(sql: &str) -> bool {
-    ["INSERT INTO", "UPDATE", "CREATE TABLE"]
+    ["INSERT INTO", "UPDATE", "DELETE FROM", "CREATE TABLE"]
         .iter()
         .any(|verb| sql.starts_with(&format!("{verb} \"databend_cdc\".")))
 }
@@ -93,12 +93,13 @@ pub(crate) fn effects(heard: &[Heard]) -> Vec<Sent> {
 
 /// Of the first `n` statements, how many asked whose the lease is, right before something is sent.
 pub(crate) fn permissions(n: usize, heard: &[Heard]) -> usize {
-    let asks = |sql: &str| sql.starts_with("SELECT holder, token,");
+    let asks = |sql: &str| sql.starts_with("SELECT table_name, token FROM");
     let mut before: BTreeMap<u64, &str> = BTreeMap::new();
     let mut found = 0;
     for Heard { session, sql } in &heard[..n.min(heard.len())] {
         // A heartbeat and a transaction renew it first.
-        let renewed = before.insert(*session, sql).is_some_and(|sql| sql.starts_with("UPDATE"));
+        let renewal = |sql: &str| sql.starts_with("UPDATE") || sql.starts_with("INSERT");
+        let renewed = before.insert(*session, sql).is_some_and(renewal);
         found += usize::from(asks(sql) && !renewed);
     }
     found

@@ -1,15 +1,11 @@
-//! The runbook's own tables in Databend: the journal of what was done, and the lease that lets one run at a time do it.
+//! The journal: what the runbook was about to do, and what it did.
 
 use super::literal;
-use super::own::{FORMAT, JOURNAL, LEASE};
+use super::own::{FORMAT, JOURNAL};
 use crate::name::TableName;
 
 fn journal_table() -> TableName {
     JOURNAL.table_name()
-}
-
-fn lease_table() -> TableName {
-    LEASE.table_name()
 }
 
 /// One row of the journal, to be written. The time is the server's.
@@ -61,13 +57,32 @@ pub fn insert(rows: &[JournalRow<'_>]) -> String {
     )
 }
 
-/// All rows about the pipelines, oldest first.
-pub fn select<S: AsRef<str>>(pipelines: &[S]) -> String {
+/// All rows about these pipelines, and about tables of these names at the source under any pipeline; oldest first.
+pub fn select<P: AsRef<str>, T: AsRef<str>>(pipelines: &[P], tables: &[T]) -> String {
     format!(
-        "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation FROM {} WHERE pipeline IN ({}) \
-         ORDER BY at, run_id, seq",
+        "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation FROM {} \
+         WHERE pipeline IN ({}) OR table_name IN ({}) ORDER BY at, run_id, seq",
         journal_table(),
-        pipelines.iter().map(|p| literal(p.as_ref())).collect::<Vec<_>>().join(", ")
+        list(pipelines),
+        list(tables)
+    )
+}
+
+fn list<S: AsRef<str>>(texts: &[S]) -> String {
+    // IN () is no SQL; NULL is in no list.
+    if texts.is_empty() {
+        return "NULL".to_owned();
+    }
+    texts.iter().map(|text| literal(text.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// Removes rows, each named by its run and its place there.
+pub fn prune<S: AsRef<str>>(rows: &[(S, i64)]) -> String {
+    let rows: Vec<_> = rows.iter().map(|(run, seq)| literal(&format!("{} {seq}", run.as_ref()))).collect();
+    format!(
+        "DELETE FROM {} WHERE concat_ws(' ', run_id, to_string(seq)) IN ({})",
+        journal_table(),
+        rows.join(", ")
     )
 }
 
@@ -80,61 +95,10 @@ pub fn row_exists(run_id: &str, seq: i64) -> String {
     )
 }
 
-/// Adds the row that a pipeline's lease lives in. Two of them do no harm: a lease is held by who holds all rows.
-pub fn lease_seed(pipeline: &str) -> String {
-    format!(
-        "INSERT INTO {} (pipeline, holder, token, acquired_at, expires_at) \
-         VALUES ({}, '', '', to_timestamp(0), to_timestamp(0))",
-        lease_table(),
-        literal(pipeline)
-    )
-}
-
-/// Takes the lease where it is free or expired. Whether it worked is only known from [`lease_select`].
-pub fn lease_acquire(pipeline: &str, holder: &str, token: &str, seconds: u64) -> String {
-    format!(
-        "UPDATE {} SET holder = {}, token = {}, acquired_at = now(), expires_at = date_add(SECOND, {seconds}, now()) \
-         WHERE pipeline = {} AND (holder = '' OR expires_at < now())",
-        lease_table(),
-        literal(holder),
-        literal(token),
-        literal(pipeline)
-    )
-}
-
-/// Keeps a lease that is still ours. Also what a transaction does last, so that a run which lost its lease cannot
-/// commit: whoever took the lease meanwhile changed the same row, and the commit fails with a conflict.
-pub fn lease_extend(pipeline: &str, token: &str, seconds: u64) -> String {
-    format!(
-        "UPDATE {} SET expires_at = date_add(SECOND, {seconds}, now()) WHERE pipeline = {} AND token = {}",
-        lease_table(),
-        literal(pipeline),
-        literal(token)
-    )
-}
-
-/// Gives a lease back.
-pub fn lease_release(pipeline: &str, token: &str) -> String {
-    format!(
-        "UPDATE {} SET holder = '', token = '', expires_at = to_timestamp(0) WHERE pipeline = {} AND token = {}",
-        lease_table(),
-        literal(pipeline),
-        literal(token)
-    )
-}
-
-/// The rows of a lease, with the server's clock beside them.
-pub fn lease_select(pipeline: &str) -> String {
-    format!(
-        "SELECT holder, token, acquired_at, expires_at, now() AS server_now FROM {} WHERE pipeline = {}",
-        lease_table(),
-        literal(pipeline)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::testing::assert_parses;
 
     #[test]
     fn rows_are_inserted_with_the_servers_time() {
@@ -159,10 +123,12 @@ mod tests {
     #[test]
     fn the_journal_is_read_in_order() {
         assert_eq!(
-            select(&["a", "b"]),
+            select(&["a", "b"], &["shop.orders"]),
             "SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation FROM \"databend_cdc\".\"journal\" \
-             WHERE pipeline IN ('a', 'b') ORDER BY at, run_id, seq"
+             WHERE pipeline IN ('a', 'b') OR table_name IN ('shop.orders') ORDER BY at, run_id, seq"
         );
+        let nothing: [&str; 0] = [];
+        assert_parses(&select(&nothing, &nothing));
         assert_eq!(
             row_exists("r1", 4),
             "SELECT count(*) AS n FROM \"databend_cdc\".\"journal\" WHERE run_id = 'r1' AND seq = 4"
@@ -170,31 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_taken_only_where_it_is_free() {
+    fn rows_are_removed_by_run_and_place() {
+        let sql = prune(&[("r1", 3), ("r2", 1)]);
         assert_eq!(
-            lease_acquire("shop", "me@here", "t1", 30),
-            "UPDATE \"databend_cdc\".\"lease\" SET holder = 'me@here', token = 't1', acquired_at = now(), \
-             expires_at = date_add(SECOND, 30, now()) WHERE pipeline = 'shop' AND (holder = '' OR expires_at < now())"
+            sql,
+            "DELETE FROM \"databend_cdc\".\"journal\" WHERE concat_ws(' ', run_id, to_string(seq)) IN ('r1 3', 'r2 1')"
         );
-    }
-
-    #[test]
-    fn only_the_holder_extends_and_releases() {
-        assert_eq!(
-            lease_extend("shop", "t1", 30),
-            "UPDATE \"databend_cdc\".\"lease\" SET expires_at = date_add(SECOND, 30, now()) \
-             WHERE pipeline = 'shop' AND token = 't1'"
-        );
-        assert_eq!(
-            lease_release("shop", "t1"),
-            "UPDATE \"databend_cdc\".\"lease\" SET holder = '', token = '', expires_at = to_timestamp(0) \
-             WHERE pipeline = 'shop' AND token = 't1'"
-        );
-    }
-
-    #[test]
-    fn the_lease_lives_in_our_database() {
-        assert!(lease_seed("shop").starts_with("INSERT INTO \"databend_cdc\".\"lease\""));
-        assert!(lease_select("shop").ends_with("WHERE pipeline = 'shop'"));
+        assert_parses(&sql);
     }
 }

@@ -4,17 +4,15 @@ use crate::sql::changes::raw;
 use crate::sql::literal;
 use crate::table::Table;
 
-/// One row: `n`, how many values of raw became NULL on the way to ODS, and `columns`, the names of their columns. Such a
-/// value does not stop the others, so somebody has to be told of it. Empty if no column is cast at all.
+/// One row: `n`, how many values of raw became NULL or another value on the way to ODS, and `columns`, the names of their
+/// columns. Such a value does not stop the others, so somebody has to be told of it. Empty if no column is cast at all.
 pub fn lossy(table: &Table) -> String {
     let lost: Vec<(String, &str)> = table
         .columns
         .iter()
         .filter_map(|column| {
-            let value = raw(&column.name);
-            let cast = column.cast_raw(&value);
-            (cast != value)
-                .then(|| (format!("count_if({value} IS NOT NULL AND {cast} IS NULL)"), column.name.as_str()))
+            let lost = column.loses(&raw(&column.name))?;
+            Some((format!("count_if({lost})"), column.name.as_str()))
         })
         .collect();
     if lost.is_empty() {
@@ -40,8 +38,8 @@ mod tests {
     #[test]
     fn only_columns_that_are_cast_are_looked_at() {
         let expected = concat!(
-            r#"SELECT count_if(r."amount" IS NOT NULL AND TRY_CAST(r."amount" AS DECIMAL(12, 2)) IS NULL) AS n, "#,
-            r#"concat_ws(', ', IF(count_if(r."amount" IS NOT NULL AND TRY_CAST(r."amount" AS DECIMAL(12, 2)) IS NULL) > 0, 'amount', NULL)) AS columns "#,
+            r#"SELECT count_if(r."amount" IS NOT NULL AND NOT COALESCE(TRY_CAST(r."amount" AS DECIMAL(12, 2)) = r."amount", FALSE)) AS n, "#,
+            r#"concat_ws(', ', IF(count_if(r."amount" IS NOT NULL AND NOT COALESCE(TRY_CAST(r."amount" AS DECIMAL(12, 2)) = r."amount", FALSE)) > 0, 'amount', NULL)) AS columns "#,
             r#"FROM "raw"."orders" AS r"#,
         );
         assert_eq!(lossy(&orders()), expected);

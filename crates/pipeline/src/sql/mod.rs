@@ -12,6 +12,7 @@ mod horizon;
 mod initial_insert;
 pub mod intents;
 pub mod journal;
+pub mod lease;
 mod load;
 mod lossy;
 mod merge;

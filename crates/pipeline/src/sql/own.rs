@@ -18,6 +18,8 @@ pub struct OwnTable {
     pub name: &'static str,
     /// What it is for.
     comment: &'static str,
+    /// Options of the table, each with a space before it.
+    options: &'static str,
     /// Columns and the rest of their definition. New columns are added at the end, with a default.
     columns: &'static [(&'static str, &'static str)],
 }
@@ -26,6 +28,7 @@ pub struct OwnTable {
 pub const JOURNAL: OwnTable = OwnTable {
     name: "journal",
     comment: "databend-cdc: what the runbook did, intent before effect",
+    options: "",
     columns: &[
         ("run_id", "VARCHAR NOT NULL"),
         // Counts within a run: two events of one run may carry the same time.
@@ -42,18 +45,34 @@ pub const JOURNAL: OwnTable = OwnTable {
     ],
 };
 
-/// Which run works on which pipeline.
-pub const LEASE: OwnTable = OwnTable {
-    name: "lease",
-    comment: "databend-cdc: which run works on which pipeline",
+/// Which run works on which table. One row per segment, since that is what Databend detects conflicts by.
+pub const LEASES: OwnTable = OwnTable {
+    name: "leases",
+    comment: "databend-cdc: which run works on which table",
+    options: " ROW_PER_BLOCK = 1 BLOCK_PER_SEGMENT = 1",
     columns: &[
-        ("pipeline", "VARCHAR NOT NULL"),
+        // The raw table: `raw.orders`.
+        ("table_name", "VARCHAR NOT NULL"),
         ("holder", "VARCHAR NOT NULL"),
         ("token", "VARCHAR NOT NULL"),
         ("acquired_at", "TIMESTAMP NOT NULL"),
+        // Unless the run with this token has renewed it.
         ("expires_at", "TIMESTAMP NOT NULL"),
         ("format", "INT NOT NULL DEFAULT 1"),
-        ("operation", "VARCHAR NOT NULL DEFAULT 'cutover'"),
+        ("operation", "VARCHAR NOT NULL DEFAULT ''"),
+    ],
+};
+
+/// Renewals of leases: a run adds a row for all leases that it holds.
+pub const LEASE_HEARTBEATS: OwnTable = OwnTable {
+    name: "lease_heartbeats",
+    comment: "databend-cdc: when runs renewed their leases",
+    options: "",
+    columns: &[
+        ("token", "VARCHAR NOT NULL"),
+        ("at", "TIMESTAMP NOT NULL"),
+        ("format", "INT NOT NULL DEFAULT 1"),
+        ("operation", "VARCHAR NOT NULL DEFAULT ''"),
     ],
 };
 
@@ -61,6 +80,7 @@ pub const LEASE: OwnTable = OwnTable {
 pub const FLOORS: OwnTable = OwnTable {
     name: "floors",
     comment: "databend-cdc: changes below a table's floor are contained in its latest load",
+    options: "",
     columns: &[
         ("raw_database", "VARCHAR NOT NULL"),
         ("raw_table", "VARCHAR NOT NULL"),
@@ -75,6 +95,7 @@ pub const FLOORS: OwnTable = OwnTable {
 pub const HORIZONS: OwnTable = OwnTable {
     name: "horizons",
     comment: "databend-cdc: changes before a raw table's horizon may have been removed from it",
+    options: "",
     columns: &[
         ("raw_database", "VARCHAR NOT NULL"),
         ("raw_table", "VARCHAR NOT NULL"),
@@ -91,6 +112,7 @@ pub const HORIZONS: OwnTable = OwnTable {
 pub const INTENTS: OwnTable = OwnTable {
     name: "intents",
     comment: "databend-cdc: what an apply is about to do, written before its first effect",
+    options: "",
     columns: &[
         // What is changed: `table raw.orders,ods.orders`. Empty in a row that is about a writer.
         ("subject", "VARCHAR NOT NULL"),
@@ -107,7 +129,7 @@ pub const INTENTS: OwnTable = OwnTable {
 };
 
 /// All of our tables.
-pub const TABLES: [OwnTable; 5] = [JOURNAL, LEASE, FLOORS, HORIZONS, INTENTS];
+pub const TABLES: [OwnTable; 6] = [JOURNAL, LEASES, LEASE_HEARTBEATS, FLOORS, HORIZONS, INTENTS];
 
 impl OwnTable {
     /// Its name with the database.
@@ -120,10 +142,11 @@ impl OwnTable {
         let columns: Vec<_> =
             self.columns.iter().map(|(name, definition)| format!("{} {definition}", ident(name))).collect();
         format!(
-            "CREATE TABLE {} ({}) COMMENT = {}",
+            "CREATE TABLE {} ({}) COMMENT = {}{}",
             self.table_name(),
             columns.join(", "),
-            literal(self.comment)
+            literal(self.comment),
+            self.options
         )
     }
 
@@ -149,7 +172,7 @@ pub fn existing() -> String {
 /// - `intent`: as in [`INTENTS`], with the subject as `name`;
 /// - `horizon`: the latest row of each operation on a raw table; `name` is its database, `token` its name, `description`
 ///   the id of the table that was created;
-/// - `lease`: a lease that is held; `name` is the pipeline, `writer` the holder.
+/// - `lease`: a lease that is held; `name` is the raw table, `writer` the holder.
 pub fn read() -> String {
     format!(
         r#"{INTENTS_READ} FROM {} UNION ALL SELECT 'horizon', "raw_database", "raw_table", '', "operation", "raw_table_id"::VARCHAR, '', '', max("at"), 1, NOW() FROM {} GROUP BY "raw_database", "raw_table", "operation", "raw_table_id" UNION ALL {}"#,
@@ -175,8 +198,10 @@ const INTENTS_READ: &str = r#"SELECT 'intent' AS kind, "subject" AS name, "token
 
 fn leases_read() -> String {
     format!(
-        r#"SELECT 'lease', "pipeline", "token", '', '', '', '', "holder", "acquired_at", 1, NOW() FROM {} WHERE "holder" <> '' AND "expires_at" > NOW()"#,
-        LEASE.table_name(),
+        r#"SELECT 'lease', "table_name", "token", '', '', '', '', "holder", "acquired_at", 1, NOW() FROM {} WHERE "holder" <> '' AND ("expires_at" > NOW() OR "token" IN (SELECT "token" FROM {} WHERE "at" > DATE_SUB(SECOND, {}, NOW())))"#,
+        LEASES.table_name(),
+        LEASE_HEARTBEATS.table_name(),
+        super::lease::TIME_TO_LIVE,
     )
 }
 

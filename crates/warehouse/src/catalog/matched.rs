@@ -1,6 +1,6 @@
 //! Tables and their columns are read by two statements. Where the answers do not fit together, what does not is read again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use pipeline::TableName;
@@ -17,20 +17,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The engine of the tables that have columns in any case.
 const FUSE: &str = "FUSE";
 
+/// Tables with their columns.
+pub(super) struct Matched {
+    pub(super) tables: HashMap<TableName, TableInfo>,
+    /// Those of them whose columns Databend does not show. Somebody who works on such a table would add all its columns again,
+    /// so for him it is an error; others may have tables that nobody can read.
+    pub(super) unread: HashSet<TableName>,
+}
+
 /// The tables with their columns, from the answers of both statements.
 ///
 /// A table may be dropped or created between the two, and Databend leaves a table out that it cannot read at that moment
-/// (docs/facts/databend.md, "ALTER TABLE, transactions"). A table that seems to have no columns would get all of them
-/// again, so that is an error if it stays.
+/// (docs/facts/databend.md, "ALTER TABLE, transactions").
 pub(super) async fn tables(
     warehouse: &Warehouse,
     table_rows: &[Row],
     column_rows: &[Row],
-) -> Result<HashMap<TableName, TableInfo>, WarehouseError> {
+) -> Result<Matched, WarehouseError> {
     let (mut known, mut odd) = pair(table_rows, column_rows)?;
     for _ in 0..ATTEMPTS {
         if odd.is_empty() {
-            return Ok(known);
+            break;
         }
         tracing::debug!(
             tables = odd.len(),
@@ -48,12 +55,15 @@ pub(super) async fn tables(
         known.extend(again);
         odd = still_odd;
     }
-    match known.values().find(|info| lacks_columns(info)) {
-        None => Ok(known),
-        Some(info) => Err(WarehouseError::Decode {
-            statement: "SELECT FROM system.columns".to_owned(),
-            detail: format!("it shows no columns of table {}, which exists", info.table_name().plain()),
-        }),
+    let unread = known.iter().filter(|(_, info)| lacks_columns(info)).map(|(name, _)| name.clone()).collect();
+    Ok(Matched { tables: known, unread })
+}
+
+/// What it means that the columns of a table that somebody works on are not shown.
+pub(super) fn unread(table: &TableName) -> WarehouseError {
+    WarehouseError::Decode {
+        statement: "SELECT FROM system.columns".to_owned(),
+        detail: format!("it shows no columns of table {}, which exists", table.plain()),
     }
 }
 
@@ -83,7 +93,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::catalog::Object;
     use crate::scripted::Scripted;
+
+    fn ours() -> TableName {
+        TableName::new("raw", "t")
+    }
 
     fn scripted() -> Arc<Scripted> {
         let scripted = Scripted::new();
@@ -98,21 +113,38 @@ mod tests {
             let scripted = scripted();
             scripted.answer_nothing(move |sql| sql.contains(left_out));
             let warehouse = Warehouse::scripted(scripted).await.unwrap();
-            let seen = warehouse.catalog().snapshot(&warehouse).await.unwrap();
-            let table = seen.table(&TableName::new("raw", "t"));
+            let seen = warehouse.catalog().snapshot(&warehouse, &[ours()]).await.unwrap();
+            let table = seen.table(&ours());
             assert_eq!(table.map(|table| table.columns.len()), Some(1), "{left_out}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_table_that_goes_on_without_columns_is_an_error() {
+    async fn a_table_of_ours_that_goes_on_without_columns_is_an_error() {
         let scripted = scripted();
         for _ in 0..=ATTEMPTS {
             scripted.answer_nothing(|sql| sql.contains("system.columns"));
         }
         let warehouse = Warehouse::scripted(scripted).await.unwrap();
-        let error = warehouse.catalog().snapshot(&warehouse).await.unwrap_err().to_string();
+        let error = warehouse.catalog().snapshot(&warehouse, &[ours()]).await.unwrap_err().to_string();
         assert!(error.contains("no columns of table raw.t"), "{error}");
+        // It is read again for who asks next.
+        let seen = warehouse.catalog().snapshot(&warehouse, &[ours()]).await.unwrap();
+        assert_eq!(seen.table(&ours()).map(|table| table.columns.len()), Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_of_others_without_columns_is_nobodys_error() {
+        let scripted = scripted();
+        scripted.sql("CREATE TABLE raw.others (id BIGINT NULL)").unwrap();
+        let warehouse = Warehouse::scripted(scripted.clone()).await.unwrap();
+        let others = TableName::new("raw", "others");
+        scripted.hide_columns(&others);
+        let seen = warehouse.catalog().snapshot(&warehouse, &[ours()]).await.unwrap();
+        assert_eq!(seen.table(&ours()).map(|table| table.columns.len()), Some(1));
+        let theirs = [Object::Table(others)];
+        let error = warehouse.catalog().snapshot_of(&warehouse, &theirs).await.unwrap_err().to_string();
+        assert!(error.contains("no columns of table raw.others"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -122,7 +154,7 @@ mod tests {
         scripted.answer_nothing(|sql| sql.contains("system.tables") && sql.contains("name = 't'"));
         scripted.answer_nothing(|sql| sql.contains("system.columns") && sql.contains("\"table\" = 't'"));
         let warehouse = Warehouse::scripted(scripted).await.unwrap();
-        let seen = warehouse.catalog().snapshot(&warehouse).await.unwrap();
-        assert_eq!(seen.table(&TableName::new("raw", "t")), None);
+        let seen = warehouse.catalog().snapshot(&warehouse, &[ours()]).await.unwrap();
+        assert_eq!(seen.table(&ours()), None);
     }
 }

@@ -11,6 +11,7 @@ mod touched;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pipeline::TableName;
 use tokio::sync::Mutex;
 
 pub use model::{ColumnInfo, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState};
@@ -45,19 +46,45 @@ struct Kept {
 }
 
 impl Catalog {
-    /// What exists now, or existed when it was last read or written by us.
-    pub async fn snapshot(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, WarehouseError> {
-        self.current(warehouse, None).await
+    /// What exists now, or existed when it was last read or written by us. It is an error if one of the tables that the caller
+    /// works on exists and cannot be read.
+    pub async fn snapshot(
+        &self,
+        warehouse: &Warehouse,
+        ours: &[TableName],
+    ) -> Result<Arc<Snapshot>, WarehouseError> {
+        let snapshot = self.current(warehouse, None).await?;
+        self.require_read(snapshot, ours.iter())
     }
 
     /// Like [`snapshot`](Self::snapshot), but of what was written by us only these objects are read again. Others may be
-    /// shown as they were before.
+    /// shown as they were before. The tables among them are those that the caller works on.
     pub async fn snapshot_of(
         &self,
         warehouse: &Warehouse,
         objects: &[Object],
     ) -> Result<Arc<Snapshot>, WarehouseError> {
-        self.current(warehouse, Some(objects)).await
+        let snapshot = self.current(warehouse, Some(objects)).await?;
+        let tables = objects.iter().filter_map(|object| match object {
+            Object::Table(name) => Some(name),
+            _ => None,
+        });
+        self.require_read(snapshot, tables)
+    }
+
+    fn require_read<'t>(
+        &self,
+        snapshot: Arc<Snapshot>,
+        mut ours: impl Iterator<Item = &'t TableName>,
+    ) -> Result<Arc<Snapshot>, WarehouseError> {
+        match ours.find(|name| snapshot.unread.contains(*name)) {
+            None => Ok(snapshot),
+            Some(name) => {
+                // Or whoever asks next would not see that it can be read by then.
+                self.touch([Object::Table(name.clone())]);
+                Err(matched::unread(name))
+            }
+        }
     }
 
     async fn current(
@@ -74,9 +101,13 @@ impl Catalog {
     }
 
     /// What exists now, read now.
-    pub async fn fresh(&self, warehouse: &Warehouse) -> Result<Arc<Snapshot>, WarehouseError> {
+    pub async fn fresh(
+        &self,
+        warehouse: &Warehouse,
+        ours: &[TableName],
+    ) -> Result<Arc<Snapshot>, WarehouseError> {
         self.invalidate();
-        self.snapshot(warehouse).await
+        self.snapshot(warehouse, ours).await
     }
 
     /// What our own database tells, read now. What was read before is not replaced by it.

@@ -73,8 +73,8 @@ pub struct Unfinished {
 /// A lease that is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// What it is on.
-    pub pipeline: String,
+    /// The raw table that it is on: `raw.orders`.
+    pub table: String,
     /// Who holds it.
     pub holder: String,
     /// Since when, by Databend's clock.
@@ -208,7 +208,7 @@ impl Own {
                     }
                 }
                 "horizon" => horizons.push(row),
-                _ => own.leases.push(Held { pipeline: row.name, holder: row.writer, since: row.at }),
+                _ => own.leases.push(Held { table: row.name, holder: row.writer, since: row.at }),
             }
         }
         begun.sort_by_key(|row| row.at);

@@ -1,11 +1,12 @@
 //! Reading the catalog: one statement per kind of object.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use pipeline::TableName;
 use pipeline::sql::catalog as sql;
 
+use super::matched::Matched;
 use super::{ColumnInfo, Own, StageInfo, StreamInfo, TableInfo, TaskInfo, TaskState, matched, options, own};
 use crate::{Row, Warehouse, WarehouseError, code};
 
@@ -13,6 +14,8 @@ use crate::{Row, Warehouse, WarehouseError, code};
 #[derive(Debug, Default, Clone)]
 pub struct Snapshot {
     pub(super) tables: HashMap<TableName, TableInfo>,
+    /// Those whose columns Databend does not show.
+    pub(super) unread: HashSet<TableName>,
     pub(super) streams: HashMap<TableName, StreamInfo>,
     pub(super) stages: HashMap<String, StageInfo>,
     pub(super) tasks: HashMap<String, TaskInfo>,
@@ -83,8 +86,10 @@ pub(crate) async fn read(warehouse: &Warehouse) -> Result<Snapshot, WarehouseErr
         tasks_or_none(warehouse, &tasks),
         own::read(warehouse),
     )?;
+    let Matched { tables, unread } = matched::tables(warehouse, &tables, &columns).await?;
     Ok(Snapshot {
-        tables: matched::tables(warehouse, &tables, &columns).await?,
+        tables,
+        unread,
         streams: keyed_streams(&streams)?,
         stages: keyed_stages(&stages)?,
         tasks: keyed_tasks(&tasks)?,

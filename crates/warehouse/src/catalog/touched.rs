@@ -120,7 +120,10 @@ impl Stale {
             async { if has_own { own::read(warehouse).await.map(Some) } else { Ok(None) } },
         )?;
         let mut new = snapshot.clone();
-        replace(&mut new.tables, &tables, matched::tables(warehouse, &table_rows, &column_rows).await?);
+        let matched = matched::tables(warehouse, &table_rows, &column_rows).await?;
+        replace(&mut new.tables, &tables, matched.tables);
+        new.unread.retain(|name| !tables.contains(name));
+        new.unread.extend(matched.unread);
         replace(&mut new.streams, &streams, read::keyed_streams(&stream_rows)?);
         replace(&mut new.stages, &stages, read::keyed_stages(&stage_rows)?);
         replace(&mut new.tasks, &tasks, read::keyed_tasks(&task_rows)?);

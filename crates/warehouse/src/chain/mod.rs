@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 
 use pipeline::chain::TaskNames;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 pub use control::TaskControl;
 pub use guard::{Awake, Guarded, NotRestored, SuspendError, with_chain_suspended};
@@ -85,27 +84,6 @@ pub async fn suspend(control: &impl TaskControl, in_order: &[String]) -> Result<
     Ok(done)
 }
 
-/// Resumes the tasks that do not run, in the order given. Stops between two tasks when cancelled.
-pub async fn resume(
-    control: &impl TaskControl,
-    in_order: &[String],
-    cancel: &CancellationToken,
-) -> Result<Vec<Change>, WarehouseError> {
-    let running = control.running().await?;
-    let mut done = Vec::new();
-    for task in in_order {
-        if cancel.is_cancelled() {
-            break;
-        }
-        let changed = !running.contains(task);
-        if changed {
-            control.resume(task).await?;
-        }
-        done.push(Change { task: task.clone(), changed });
-    }
-    Ok(done)
-}
-
 /// Two tables with one load task.
 #[cfg(test)]
 fn grouped() -> ChainTasks {
@@ -121,27 +99,11 @@ mod tests {
     use super::control::fake::Fake;
     use super::*;
 
-    #[tokio::test]
-    async fn roots_are_suspended_first_and_resumed_last() {
+    #[test]
+    fn roots_are_suspended_first_and_resumed_last() {
         let tasks = grouped();
-        let fake = Fake::running(&["load", "merge_x", "merge_y", "cleanup_x", "cleanup_y"]);
-        suspend(&fake, &tasks.root_first()).await.unwrap();
-        resume(&fake, &tasks.children_first(), &CancellationToken::new()).await.unwrap();
-        assert_eq!(
-            fake.log(),
-            [
-                "suspend load",
-                "suspend cleanup_x",
-                "suspend cleanup_y",
-                "suspend merge_x",
-                "suspend merge_y",
-                "resume merge_x",
-                "resume merge_y",
-                "resume cleanup_x",
-                "resume cleanup_y",
-                "resume load"
-            ]
-        );
+        assert_eq!(tasks.root_first(), ["load", "cleanup_x", "cleanup_y", "merge_x", "merge_y"]);
+        assert_eq!(tasks.children_first(), ["merge_x", "merge_y", "cleanup_x", "cleanup_y", "load"]);
     }
 
     #[tokio::test]

@@ -92,7 +92,7 @@ pub enum IntentError {
     #[error("{} has been changing {} since {}, and is still at work", .0.who(), .0.subject, .0.at.format("%Y-%m-%d %H:%M:%S UTC"))]
     HeldByApply(Box<Intent>),
     /// A run of the runbook works on it.
-    #[error("{} has been working on {} since {}, and is still at work", .0.holder, .0.pipeline, .0.since.format("%Y-%m-%d %H:%M:%S UTC"))]
+    #[error("{} has been working on {} since {}, and is still at work", .0.holder, .0.table, .0.since.format("%Y-%m-%d %H:%M:%S UTC"))]
     HeldByRunbook(Held),
     /// No heartbeat arrived for too long.
     #[error("Databend took no heartbeat of this process for {} seconds, so another one may have taken over", WRITER_TIME_TO_LIVE.as_secs())]

@@ -12,6 +12,8 @@ pub enum When {
 }
 
 type Matcher = Box<dyn Fn(&str) -> bool + Send>;
+/// What happens while the process that sends a statement stands still.
+pub(super) type Pause = Box<dyn FnOnce() + Send>;
 
 /// What is to happen to statements. Each refusal, lost answer and empty answer happens once.
 #[derive(Default)]
@@ -21,7 +23,9 @@ pub(super) struct Faults {
     nothing: Vec<Matcher>,
     stop: Option<(usize, When)>,
     lost_at: Option<(usize, When)>,
+    late: Option<(usize, usize)>,
     meanwhile: Option<(usize, String)>,
+    pause: Option<(usize, Pause)>,
 }
 
 /// What happens to one statement.
@@ -29,6 +33,8 @@ pub(super) enum Fate {
     Answered,
     Refused(Refusal),
     Lost(When),
+    /// It gives no answer, and is done so many statements later.
+    Late(usize),
     Nothing,
     Stopped(When),
 }
@@ -54,8 +60,21 @@ impl Faults {
         self.lost_at = Some((n, when));
     }
 
+    pub(super) fn commit_late_at(&mut self, n: usize, statements: usize) {
+        self.late = Some((n, statements));
+    }
+
     pub(super) fn meanwhile(&mut self, n: usize, sql: &str) {
         self.meanwhile = Some((n, sql.to_owned()));
+    }
+
+    pub(super) fn pause_at(&mut self, n: usize, pause: Pause) {
+        self.pause = Some((n, pause));
+    }
+
+    /// What happens right before the `n`th statement, while its sender stands still.
+    pub(super) fn pause(&mut self, n: usize) -> Option<Pause> {
+        self.pause.take_if(|(at, _)| *at == n).map(|(_, pause)| pause)
     }
 
     /// What another session does right before the `n`th statement.
@@ -70,6 +89,9 @@ impl Faults {
         {
             self.stop = None;
             return Fate::Stopped(when);
+        }
+        if let Some((_, statements)) = self.late.take_if(|(at, _)| *at == n) {
+            return Fate::Late(statements);
         }
         if let Some((_, when)) = self.lost_at.take_if(|(at, _)| *at == n) {
             return Fate::Lost(when);

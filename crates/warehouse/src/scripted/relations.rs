@@ -99,7 +99,8 @@ fn tables(state: &State) -> Relation {
 
 fn columns(state: &State) -> Relation {
     let names = ["database", "table", "name", "data_type", "is_nullable", "default_expression", "comment"];
-    let rows = state.tables.iter().flat_map(|(name, table)| {
+    let shown = state.tables.iter().filter(|(name, _)| !state.hidden.contains(name));
+    let rows = shown.flat_map(|(name, table)| {
         table.columns.iter().map(|column| {
             vec![
                 Value::text(&name.database),

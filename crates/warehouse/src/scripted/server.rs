@@ -40,6 +40,10 @@ pub(super) struct Server {
     pub(super) sessions: BTreeMap<u64, Option<Transaction>>,
     heard: Vec<Heard>,
     faults: Faults,
+    /// Transactions whose COMMIT is under way, each with the number of statements before it is done.
+    late: Vec<(usize, Transaction)>,
+    /// Those that were opened during a pause.
+    sessions_of_others: std::ops::Range<u64>,
     next_session: u64,
 }
 
@@ -58,6 +62,8 @@ impl Scripted {
             sessions: BTreeMap::new(),
             heard: Vec::new(),
             faults: Faults::default(),
+            late: Vec::new(),
+            sessions_of_others: 0..0,
             next_session: 0,
         };
         Arc::new(Self {
@@ -115,6 +121,23 @@ impl Scripted {
         self.lock().faults.lose_answer_at(n, when);
     }
 
+    /// Gives no answer to the `n`th statement, a COMMIT, counted as in [`stop_at`](Self::stop_at), and does it after so
+    /// many more statements, also if those are another process's.
+    pub fn commit_late_at(&self, n: usize, statements: usize) {
+        self.lock().faults.commit_late_at(n, statements);
+    }
+
+    /// The process that sends the `n`th statement, counted as in [`stop_at`](Self::stop_at), stands still right before it
+    /// is done, while this happens: what another process does, for example.
+    pub fn pause_at(&self, n: usize, meanwhile: impl FnOnce() + Send + 'static) {
+        self.lock().faults.pause_at(n, Box::new(meanwhile));
+    }
+
+    /// The sessions that were opened while a process stood still ([`pause_at`](Self::pause_at)).
+    pub fn sessions_of_others(&self) -> std::ops::Range<u64> {
+        self.lock().sessions_of_others.clone()
+    }
+
     /// Another session does a statement right before the `n`th one, counted as in [`stop_at`](Self::stop_at). It is not
     /// heard.
     pub fn meanwhile(&self, n: usize, sql: &str) {
@@ -149,6 +172,7 @@ impl Scripted {
         server.sessions.clear();
         server.heard.clear();
         server.faults = Faults::default();
+        server.sessions_of_others = 0..0;
         self.stopped.send_replace(false);
         self.gone.store(false, Ordering::SeqCst);
     }
@@ -185,6 +209,11 @@ impl Scripted {
     pub fn write_file(&self, stage: &str, path: &str, changes: impl IntoIterator<Item = Change>) {
         let file = File { stage: stage.into(), path: path.into(), changes: changes.into_iter().collect() };
         self.lock().state.files.push(file);
+    }
+
+    /// Shows the columns of a table to nobody, as Databend does with a table that it cannot read.
+    pub fn hide_columns(&self, table: &TableName) {
+        self.lock().state.hidden.insert(table.clone());
     }
 
     /// Files that no COPY has taken.
@@ -256,6 +285,13 @@ impl Scripted {
         }
         let mut server = self.lock();
         let n = server.heard.len();
+        if let Some(pause) = server.faults.pause(n) {
+            let first = server.next_session + 1;
+            drop(server);
+            pause();
+            server = self.lock();
+            server.sessions_of_others = first..server.next_session + 1;
+        }
         if let Some(other) = server.faults.before(n) {
             let id = server.open_session();
             let answer = server.answer(id, &other);
@@ -263,6 +299,7 @@ impl Scripted {
             answer.unwrap_or_else(|refusal| panic!("{other}: {}", refusal.message));
         }
         server.heard.push(Heard { session, sql: sql.to_owned() });
+        server.commit_what_is_due();
         match server.faults.fate(n, sql) {
             Fate::Answered => Some(server.answer(session, sql).map_err(Failure::Refused)),
             Fate::Refused(refusal) => {
@@ -273,6 +310,13 @@ impl Scripted {
                 if when == When::After {
                     // Whatever it answered is lost.
                     let _ = server.answer(session, sql);
+                }
+                Some(Err(Failure::Lost))
+            }
+            Fate::Late(statements) => {
+                assert_eq!(sql, "COMMIT", "only a COMMIT can be late");
+                if let Some(open) = server.sessions.insert(session, None).flatten() {
+                    server.late.push((statements, open));
                 }
                 Some(Err(Failure::Lost))
             }
@@ -298,6 +342,16 @@ impl Server {
         self.next_session += 1;
         self.sessions.insert(self.next_session, None);
         self.next_session
+    }
+
+    /// Does each COMMIT whose time has come. It may be refused; nobody hears of it.
+    fn commit_what_is_due(&mut self) {
+        for (left, open) in std::mem::take(&mut self.late) {
+            match left.checked_sub(1) {
+                Some(left) => self.late.push((left, open)),
+                None => drop(transaction::commit_open(self, open)),
+            }
+        }
     }
 
     pub(super) fn answer(&mut self, session: u64, sql: &str) -> super::Answer {

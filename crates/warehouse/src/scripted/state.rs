@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) history: Vec<PastRun>,
     /// Tasks of which a run is in progress.
     pub(super) executing: BTreeSet<String>,
+    /// Tables whose columns nobody sees.
+    pub(super) hidden: BTreeSet<TableName>,
     next_id: u64,
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Table {
     pub(super) loaded: BTreeSet<String>,
     /// Rows of a table of the project's own database.
     pub(super) values: Vec<Vec<Value>>,
+    /// For each of them, a number that changes whenever the row is written.
+    pub(super) marks: Vec<u64>,
     pub(super) changes: Changes,
 }
 
@@ -120,6 +124,7 @@ impl Default for State {
             received: BTreeMap::new(),
             history: Vec::new(),
             executing: BTreeSet::new(),
+            hidden: BTreeSet::new(),
             next_id: 0,
         }
     }
@@ -129,6 +134,11 @@ impl State {
     pub(super) fn next_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// No id of the other state is given out again.
+    pub(super) fn skip_ids_of(&mut self, other: &Self) {
+        self.next_id = self.next_id.max(other.next_id);
     }
 
     pub(super) fn table(&self, name: &TableName) -> Result<&Table, Refusal> {
@@ -204,6 +214,13 @@ impl Table {
     pub(super) fn require_column(&self, name: &str) -> Result<usize, Refusal> {
         let unknown = || Refusal::new(code::SEMANTIC, format!("column \"{name}\" does not exist"));
         self.column(name).ok_or_else(unknown)
+    }
+
+    /// Whether each row has a block and a segment of its own, which is what Databend detects conflicts by.
+    pub(super) fn has_row_per_segment(&self) -> bool {
+        ["row_per_block", "block_per_segment"]
+            .iter()
+            .all(|name| self.options.get(*name).map(String::as_str) == Some("1"))
     }
 
     pub(super) fn has_option(&self, name: &str) -> bool {

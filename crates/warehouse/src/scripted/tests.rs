@@ -5,7 +5,7 @@ mod cutover;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::sql::{TableName, journal, own};
+use pipeline::sql::{TableName, journal, lease, own};
 
 use super::{Change, Scripted, When};
 use crate::{Warehouse, WarehouseError};
@@ -175,7 +175,7 @@ fn a_task_that_fails_n_times_is_suspended() {
     assert_eq!(scripted.running_tasks(), ["a_load"]);
 }
 
-/// The journal's and the lease's tables.
+/// The tables of our own database.
 fn with_journal() -> Arc<Scripted> {
     let scripted = Scripted::new();
     scripted.sql("CREATE DATABASE databend_cdc").unwrap();
@@ -185,19 +185,46 @@ fn with_journal() -> Arc<Scripted> {
     scripted
 }
 
+/// Who holds the lease on a table, and until when as its row says.
+fn holder(scripted: &Scripted, table: &str) -> String {
+    scripted.sql(&lease::select(&[table])).unwrap()[0].get("holder").unwrap()
+}
+
+const NONE: [&str; 0] = [];
+
 #[test]
 fn a_lease_is_taken_once_and_expires() {
     let scripted = with_journal();
-    let holder = || scripted.sql(&journal::lease_select("p")).unwrap()[0].get::<String>("holder").unwrap();
-    scripted.sql(&journal::lease_seed("p")).unwrap();
-    scripted.sql(&journal::lease_acquire("p", "one", "t1", 60)).unwrap();
-    scripted.sql(&journal::lease_acquire("p", "two", "t2", 60)).unwrap();
-    assert_eq!(holder(), "one");
-    scripted.advance(Duration::from_secs(61));
-    scripted.sql(&journal::lease_acquire("p", "two", "t2", 60)).unwrap();
-    assert_eq!(holder(), "two");
-    scripted.sql(&journal::lease_release("p", "t2")).unwrap();
-    assert_eq!(holder(), "");
+    scripted.sql(&lease::seed(&["a", "b"])).unwrap();
+    scripted.sql(&lease::acquire(&["a", "b"], &NONE, "one", "t1")).unwrap();
+    scripted.sql(&lease::acquire(&["a"], &["t1"], "two", "t2")).unwrap();
+    assert_eq!(holder(&scripted, "a"), "one");
+    scripted.advance(Duration::from_secs(lease::TIME_TO_LIVE + 1));
+    scripted.sql(&lease::acquire(&["a"], &NONE, "two", "t2")).unwrap();
+    assert_eq!(holder(&scripted, "a"), "one", "nobody called it expired");
+    scripted.sql(&lease::acquire(&["a"], &["t1"], "two", "t2")).unwrap();
+    assert_eq!([holder(&scripted, "a"), holder(&scripted, "b")], ["two", "one"]);
+    scripted.sql(&lease::release("t2")).unwrap();
+    assert_eq!([holder(&scripted, "a"), holder(&scripted, "b")], ["", "one"]);
+}
+
+#[test]
+fn renewals_are_read_beside_the_leases() {
+    let scripted = with_journal();
+    scripted.sql(&lease::seed(&["a"])).unwrap();
+    for token in ["t1", "t1", "t2"] {
+        scripted.sql(&lease::heartbeat(token)).unwrap();
+        scripted.advance(Duration::from_secs(1));
+    }
+    let rows = scripted.sql(&lease::select(&["a"])).unwrap();
+    let read: Vec<(String, String)> =
+        rows.iter().map(|row| (row.get("table_name").unwrap(), row.get("token").unwrap())).collect();
+    assert_eq!(
+        read,
+        [("a".into(), String::new()), (String::new(), "t1".into()), (String::new(), "t2".into())]
+    );
+    scripted.sql(&lease::forget_heartbeats("t1")).unwrap();
+    assert_eq!(scripted.sql(&lease::select(&["a"])).unwrap().len(), 2);
 }
 
 #[test]
@@ -215,7 +242,7 @@ fn unions_groups_and_orders_are_evaluated() {
         operation: "cutover",
     };
     scripted.sql(&journal::insert(&[row("r1", "2", "x"), row("r1", "1", "y"), row("r2", "1", "x")])).unwrap();
-    let found = scripted.sql(&journal::select(&["p"])).unwrap();
+    let found = scripted.sql(&journal::select(&["p"], &["x"])).unwrap();
     let order: Vec<(String, i64)> =
         found.iter().map(|row| (row.get("run_id").unwrap(), row.get("seq").unwrap())).collect();
     assert_eq!(order, [("r1".into(), 1), ("r1".into(), 2), ("r2".into(), 1)]);
@@ -225,7 +252,7 @@ fn unions_groups_and_orders_are_evaluated() {
     assert_eq!((top.get::<String>("name").unwrap(), top.get::<i64>("n").unwrap()), ("x".into(), 2));
     assert_eq!(top.get::<i64>("top").unwrap(), 2);
     let union = "SELECT 'journal' AS name FROM databend_cdc.journal WHERE seq = 2 UNION ALL \
-        SELECT CASE WHEN holder IS NULL THEN 'a' ELSE 'lease' END AS name FROM databend_cdc.lease";
+        SELECT CASE WHEN holder IS NULL THEN 'a' ELSE 'lease' END AS name FROM databend_cdc.leases";
     assert_eq!(names(&scripted, union), ["journal"]);
     let exists = scripted.sql(&journal::row_exists("r1", 2)).unwrap()[0].get::<u64>("n").unwrap();
     assert_eq!(exists, 1);
@@ -234,33 +261,76 @@ fn unions_groups_and_orders_are_evaluated() {
 #[tokio::test]
 async fn transactions_roll_back_and_conflicts_show_at_commit() {
     let scripted = with_journal();
-    scripted.sql(&journal::lease_seed("p")).unwrap();
+    let add = |name: &str| {
+        format!("INSERT INTO databend_cdc.lease_heartbeats (token, at) VALUES ('{name}', now())")
+    };
+    let set = |name: &str, to: &str| {
+        format!("UPDATE databend_cdc.lease_heartbeats SET operation = '{to}' WHERE token = '{name}'")
+    };
+    scripted.sql(&add("p")).unwrap();
     let warehouse = Warehouse::scripted(scripted.clone()).await.unwrap();
-    let count =
-        || scripted.sql("SELECT count(*) AS n FROM databend_cdc.lease").unwrap()[0].get::<u64>("n").unwrap();
+    let count = || {
+        let rows = scripted.sql("SELECT count(*) AS n FROM databend_cdc.lease_heartbeats").unwrap();
+        rows[0].get::<u64>("n").unwrap()
+    };
 
     let transaction = warehouse.begin().await.unwrap();
-    transaction.run(&journal::lease_seed("q")).await.unwrap();
+    transaction.run(&add("q")).await.unwrap();
     assert_eq!(count(), 1, "nothing is seen before COMMIT");
     transaction.rollback().await;
     assert_eq!(count(), 1);
 
     let (one, two) = (warehouse.begin().await.unwrap(), warehouse.begin().await.unwrap());
-    one.run(&journal::lease_seed("q")).await.unwrap();
-    two.run(&journal::lease_seed("r")).await.unwrap();
+    one.run(&add("q")).await.unwrap();
+    two.run(&add("r")).await.unwrap();
     one.commit().await.unwrap();
     two.commit().await.unwrap();
     assert_eq!(count(), 3, "two transactions that append do not conflict");
 
     let (one, two) = (warehouse.begin().await.unwrap(), warehouse.begin().await.unwrap());
-    one.run(&journal::lease_acquire("p", "one", "t1", 60)).await.unwrap();
-    two.run(&journal::lease_acquire("p", "two", "t2", 60)).await.unwrap();
+    one.run(&set("p", "one")).await.unwrap();
+    two.run(&set("q", "two")).await.unwrap();
     one.commit().await.unwrap();
-    assert!(two.commit().await.unwrap_err().is_conflict());
+    assert!(two.commit().await.unwrap_err().is_conflict(), "two rows of one segment");
 
     let failed = warehouse.begin().await.unwrap();
     assert_eq!(failed.run("SELECT * FROM databend_cdc.gone").await.unwrap_err().code(), Some(1025));
     assert_eq!(failed.run("SELECT now() AS n").await.unwrap_err().code(), Some(4002));
+}
+
+#[tokio::test]
+async fn rows_with_a_segment_of_their_own_do_not_conflict() {
+    let scripted = with_journal();
+    scripted.sql(&lease::seed(&["a", "b"])).unwrap();
+    scripted.sql(&lease::acquire(&["a", "b"], &NONE, "one", "t1")).unwrap();
+    let warehouse = Warehouse::scripted(scripted.clone()).await.unwrap();
+    for (other, conflicts) in [("b", false), ("a", true)] {
+        let transaction = warehouse.begin().await.unwrap();
+        transaction.run(&lease::fence(&["a"], "t1")).await.unwrap();
+        scripted.sql(&lease::fence(&[other], "t1")).unwrap();
+        scripted.sql(&lease::seed(&["c"])).unwrap();
+        assert_eq!(transaction.commit().await.is_err_and(|error| error.is_conflict()), conflicts, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_late_shows_later_or_conflicts() {
+    for (other, shows) in [("b", true), ("a", false)] {
+        let scripted = with_journal();
+        scripted.sql(&lease::seed(&["a", "b"])).unwrap();
+        let warehouse = Warehouse::scripted(scripted.clone()).await.unwrap();
+        let transaction = warehouse.begin().await.unwrap();
+        transaction.run(&lease::acquire(&["a"], &NONE, "late", "t1")).await.unwrap();
+        scripted.commit_late_at(scripted.heard_so_far(), 2);
+        assert!(transaction.commit().await.unwrap_err().is_outcome_unknown());
+        scripted.sql(&lease::acquire(&[other], &NONE, "other", "t2")).unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            warehouse.query("SELECT now() AS n").await.unwrap();
+            seen.push(holder(&scripted, "a") == "late");
+        }
+        assert_eq!(seen, [false, false, shows]);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Transactions. A transaction works on a copy of everything; COMMIT brings the tables that it changed into the shared
 //! state, unless another commit changed one of them meanwhile (4001). Two transactions that only append to a table do
-//! not conflict.
+//! not conflict, nor do two that change different rows of a table with a row per segment.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use databend_common_ast::ast::Statement;
 use super::query::Relation;
 use super::server::Server;
 use super::state::{State, Table};
+use super::value::Value;
 use super::{Answer, Refusal, code};
 
 /// An open transaction.
@@ -97,23 +98,32 @@ fn is_allowed_inside(statement: &Statement) -> bool {
 }
 
 fn commit(server: &mut Server, session: u64) -> Answer {
-    let open = server.sessions.insert(session, None).flatten();
-    let Some(Transaction::Active { base, work }) = open else { return Ok(Relation::default()) };
+    match server.sessions.insert(session, None).flatten() {
+        Some(open) => commit_open(server, open),
+        None => Ok(Relation::default()),
+    }
+}
+
+/// Brings what a transaction did into the shared state.
+pub(super) fn commit_open(server: &mut Server, open: Transaction) -> Answer {
+    let Transaction::Active { base, work } = open else { return Ok(Relation::default()) };
     let mut state = server.state.clone();
+    state.skip_ids_of(&work);
     for (name, changed) in &work.tables {
         let Some(before) = base.tables.get(name) else { continue };
         if changed.version == before.version {
             continue;
         }
+        // Marks that the transaction gave may be those that others gave meanwhile.
+        let marks: Vec<u64> = changed.marks.iter().map(|_| state.next_id()).collect();
         let Some(shared) = state.tables.get_mut(name) else { return Err(conflict(&name.plain())) };
         if shared.id == before.id && shared.version == before.version {
             *shared = changed.clone();
-        } else if let Some(appended) = appended(before, changed)
-            && shared.id == before.id
+        } else if shared.id == before.id
+            && let Some(rows) = written(before, changed)
+            && let Some(merged) = merged(shared, rows, marks)
         {
-            let shared = Arc::make_mut(shared);
-            shared.values.extend(appended);
-            shared.version += 1;
+            *shared = Arc::new(merged);
         } else {
             return Err(conflict(&name.plain()));
         }
@@ -135,14 +145,42 @@ fn commit(server: &mut Server, session: u64) -> Answer {
     Ok(Relation::default())
 }
 
-/// The rows that were added, if nothing else was changed.
-fn appended(before: &Table, changed: &Table) -> Option<Vec<Vec<super::value::Value>>> {
-    let only_values = changed.columns == before.columns
+/// A row that a transaction wrote: its mark before, if it existed, and its values now.
+type Written = (Option<u64>, Vec<Value>);
+
+/// The rows that a transaction updated or added, if it did nothing else to the table.
+fn written(before: &Table, changed: &Table) -> Option<Vec<Written>> {
+    let only_rows = changed.columns == before.columns
         && changed.changes.appended == before.changes.appended
-        && changed.changes.rows == before.changes.rows;
-    let rest = changed.values.strip_prefix(before.values.as_slice())?;
-    // An UPDATE that writes the values that are there has changed its rows all the same.
-    (only_values && !rest.is_empty()).then(|| rest.to_vec())
+        && changed.changes.rows == before.changes.rows
+        && changed.values.len() >= before.values.len();
+    let now = changed.values.iter().zip(&changed.marks).enumerate();
+    let written = now.filter(|(at, (_, mark))| before.marks.get(*at) != Some(mark));
+    let rows: Vec<Written> =
+        written.map(|(at, (values, _))| (before.marks.get(at).copied(), values.clone())).collect();
+    (only_rows && !rows.is_empty()).then_some(rows)
+}
+
+/// A table with these rows. None if another commit wrote one of them meanwhile: with a segment for several rows, any of
+/// the table.
+fn merged(shared: &Table, rows: Vec<Written>, marks: Vec<u64>) -> Option<Table> {
+    let mut table = shared.clone();
+    for ((before, values), mark) in rows.into_iter().zip(marks) {
+        match before {
+            None => {
+                table.values.push(values);
+                table.marks.push(mark);
+            }
+            Some(before) => {
+                let at = shared.marks.iter().position(|mark| *mark == before)?;
+                shared.has_row_per_segment().then_some(())?;
+                table.values[at] = values;
+                table.marks[at] = mark;
+            }
+        }
+    }
+    table.version += 1;
+    Some(table)
 }
 
 fn conflict(name: &str) -> Refusal {

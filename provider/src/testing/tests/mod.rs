@@ -91,7 +91,7 @@ impl World {
 #[test]
 fn what_is_applied_needs_no_change_and_keeps_no_secret() {
     let world = World::applied();
-    assert_eq!(world.scripted.objects().len(), 15, "{:?}", world.scripted.objects());
+    assert_eq!(world.scripted.objects().len(), 16, "{:?}", world.scripted.objects());
     assert!(!format!("{:?}", world.terraform.state).contains("secret\""));
 }
 
@@ -111,7 +111,8 @@ fn everything_that_was_created_is_destroyed_but_for_the_databases() {
         "table databend_cdc.horizons",
         "table databend_cdc.intents",
         "table databend_cdc.journal",
-        "table databend_cdc.lease",
+        "table databend_cdc.lease_heartbeats",
+        "table databend_cdc.leases",
     ];
     assert_eq!(world.scripted.objects(), left);
 }

@@ -4,7 +4,7 @@
 //!
 //! - It may be killed at any instant, also while an answer of Databend or AWS is on its way, and run again, from any
 //!   machine: every step looks at what exists before it does anything.
-//! - Two of them never work on one chain at the same time (`operations::lease`).
+//! - Two of them never work on one table at the same time (`operations::lease`).
 //! - ODS is filled in one transaction, together with the journal row that says so, and only if every key is then in it
 //!   once.
 //! - A table that is slow or cannot be cut over does not hold up the others. Only in a grouped chain a table whose files
@@ -13,14 +13,15 @@
 mod outcome;
 
 use futures_util::future::join_all;
-use operations::StepError;
 use operations::engine::Execution;
-use operations::journal::{Journal, Operation, RunId};
+use operations::journal::{Operation, RunId};
 use operations::lease::Lease;
 use operations::procedures;
+use operations::target::Chain;
+use operations::{StepError, World};
 use tokio_util::sync::CancellationToken;
-use warehouse::actor;
 
+pub use outcome::Cutover;
 use outcome::{ChainOutcome, print};
 
 use super::Setup;
@@ -36,38 +37,23 @@ pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, 
         setup.warehouse.address()
     );
     confirm(&setup.global, &question)?;
-    let clients = setup.dms().await?;
-    setup.warehouse.ensure_own_database().await.map_err(StepError::from)?;
-    let lost = CancellationToken::new();
-    let lease = setup.lease(cancel, &lost).await?;
+    let clients = setup.dms()?;
     let run = RunId::new();
-    let outcomes = execute(setup, &clients, &lease, run, cancel, &lost).await;
-    lease.release().await;
-    let outcomes = outcomes?;
-    print(setup, run, &outcomes);
+    let execute = async |lease: &Lease, worlds: &[(&Chain, World)]| {
+        let chains = worlds.iter().map(|(chain, world)| async move {
+            let driver = Execution::new(world, Operation::Cutover, lease, &setup.talk);
+            let ended = procedures::cutover(&driver, chain, &world.dms_task_arn).await;
+            ChainOutcome::of(&driver, &ended)
+        });
+        join_all(chains).await
+    };
+    let outcomes = setup.under_lease(Some(&clients), run, cancel, execute).await?;
+    let is_done = outcomes.iter().all(|chain| chain.ok);
+    print(setup, run, outcomes);
     if cancel.is_cancelled() {
         return Err(StepError::Interrupted.into());
     }
-    Ok(if outcomes.iter().all(|chain| chain.ok) { Exit::Done } else { Exit::Failed })
-}
-
-async fn execute(
-    setup: &Setup,
-    clients: &super::setup::Clients,
-    lease: &Lease,
-    run: RunId,
-    cancel: &CancellationToken,
-    lost: &CancellationToken,
-) -> Result<Vec<ChainOutcome>, StepError> {
-    // Only under the lease: what the run before has written must be seen.
-    let journal = Journal::read(&setup.warehouse, &setup.chain_names(), run, actor()).await?;
-    let worlds = setup.worlds(clients, journal, cancel, lost).await?;
-    let chains = worlds.iter().map(|(chain, world)| async move {
-        let driver = Execution::new(world, Operation::Cutover, lease, &setup.talk);
-        let ended = procedures::cutover(&driver, chain, &world.dms_task_arn).await;
-        ChainOutcome::of(&driver, &ended)
-    });
-    Ok(join_all(chains).await)
+    Ok(if is_done { Exit::Done } else { Exit::Failed })
 }
 
 /// A cutover that could not begin, or was ended.

@@ -4,23 +4,28 @@ use operations::StepError;
 use operations::engine::{Execution, Site, StepReport, TableSite};
 use operations::journal::{RunId, StepName};
 use operations::procedures::{Ended, Outcome};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::output::Output;
-use crate::report::{explain, explain_on};
+use crate::output::document::{Ending, Problem};
 use crate::verbs::Setup;
 
 /// What came of one table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct TableOutcome {
+    /// `schema.table` at the source.
     source: String,
+    /// Its ODS table.
     ods: String,
+    /// Whether it is cut over.
     ok: bool,
+    /// The steps that ended.
     steps: Vec<StepReport>,
     /// The step that failed.
     failed: Option<StepName>,
-    error: Option<String>,
-    help: Option<String>,
+    /// What went wrong.
+    error: Option<Problem>,
     #[serde(skip)]
     ends_the_run: bool,
 }
@@ -29,7 +34,7 @@ impl TableOutcome {
     fn of(driver: &Execution<'_>, site: &TableSite, ended: &Outcome) -> Self {
         let (steps, at) = driver.reports(site);
         let pipeline = site.pipeline();
-        let (error, help) = told(driver, site, ended);
+        let error = told(driver, site, ended);
         let outcome = Self {
             source: pipeline.source(),
             ods: pipeline.ods.plain(),
@@ -37,7 +42,6 @@ impl TableOutcome {
             steps,
             failed: at.filter(|_| ended.is_err()),
             error,
-            help,
             ends_the_run: ended.as_ref().is_err_and(StepError::ends_the_run),
         };
         driver.progress(site).keep(&outcome.state());
@@ -56,14 +60,31 @@ impl TableOutcome {
 }
 
 /// What came of one chain.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ChainOutcome {
+    /// The chain.
     chain: String,
+    /// Whether all that was asked for is cut over.
     pub(super) ok: bool,
+    /// The steps that tables share and that ended.
     steps: Vec<StepReport>,
+    /// The tables that were asked for.
     tables: Vec<TableOutcome>,
-    error: Option<String>,
-    help: Option<String>,
+    /// What went wrong with what tables share.
+    error: Option<Problem>,
+}
+
+/// What `cutover` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Cutover {
+    /// The run, as `runbook log` shows it.
+    run_id: RunId,
+    /// The chains.
+    chains: Vec<ChainOutcome>,
+}
+
+impl Ending for Cutover {
+    const NAME: &'static str = "cutover";
 }
 
 impl ChainOutcome {
@@ -72,10 +93,7 @@ impl ChainOutcome {
         let tables: Vec<_> =
             ended.tables.iter().map(|(site, ended)| TableOutcome::of(driver, site, ended)).collect();
         let shared = ended.shared.iter().map(|(site, ended)| told(driver, site, ended));
-        let (error, help) = shared.fold(told(driver, site, chain), |first, next| match first {
-            (None, None) => next,
-            first => first,
-        });
+        let error = shared.fold(told(driver, site, chain), Option::or);
         let ok = error.is_none() && tables.iter().all(|table| table.ok);
         let last_words = match (ok, &error) {
             (true, _) => "cut over",
@@ -83,31 +101,32 @@ impl ChainOutcome {
             (false, Some(_)) => "not cut over",
         };
         driver.progress(site).keep(last_words);
-        Self { chain: site.chain.clone(), ok, steps: driver.reports(site).0, tables, error, help }
+        Self { chain: site.chain.clone(), ok, steps: driver.reports(site).0, tables, error }
     }
 }
 
-/// The error and its help, also on stderr.
-fn told(driver: &Execution<'_>, site: &dyn Site, ended: &Outcome) -> (Option<String>, Option<String>) {
-    let Err(error) = ended else { return (None, None) };
+/// What went wrong, also on stderr.
+fn told(driver: &Execution<'_>, site: &dyn Site, ended: &Outcome) -> Option<Problem> {
+    let error = ended.as_ref().err()?;
+    let problem = Problem::of_step(error);
     if !matches!(error, StepError::Interrupted) {
-        explain_on(driver.progress(site).as_ref(), error);
+        problem.say(driver.progress(site).as_ref());
     }
-    explain(error)
+    Some(problem)
 }
 
-pub(super) fn print(setup: &Setup, run: RunId, outcomes: &[ChainOutcome]) {
+pub(super) fn print(setup: &Setup, run: RunId, outcomes: Vec<ChainOutcome>) {
     let output = Output::new(setup.global.json);
     if setup.global.json {
-        output.json(serde_json::json!({ "run_id": run, "chains": outcomes }));
+        output.json(Cutover { run_id: run, chains: outcomes });
         return;
     }
     let mut table = output.table(&["chain", "table", "ODS", "state", ""]);
-    for chain in outcomes {
+    for chain in &outcomes {
         for outcome in &chain.tables {
             let last = match &outcome.error {
                 None => outcome.steps.last().map(|step| step.summary.clone()).unwrap_or_default(),
-                Some(error) => error.clone(),
+                Some(error) => error.message.clone(),
             };
             let state = outcome.state();
             table.add_row([chain.chain.clone(), outcome.source.clone(), outcome.ods.clone(), state, last]);
@@ -117,7 +136,7 @@ pub(super) fn print(setup: &Setup, run: RunId, outcomes: &[ChainOutcome]) {
                 ("running".to_owned(), chain.steps.last().map(|s| s.summary.clone()).unwrap_or_default())
             }
             None => ("partly running".to_owned(), String::new()),
-            Some(error) => ("failed".to_owned(), error.clone()),
+            Some(error) => ("failed".to_owned(), error.message.clone()),
         };
         table.add_row([chain.chain.clone(), "(chain)".to_owned(), String::new(), state, last]);
     }

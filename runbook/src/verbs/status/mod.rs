@@ -6,19 +6,41 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use operations::dms::{AwsDms, Dms};
-use operations::journal::{Journal, RunId};
-use operations::{StepError, checks, facts};
+use operations::facts::{self, ChainFacts, Looked};
+use operations::finding::Finding;
+use operations::journal::{Identities, Journal, RunId};
+use operations::{StepError, checks};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use warehouse::actor;
 
 use super::Setup;
-use crate::output::Exit;
+use crate::output::document::Ending;
+use crate::output::{Exit, Output};
+
+/// What `status` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Status {
+    /// What is the case, by chain.
+    chains: Vec<ChainFacts>,
+    /// What somebody should look at. Without warnings and errors among them the exit code is 0.
+    findings: Vec<Finding>,
+}
+
+impl Ending for Status {
+    const NAME: &'static str = "status";
+}
 
 /// Looks at everything and says what it found. Changes nothing.
 pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
-    let names: Vec<String> = setup.manifest.chains.iter().map(|chain| chain.name.clone()).collect();
-    let journal = Journal::read(&setup.warehouse, &names, RunId::new(), actor()).await?;
-    let snapshot = setup.warehouse.catalog().fresh(&setup.warehouse).await?;
+    let snapshot = setup.snapshot().await?;
+    let identities = Identities::of(&snapshot, &setup.manifest.chains);
+    let journal = Journal::read(&setup.warehouse, identities, RunId::new(), actor()).await?;
+    // Everything else can be told without the source.
+    let source = setup.source().await;
+    let source = source.as_ref().map(Option::as_ref).transpose();
+    let limits = setup.config.limits();
     let mut clients: BTreeMap<&str, Arc<dyn Dms>> = BTreeMap::new();
     let mut chains = Vec::new();
     for chain in &setup.manifest.chains {
@@ -29,9 +51,14 @@ pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepEr
         }
         let dms = chain.dms_task_arn.as_deref().and_then(|arn| clients.get(arn));
         let dms = dms.map(AsRef::as_ref);
-        chains.push(facts::chain(&setup.warehouse, chain, dms, &journal, &snapshot).await?);
+        let looked = Looked { dms, source, journal: &journal, snapshot: &snapshot };
+        let mut seen = facts::chain(&setup.warehouse, chain, looked).await?;
+        facts::settle(&setup.warehouse, chain, &mut seen, &limits, |text| setup.talk.line(text)).await?;
+        chains.push(seen);
     }
-    let findings = checks::findings(&chains, &setup.config.limits());
+    let findings = checks::findings(&chains, &limits);
+    let is_pending = findings.iter().any(Finding::is_pending);
     show::show(setup, &chains, &findings);
-    Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
+    Output::new(setup.global.json).json(Status { chains, findings });
+    Ok(if is_pending { Exit::Findings } else { Exit::Done })
 }

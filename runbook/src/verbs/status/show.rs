@@ -1,18 +1,15 @@
 //! Showing it.
 
 use chrono::{DateTime, Utc};
-use operations::checks::{Finding, duration};
+use operations::checks::duration;
 use operations::facts::{ChainFacts, Counts, TableFacts};
+use operations::finding::Finding;
 
 use crate::output::Output;
 use crate::verbs::Setup;
 
 pub(super) fn show(setup: &Setup, chains: &[ChainFacts], findings: &[Finding]) {
     let output = Output::new(setup.global.json);
-    if setup.global.json {
-        output.json(serde_json::json!({ "chains": chains, "findings": findings }));
-        return;
-    }
     let mut tables = output.table(&[
         "table", "cut over", "DMS", "files", "raw rows", "waiting", "ODS rows", "deleted", "doubled",
         "no key", "newest",
@@ -30,19 +27,19 @@ pub(super) fn show(setup: &Setup, chains: &[ChainFacts], findings: &[Finding]) {
                 task.task.clone(),
                 task.state.as_ref().map_or_else(|| "missing".to_owned(), ToString::to_string),
                 time(task.last_success),
-                task.last_error.clone().unwrap_or_default(),
+                match (task.failures, &task.last_error) {
+                    (2.., Some(error)) => format!("{error} ({} runs failed)", task.failures),
+                    (_, error) => error.clone().unwrap_or_default(),
+                },
             ]);
         }
     }
     output.print(&tasks);
-    if findings.is_empty() {
+    if !findings.iter().any(Finding::is_pending) {
         output.text("nothing to look after");
     }
-    for finding in findings {
-        output.text(&format!(
-            "{}: {} [{}]\n  help: {}",
-            finding.subject, finding.message, finding.code, finding.help
-        ));
+    for Finding { code, subject, severity, message, help } in findings {
+        output.text(&format!("{}: {subject}: {message} [{code}]\n  help: {help}", severity.as_str()));
     }
 }
 

@@ -1,5 +1,7 @@
 //! The two drivers, on a scripted Databend and a DMS in memory.
 
 mod added_tables;
+mod comparing_source;
+mod identities;
 mod same_statements;
 mod starting_dms;

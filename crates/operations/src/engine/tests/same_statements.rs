@@ -4,9 +4,11 @@ use pipeline::chain::LoadTasks;
 use warehouse::scripted::When;
 
 use crate::engine::{Action, Planned, State};
+use crate::journal::Operation;
 use crate::lease::TIME_TO_LIVE;
 use crate::testing::wire::{Unit, is_read, short, units};
 use crate::testing::{ARN, Process, TestBed};
+use crate::verbs::Changing;
 
 /// Every this many statements a cutover is killed, and what is left to do is previewed.
 const EVERY: usize = 7;
@@ -27,7 +29,7 @@ fn of_a_grouped_chain() {
 fn of_a_pipeline_that_is_cut_over() {
     let bed = TestBed::new(THREE, LoadTasks::PerTable).cut_over();
     check(&bed);
-    assert!(Process::plan(&bed).iter().all(|step| step.state == State::Done));
+    assert!(Process::plan(&bed, Operation::Cutover).iter().all(|step| step.state == State::Done));
 }
 
 #[test]
@@ -53,14 +55,31 @@ fn of_a_cutover_that_was_killed() {
     }
 }
 
+#[test]
+fn of_tasks_that_are_suspended_and_resumed() {
+    for load_tasks in [LoadTasks::PerTable, LoadTasks::Grouped] {
+        let bed = TestBed::new(&THREE[..2], load_tasks).cut_over();
+        check_operation(&bed, Operation::Suspend);
+        assert!(Process::verb(&bed, Changing::Operation(Operation::Suspend)).unwrap().is_empty());
+        bed.restart();
+        check_operation(&bed, Operation::Resume);
+        check_operation(&bed.copy().only(1), Operation::Resume);
+    }
+}
+
 /// Previews a cutover, executes it on the same pipeline, and compares.
 fn check(bed: &TestBed) {
+    check_operation(bed, Operation::Cutover);
+}
+
+/// Previews an operation, executes it on the same pipeline, and compares.
+fn check_operation(bed: &TestBed, operation: Operation) {
     let before = bed.copy();
-    let planned = Process::plan(&before);
+    let planned = Process::plan(&before, operation);
     assert!(planned.iter().all(|step| step.state != State::Blocked), "{planned:#?}");
     let started = bed.dms.starts().len();
     let bed = bed.copy();
-    let ended = Process::cutover(&bed).unwrap();
+    let ended = Process::verb(&bed, Changing::Operation(operation)).unwrap();
     assert!(ended.is_empty(), "{ended:?}");
 
     let calls = planned.iter().flat_map(|step| &step.actions).filter_map(|action| match action {

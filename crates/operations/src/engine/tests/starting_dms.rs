@@ -31,7 +31,12 @@ fn start_disturbed(bed: &TestBed) -> (Result<Started, StepError>, StepState) {
         let lease = process.lease(&lost).await.unwrap();
         let world = process.world(lost).await.unwrap();
         let driver = Execution::new(&world, Operation::Cutover, &lease, &Silent);
-        let site = ChainSite { chain: CHAIN.into(), dms_task_arn: ARN.into(), cut_over: Vec::new() };
+        let site = ChainSite {
+            chain: CHAIN.into(),
+            dms_task_arn: ARN.into(),
+            cut_over: Vec::new(),
+            leases: bed.leases(),
+        };
         let started = driver.step::<StartDms>(&site, &()).await;
         lease.release().await;
         let key = crate::engine::Site::key(&site, Operation::Cutover, StepName::StartDms);

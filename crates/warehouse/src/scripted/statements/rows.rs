@@ -40,6 +40,8 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
         _ => panic!("the scripted Databend does not know {statement}"),
     };
     let n = rows.len();
+    let marks: Vec<u64> = rows.iter().map(|_| state.next_id()).collect();
+    let context = Context { state, now, outer: None };
     let defaults = state.table(&target)?.columns.iter().map(|column| default_value(context, &column.default));
     let defaults = defaults.collect::<Result<Vec<_>, _>>()?;
     let table = state.table_mut(&target)?;
@@ -49,7 +51,7 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
         let at = statement.columns.iter().map(|column| table.require_column(&fold(column)));
         at.collect::<Result<_, _>>()?
     };
-    for values in rows {
+    for (values, mark) in rows.into_iter().zip(marks) {
         if values.len() != columns.len() {
             return Err(Refusal::new(
                 code::SEMANTIC,
@@ -62,6 +64,7 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
         }
         refuse_nulls(table, &row)?;
         table.values.push(row);
+        table.marks.push(mark);
     }
     Ok(Relation::affected("inserted", n))
 }
@@ -107,8 +110,8 @@ pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateSt
     let columns =
         columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
     let mut rows = table.values.clone();
-    let mut changed = 0;
-    for row in &mut rows {
+    let mut changed = Vec::new();
+    for (at, row) in rows.iter_mut().enumerate() {
         let before = row.clone();
         let context = Context { state, now, outer: None };
         let frame = Frame { columns: &columns, row: &before, group: None, context };
@@ -121,14 +124,19 @@ pub(super) fn update(state: &mut State, now: DateTime<Utc>, statement: &UpdateSt
                 row[table.require_column(&fold(&assignment.name))?] = evaluate(&frame, &assignment.expr)?;
             }
             refuse_nulls(table, row)?;
-            changed += 1;
+            changed.push(at);
         }
     }
     // An UPDATE of no row commits nothing.
-    if changed > 0 {
-        state.table_mut(&target)?.values = rows;
+    if !changed.is_empty() {
+        let marks: Vec<u64> = changed.iter().map(|_| state.next_id()).collect();
+        let table = state.table_mut(&target)?;
+        table.values = rows;
+        for (at, mark) in changed.iter().zip(marks) {
+            table.marks[*at] = mark;
+        }
     }
-    Ok(Relation::affected("updated", changed))
+    Ok(Relation::affected("updated", changed.len()))
 }
 
 /// UPDATE of changes in raw, or of rows in ODS: a column gets a literal.
@@ -183,8 +191,8 @@ pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteSt
     let table = state.table(&target)?;
     let columns =
         columns(table, &target.table, statement.table_alias.as_ref().map(|alias| fold(&alias.name)));
-    let mut kept = Vec::new();
-    for row in &table.values {
+    let mut kept = (Vec::new(), Vec::new());
+    for (row, mark) in table.values.iter().zip(&table.marks) {
         let context = Context { state, now, outer: None };
         let frame = Frame { columns: &columns, row, group: None, context };
         let goes = match &statement.selection {
@@ -192,12 +200,14 @@ pub(super) fn delete(state: &mut State, now: DateTime<Utc>, statement: &DeleteSt
             None => true,
         };
         if !goes {
-            kept.push(row.clone());
+            kept.0.push(row.clone());
+            kept.1.push(*mark);
         }
     }
-    let deleted = table.values.len() - kept.len();
+    let deleted = table.values.len() - kept.0.len();
     if deleted > 0 {
-        state.table_mut(&target)?.values = kept;
+        let table = state.table_mut(&target)?;
+        (table.values, table.marks) = kept;
     }
     Ok(Relation::affected("deleted", deleted))
 }

@@ -48,6 +48,7 @@ pub(super) fn create(state: &mut State, statement: &CreateTableStmt) -> Result<(
         version: 0,
         loaded: std::collections::BTreeSet::new(),
         values: Vec::new(),
+        marks: Vec::new(),
         changes: Changes::default(),
     };
     state.tables.insert(name, table.into());
@@ -59,6 +60,7 @@ pub(super) fn truncate(state: &mut State, statement: &TruncateTableStmt) -> Resu
     let table = state.table_mut(&table_name(statement.database.as_ref(), &statement.table))?;
     table.loaded.clear();
     table.values.clear();
+    table.marks.clear();
     table.changes.appended.clear();
     table.changes.rows.clear();
     Ok(())
@@ -82,6 +84,7 @@ pub(super) fn create_view(state: &mut State, statement: &CreateViewStmt) -> Resu
         version: 0,
         loaded: std::collections::BTreeSet::new(),
         values: Vec::new(),
+        marks: Vec::new(),
         changes: Changes::default(),
     };
     state.tables.insert(name, view.into());

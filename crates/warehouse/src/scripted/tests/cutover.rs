@@ -1,6 +1,6 @@
 //! What a cutover asks and sends.
 
-use pipeline::sql::{catalog, transaction};
+use pipeline::sql::{catalog, lease, transaction};
 
 use super::*;
 
@@ -70,13 +70,13 @@ fn a_task_that_is_executed_runs_with_its_children_at_once() {
 #[tokio::test]
 async fn a_lease_that_is_taken_meanwhile_fences_the_commit() {
     let scripted = with_journal();
-    scripted.sql(&journal::lease_seed("p")).unwrap();
-    scripted.sql(&journal::lease_acquire("p", "one", "t1", 60)).unwrap();
+    scripted.sql(&lease::seed(&["raw.t"])).unwrap();
+    scripted.sql(&lease::acquire(&["raw.t"], &NONE, "one", "t1")).unwrap();
     let warehouse = Warehouse::scripted(scripted.clone()).await.unwrap();
     let transaction = warehouse.begin().await.unwrap();
-    transaction.run(&journal::lease_extend("p", "t1", 60)).await.unwrap();
+    transaction.run(&lease::fence(&["raw.t"], "t1")).await.unwrap();
     let commit = scripted.heard_so_far();
-    scripted.meanwhile(commit, "UPDATE databend_cdc.lease SET token = 't2' WHERE pipeline = 'p'");
+    scripted.meanwhile(commit, "UPDATE databend_cdc.leases SET token = 't2' WHERE table_name = 'raw.t'");
     assert!(transaction.commit().await.unwrap_err().is_conflict());
     assert_eq!(scripted.heard()[commit].sql, transaction::COMMIT);
 }

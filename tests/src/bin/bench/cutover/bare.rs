@@ -54,7 +54,7 @@ async fn tables(world: &World) -> Result<Vec<Pipeline>, Error> {
     for n in 0..world.tables.len() {
         let resource = world.terraform.resource(&format!("databend_cdc_table.t{n}")).await?;
         let pipeline = pipeline_of(resource["pipeline"].clone());
-        let other = |name: &TableName| TableName::new(&format!("bare_{}", name.database), &name.table);
+        let other = |name: &TableName| TableName::new(format!("bare_{}", name.database), &name.table);
         tables.push(Pipeline::new(Table {
             raw: other(&pipeline.raw),
             ods: other(&pipeline.ods),

@@ -1,16 +1,16 @@
-//! Results, on stdout: tables for people, JSON for programs.
+//! Results, on stdout: tables for people, JSON for programs ([`document`]).
+
+pub mod document;
 
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::talk::colour;
+use document::{Document, Ending};
 
 /// How wide a table is at most where there is no terminal to ask.
 const WIDTH: u16 = 160;
-
-/// The version of what `--json` prints. It counts up when a field changes its meaning or goes away.
-const FORMAT: u32 = 1;
 
 /// How a verb ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,25 +75,16 @@ impl Output {
         }
     }
 
-    /// Prints a result as JSON, with the format's version.
-    pub fn json(self, mut value: serde_json::Value) {
-        if let Some(fields) = value.as_object_mut() {
-            fields.insert("format".to_owned(), FORMAT.into());
+    /// Prints what a verb ends with, if JSON was asked for.
+    pub fn json<T: Ending>(self, ending: T) {
+        if self.json {
+            self.document(&Document::of(ending).to_json());
         }
-        self.document(&value);
     }
 
     /// Prints a JSON document of another format.
     pub fn document(self, value: &serde_json::Value) {
         write_stdout(&format!("{value:#}"));
-    }
-
-    /// Prints an error, if JSON was asked for: a program that reads stdout hears of it too.
-    pub fn error(self, error: &dyn miette::Diagnostic) {
-        if self.json {
-            let help = error.help().map(|help| help.to_string());
-            self.json(serde_json::json!({ "error": error.to_string(), "help": help }));
-        }
     }
 }
 

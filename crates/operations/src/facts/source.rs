@@ -1,0 +1,35 @@
+//! What the source says about tables.
+
+use std::collections::BTreeMap;
+
+use ::source::{Source, SourceError, TableRef};
+
+use super::SourceFacts;
+use crate::target::ChainTable;
+
+/// The name of a table at the source.
+pub(crate) fn name(table: &ChainTable) -> TableRef {
+    TableRef::new(&table.pipeline.source_schema, &table.pipeline.source_table)
+}
+
+/// Asks about tables. One that the source does not show is not in the answer.
+pub(super) async fn look(
+    source: &Source,
+    tables: impl Iterator<Item = &ChainTable>,
+) -> Result<BTreeMap<TableRef, SourceFacts>, SourceError> {
+    let names: Vec<TableRef> = tables.map(name).collect();
+    let (known, writes, clock) =
+        tokio::try_join!(source.tables(&names), source.last_writes(&names), source.clock())?;
+    let mut facts = BTreeMap::new();
+    for name in names {
+        match known.get(&name) {
+            Ok(table) => {
+                let (primary_key, last_write) = (table.primary_key.clone(), writes.get(&name));
+                facts.insert(name, SourceFacts { primary_key, last_write, now: clock.utc });
+            }
+            Err(error) if error.is_unknown_table() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(facts)
+}

@@ -1,0 +1,131 @@
+//! The codes of findings. docs/reference/findings.md is written from them.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Declares the codes, each with its meaning as its documentation.
+macro_rules! codes {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal,)+) => {
+        /// What kind of finding it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        pub enum Code {
+            $($(#[doc = $meaning])+ #[serde(rename = $code)] $name,)+
+        }
+
+        impl Code {
+            /// All codes, in alphabetical order.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// As messages and the documentation show it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)+
+                }
+            }
+
+            /// What it means.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($meaning),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// ODS was created empty, because raw no longer had every change. Its merge sleeps until the table is loaded again.
+    AwaitsLoad = "AWAITS-LOAD",
+    /// The tasks of a chain with a shared load task stay suspended, because the files of one of its tables cannot be copied.
+    ChainWaits = "CHAIN-WAITS",
+    /// A file of the full load cannot be copied into raw.
+    CopyFailed = "COPY-FAILED",
+    /// The DMS task has a migration type other than `full-load-and-cdc`: it does not load the rows that are there, or
+    /// delivers no changes.
+    DmsMigrationType = "DMS-MIGRATION-TYPE",
+    /// DMS could not be asked.
+    DmsNoAnswer = "DMS-NO-ANSWER",
+    /// DMS loaded a table again, after it was cut over or while raw held an earlier load. The rows of that load have no place
+    /// in the order of changes.
+    DmsReloaded = "DMS-RELOADED",
+    /// A table was loaded by another DMS task than the one that feeds it. What changed between the two was not delivered.
+    DmsReplaced = "DMS-REPLACED",
+    /// DMS runs, and changes of a table do not arrive.
+    DmsSilent = "DMS-SILENT",
+    /// The DMS task does not start or settle within 15 minutes.
+    DmsSlow = "DMS-SLOW",
+    /// The DMS task does not run.
+    DmsStopped = "DMS-STOPPED",
+    /// DMS has given up a table.
+    DmsTableError = "DMS-TABLE-ERROR",
+    /// The DMS task follows the changes of a table and has not loaded it.
+    DmsTableNotLoaded = "DMS-TABLE-NOT-LOADED",
+    /// The DMS task does not know a table: its table mappings leave it out.
+    DmsTableUnknown = "DMS-TABLE-UNKNOWN",
+    /// The full load of a table takes longer than `full_load_timeout_seconds`.
+    FullLoadSlow = "FULL-LOAD-SLOW",
+    /// `primary_key` is not the primary key of the table at the source. DMS writes before images of the primary key alone, so
+    /// a changed key would leave its old row in ODS.
+    KeyNotPrimary = "KEY-NOT-PRIMARY",
+    /// ODS has a key more than once.
+    KeysDoubled = "KEYS-DOUBLED",
+    /// Files wait longer than `stale_after_seconds` to be loaded into raw.
+    LoadLate = "LOAD-LATE",
+    /// Changes in raw wait longer than `stale_after_seconds` to be merged into ODS.
+    MergeLate = "MERGE-LATE",
+    /// Something that a table needs is not in Databend, or is not as it must be.
+    Missing = "MISSING",
+    /// The tasks were resumed, and had no successful run within `first_run_timeout_seconds`.
+    NoGreenRun = "NO-GREEN-RUN",
+    /// A table is not cut over.
+    NotCutOver = "NOT-CUT-OVER",
+    /// ODS is not what raw says.
+    OdsDiffers = "ODS-DIFFERS",
+    /// Raw does not hold the full load that DMS has read.
+    RawDiffers = "RAW-DIFFERS",
+    /// Rows of raw have no key, so they are not merged.
+    RowsWithoutKey = "ROWS-WITHOUT-KEY",
+    /// The source has another number of rows than DMS has delivered.
+    SourceDiffers = "SOURCE-DIFFERS",
+    /// Something about the source could not be told, such as whether it was idle, because its DSN is not known or it does not
+    /// say. No reason for exit code 2.
+    SourceUnknown = "SOURCE-UNKNOWN",
+    /// The stream on raw was not read for half of the time after which Databend forgets what it has to show.
+    StreamAging = "STREAM-AGING",
+    /// The last runs of a task failed.
+    TaskFailed = "TASK-FAILED",
+    /// A task that is due regularly has had no successful run for a long time.
+    TaskLate = "TASK-LATE",
+    /// A task is not in Databend.
+    TaskMissing = "TASK-MISSING",
+    /// A task would work on a table that is being filled.
+    TaskRunning = "TASK-RUNNING",
+    /// A task of a table that is cut over is suspended.
+    TaskSuspended = "TASK-SUSPENDED",
+    /// Values of raw do not fit their column of ODS: they are NULL there, or rounded.
+    ValuesUnfit = "VALUES-UNFIT",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_in_order_and_have_a_meaning_of_one_paragraph() {
+        let names: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        for code in Code::ALL {
+            let meaning = code.meaning();
+            assert!(meaning.ends_with('.') && !meaning.contains("  "), "{code}: {meaning}");
+            assert_eq!(serde_json::json!(code), code.as_str());
+        }
+    }
+}
