@@ -16,7 +16,7 @@ pub const SQL_FORMAT: u32 = 2;
 
 const PREFIX: &str = "databend-cdc";
 
-/// The stamp of one task's text. Prints as the task's comment: `databend-cdc sql=1 tables=… text=…`.
+/// The stamp of one task's text. Prints as the task's comment: `databend-cdc sql=2 tables=… text=…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// [`SQL_FORMAT`] of the version that wrote it.
