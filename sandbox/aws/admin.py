@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from sandbox.faults import BadRule, Faults
 
-from . import clock
+from . import clock, switches
 from .dms.context import ACCOUNT
 from .dms.service import DmsService
 from .moto_state import MotoService
@@ -45,6 +45,12 @@ class Admin:
             ("POST", "dms/fail-task"): self._fail_task,
             ("POST", "dms/table-error"): self._table_error,
             ("POST", "dms/deprovision"): self._deprovision,
+            ("POST", "dms/kill"): self._kill,
+            ("GET", "dms/switches"): self._show_switches,
+            ("POST", "dms/switches"): self._set_switches,
+            ("DELETE", "dms/switches"): self._clear_switches,
+            ("POST", "dms/hold"): self._hold,
+            ("POST", "dms/release"): self._release,
             ("POST", "dms/added-tables"): self._added_tables,
             ("GET", "dms/clock"): lambda _: {"offset_seconds": clock.offset(), "now": _iso(clock.now())},
             ("POST", "dms/clock"): self._shift_clock,
@@ -59,7 +65,7 @@ class Admin:
             return _json({"error": f"no {request.method} /_sandbox/{name}; there are: {known}"}, 404)
         try:
             raw = request.get_data()
-            arguments = json.loads(raw) if raw else {}
+            arguments = json.loads(raw) if raw else request.args.to_dict()
             return _json(call(arguments))
         except (ValueError, KeyError, BadRule) as error:
             return _json({"error": f"bad request: {error}"}, 400)
@@ -99,20 +105,63 @@ class Admin:
             "message": raw.get("message", "An error was asked for."),
         })  # fmt: skip
 
+    def _kill(self, raw: dict[str, Any]) -> Any:
+        """SIGKILL for the task's process; the task is `failed` when this answers."""
+        for task in self._tasks(raw):
+            worker = self._dms.runner.kill(task.arn, raw.get("message", "The task's process was killed."))
+            if worker is None:
+                raise Refused(f"task {task.name} is not running")
+            worker.wait()
+        return {}
+
+    # -- switches
+
+    def _show_switches(self, raw: dict[str, Any]) -> Any:
+        """What holds for a task, or for all tasks, with the values of single tasks."""
+        board = self._dms.runner.switchboard
+        arn = self._scope(raw)
+        names = {task.arn: task.name for task in self._all_tasks()}
+        own = {names[of]: board.own(of) for of in board.tasks() if of in names}
+        return {"switches": switches.describe(board.of(arn)), "tasks": own}
+
+    def _set_switches(self, raw: dict[str, Any]) -> Any:
+        if unknown := sorted(set(raw) - {"task", "switches"}):
+            raise ValueError(f'{unknown[0]!r} is no field; write {{"switches": {{…}}}}, and "task" for one task only')
+        arn = self._scope(raw)
+        switches.check(raw["switches"], one_task=arn is not None)
+        self._dms.runner.switchboard.set(arn, raw["switches"])
+        return self._show_switches(raw)
+
+    def _clear_switches(self, raw: dict[str, Any]) -> Any:
+        self._dms.runner.switchboard.clear(self._scope(raw))
+        return self._show_switches(raw)
+
+    def _hold(self, raw: dict[str, Any]) -> Any:
+        arn = self._scope(raw)
+        switches.check({"held_tables": raw["tables"]}, one_task=arn is not None)
+        self._dms.runner.switchboard.hold(arn, raw["tables"])
+        return {"held_tables": self._dms.runner.switchboard.of(arn)["held_tables"]}
+
+    def _release(self, raw: dict[str, Any]) -> Any:
+        arn, tables = self._scope(raw), raw.get("tables")
+        if tables is not None:
+            switches.check({"held_tables": tables}, one_task=arn is not None)
+        keys = None if tables is None else [(t["schema"], t["table"]) for t in tables]
+        self._dms.runner.switchboard.release(arn, keys)
+        return {"held_tables": self._dms.runner.switchboard.of(arn).get("held_tables", [])}
+
     def _added_tables(self, raw: dict[str, Any]) -> Any:
-        """Whether the task loads tables that its mappings have gained, when it is resumed."""
+        """The switch `added_tables` of a task, by its older name."""
         loads = raw["loads"]
         if not isinstance(loads, bool):
             raise ValueError('"loads" is true or false')
-        store = self._dms.store
         for task in self._tasks(raw):
-            if task.serverless:
-                raise Refused(f"task {task.name} is a serverless replication")
-            document = store.get("task", task.arn)
-            if document is None:
-                raise Refused(f"there is no task {task.name}")
-            store.put("task", task.arn, document | {"_loads_added_tables": loads})
+            self._dms.runner.switchboard.set(task.arn, {"added_tables": "loaded" if loads else "followed"})
         return {"loads": loads}
+
+    def _scope(self, raw: dict[str, Any]) -> str | None:
+        """The ARN of the task that a call names, if it names one."""
+        return self._tasks(raw)[0].arn if raw.get("task") else None
 
     def _shift_clock(self, raw: dict[str, Any]) -> Any:
         seconds = raw["offset_seconds"]

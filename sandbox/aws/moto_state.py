@@ -62,7 +62,8 @@ class MotoService:
 
     def _run(self, environ: dict[str, Any]) -> Response:
         items, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        return Response(b"".join(items), status, headers)
+        # As a list: a Response of bytes would overwrite the Content-Length of a HEAD, which has no body, with 0.
+        return Response([b"".join(items)], status, headers)
 
     def _remember(self, request: Request, action: str, service: str, body: bytes) -> None:
         if action in JOURNALED and "uploadId" not in request.args:

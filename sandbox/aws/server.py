@@ -26,6 +26,8 @@ from .moto_state import MotoService
 log = logging.getLogger(__name__)
 
 REGION = "us-east-1"
+#: The HTTP status of an error by its code, where a client goes by it: 500 is tried again, these are not.
+STATUSES = {"AccessDenied": 403, "AccessDeniedFault": 400}
 
 
 class Application:
@@ -91,7 +93,7 @@ def _before(rule: faults.Rule, action: str, environ: dict[str, Any]) -> Response
     if rule.action in ("refuse", "drop_before"):
         _cut(environ)
     elif rule.action == "error":
-        return _failure(action, 500, str(rule.code) or "InternalError", rule.message)
+        return _failure(action, STATUSES.get(str(rule.code), 500), str(rule.code) or "InternalError", rule.message)
     elif rule.action == "throttle":
         if action.startswith("s3:"):
             return _failure(action, 503, str(rule.code) or "SlowDown", rule.message)

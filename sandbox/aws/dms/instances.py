@@ -1,11 +1,12 @@
-"""Replication instances. They are only described: every task gets a process of its own."""
+"""Replication instances. They compute nothing: every task gets a process of its own, which a reboot kills."""
 
 from typing import Any
 
 from .. import clock
 from . import subnet_groups, tags
 from .context import Context, check_identifier, page, public, select
-from .errors import exists, invalid_state, invalid_value
+from .errors import exists, invalid_combination, invalid_state, invalid_value
+from .runner import STARTING, Runner
 from .store import Document
 
 #: The default engine (docs/facts/dms.md section 9, pitfall 21).
@@ -20,8 +21,8 @@ STATUS = "ReplicationInstanceStatus"
 
 
 class Actions:
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, runner: Runner) -> None:
+        self._context, self._runner = context, runner
 
     def CreateReplicationInstance(self, request: dict[str, Any]) -> dict[str, Any]:
         name = check_identifier(request["ReplicationInstanceIdentifier"], "ReplicationInstanceIdentifier", 63)
@@ -98,6 +99,29 @@ class Actions:
         self._context.store.put("instance", arn, instance)
         if request.get("ApplyImmediately"):
             self._context.store.change_later("instance", arn, STATUS, "modifying", "available")
+        return {"ReplicationInstance": public(instance)}
+
+    def RebootReplicationInstance(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Fails the running tasks, which resume from their checkpoints.
+
+        Source: docs/facts/dms.md, "Starting and stopping" [docs: guide]; the parameters from the API model.
+        """
+        instance = self._find(request["ReplicationInstanceArn"])
+        arn = instance["ReplicationInstanceArn"]
+        forced, planned = request.get("ForceFailover", False), request.get("ForcePlannedFailover", False)
+        if forced and planned:
+            raise invalid_combination("ForceFailover and ForcePlannedFailover can't both be true.")
+        if (forced or planned) and not instance["MultiAZ"]:
+            raise invalid_combination(f"Replication Instance {arn} is not configured for Multi-AZ and cannot fail over.")
+        if instance[STATUS] != "available":
+            raise invalid_state(f"Replication Instance {instance['ReplicationInstanceIdentifier']} is not available.")
+        for task in self._context.store.all("task"):
+            if task["ReplicationInstanceArn"] == arn and task["Status"] in STARTING | {"running"}:
+                self._runner.kill(task["ReplicationTaskArn"], "The replication instance was rebooted.")
+        if (forced or planned) and instance.get("SecondaryAvailabilityZone"):
+            zones = instance["AvailabilityZone"], instance["SecondaryAvailabilityZone"]
+            instance["SecondaryAvailabilityZone"], instance["AvailabilityZone"] = zones
+        self._context.store.change_later("instance", arn, STATUS, "rebooting", "available")
         return {"ReplicationInstance": public(instance)}
 
     def DeleteReplicationInstance(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,5 @@ def job(context: Context, document: Document, names: dict[str, str], kind: str, 
         "cdc_start_position": request.get("CdcStartPosition") if resumed else document.get("CdcStartPosition"),
         "cdc_start_time": request.get("CdcStartTime") or (None if resumed else document.get("_cdc_start_time")),
         "cdc_stop_position": document.get("CdcStopPosition"),
-        "loads_added_tables": document.get("_loads_added_tables", False),
         "region": context.region,
     }

@@ -12,6 +12,7 @@ from typing import Any
 from .. import clock
 from . import tables
 from .store import Document, Store
+from .switchboard import Switchboard
 from .worker_process import ForkServer, Worker
 
 #: What a task is before its worker says that it runs: a replication task, a serverless replication.
@@ -33,6 +34,7 @@ class Runner:
         self._directory = directory
         self._fork_server = ForkServer()
         self._workers: dict[str, Worker] = {}
+        self.switchboard = Switchboard(store, self._tell_switches)
         self._requests = itertools.count(1)
         self.endpoint_url = ""
         self.closing = False
@@ -46,7 +48,13 @@ class Runner:
         arn = arn_of(task)
         directory = self.directory(task)
         directory.mkdir(parents=True, exist_ok=True)
-        job = {**job, "directory": str(directory), "endpoint_url": self.endpoint_url, "clock_offset": clock.offset()}
+        job = {
+            **job,
+            "directory": str(directory),
+            "endpoint_url": self.endpoint_url,
+            "clock_offset": clock.offset(),
+            "switches": self.switchboard.of(arn),
+        }
         with self._store.lock:
             task["_job"] = {k: job[k] for k in ("start_type", "cdc_start_position", "cdc_start_time", "cdc_stop_position")}
             self._store.put(kind_of(arn), arn, task)
@@ -55,6 +63,17 @@ class Runner:
     def send(self, arn: str, command: dict[str, Any]) -> bool:
         worker = self._workers.get(arn)
         return worker is not None and worker.send(command)
+
+    def _tell_switches(self, arn: str | None) -> None:
+        for of in [arn] if arn else list(self._workers):
+            self.send(of, {"command": "switches", "values": self.switchboard.of(of)})
+
+    def kill(self, arn: str, message: str) -> Worker | None:
+        """Kills the task's process, after which the task has failed with this message. None where there is no process."""
+        worker = self._workers.get(arn)
+        if worker is not None:
+            worker.kill(message)
+        return worker
 
     def shift_clock(self, seconds: float) -> None:
         """Sets DMS's clock wrong, for the tasks that run too; kept over a restart of the sandbox."""
@@ -75,6 +94,7 @@ class Runner:
         """After a task is deleted."""
         shutil.rmtree(self.directory(task), ignore_errors=True)
         self._store.delete_where("table", lambda t: t["_task"] == arn_of(task))
+        self.switchboard.forget(arn_of(task))
 
     def close(self) -> None:
         """Ends all workers; their tasks stay `running` and go on after the next start."""
@@ -105,6 +125,9 @@ class Runner:
                 case "changes":
                     self._changes(arn, event)
                     return
+                case "short-load":
+                    self.switchboard.used_short_load(arn, (event["schema"], event["table"]))
+                    return
                 case "checkpoint":
                     task["RecoveryCheckpoint"] = _checkpoint(event["position"], event["number"])
                 case "stopped":
@@ -126,7 +149,8 @@ class Runner:
             if task["Status"] == "stopping":
                 self._ended(task, "stopped", "Stop Reason NORMAL")
             elif task["Status"] in STARTING | {"running"}:
-                task["LastFailureMessage"] = f"Last Error The task's process ended unexpectedly (exit status {code})."
+                why = worker.killed_because or f"The task's process ended unexpectedly (exit status {code})."
+                task["LastFailureMessage"] = f"Last Error {why}"
                 self._ended(task, "failed", "Stop Reason RECOVERABLE_ERROR Error Level RECOVERABLE")
             else:
                 return

@@ -48,7 +48,7 @@ class DmsService:
         self.replications = replications.Actions(self.context, self.runner, tested)
         self._parts = [
             subnet_groups.Actions(self.context),
-            instances.Actions(self.context),
+            instances.Actions(self.context, self.runner),
             certificates.Actions(self.context),
             endpoints.Actions(self.context),
             tested,

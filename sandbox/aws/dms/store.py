@@ -52,6 +52,10 @@ class Store:
             items = list(self._documents.get(kind, {}).items())
             return [d for k, d in items if not self._settle(kind, k, d)]
 
+    def keys(self, kind: str) -> list[str]:
+        with self.lock:
+            return list(self._documents.get(kind, {}))
+
     def delete(self, kind: str, key: str) -> None:
         with self.lock:
             self._documents.get(kind, {}).pop(key, None)

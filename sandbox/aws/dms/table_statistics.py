@@ -67,6 +67,9 @@ class Actions:
             raise invalid_state("Tables of a task that only replicates changes cannot be reloaded.")
         if not 1 <= len(tables) <= RELOAD_LIMIT:
             raise invalid_value(f"TablesToReload must name between 1 and {RELOAD_LIMIT} tables.")
+        if len({(t["SchemaName"], t["TableName"]) for t in tables}) < len(tables):
+            # "Duplicate tables aren't allowed" (docs/facts/dms.md section 4).
+            raise invalid_value("TablesToReload must not name a table twice.")
         if request.get("ReloadOption", "data-reload") != "data-reload":
             raise invalid_value("Validation is not part of the sandbox; ReloadOption must be data-reload.")
         documents = []

@@ -116,6 +116,8 @@ class Actions:
         _check_start(request)
         _check_start_type(kind, task, request)
         instance = self._context.require("instance", task["ReplicationInstanceArn"], "Replication Instance")
+        if instance["ReplicationInstanceStatus"] == "rebooting":
+            raise invalid_state(f"Replication Instance {instance['ReplicationInstanceArn']} is not available.")
         for arn in (task["SourceEndpointArn"], task["TargetEndpointArn"]):
             endpoint = self._context.require("endpoint", arn, "Endpoint")
             if self._connections.ensure(instance, endpoint):

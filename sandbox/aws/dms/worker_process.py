@@ -87,6 +87,8 @@ class Worker:
         self._ended = False
         self._answered = threading.Condition()
         self._pid = 0
+        #: What `kill` was called with.
+        self.killed_because: str | None = None
         self._commands, self._events, self._report = server.fork()
         # The job has the source's password, so it goes through the pipe and not on a command line.
         self.send(job)
@@ -125,15 +127,26 @@ class Worker:
         self._thread.join(GRACE_SECONDS)
         # Without a pid it is not there, and will not be: the server is closed next.
         if self._thread.is_alive() and self._pid:
+            self._kill()
+            self._thread.join()
+
+    def kill(self, message: str) -> None:
+        """Sends SIGKILL, at once or as soon as the process exists."""
+        self.killed_because = message
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._pid:
             try:
                 os.kill(self._pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass  # it has just ended
-            self._thread.join()
 
     def _listen(self) -> None:
         with self._events, self._report:
             self._pid = int(self._report.readline() or 0)
+            if self.killed_because is not None:
+                self._kill()
             for line in self._events:
                 self._take(json.loads(line))
             code = int(self._report.readline() or UNKNOWN)

@@ -8,6 +8,8 @@ Layout
     task.py        the course of a run: full load, cached changes, ongoing changes
     full_load.py   tables -> LOAD%08X files
     cdc.py         binlog -> YYYYMMDD-HHMMSSmmm files, flushed per table
+    buffers.py     changes that wait to be written
+    change_seq.py  AR_H_CHANGE_SEQ
     plan.py        what an output row of a table looks like (mappings + S3 settings)
     source.py      the MySQL source: schema, rows, positions
     binlog/        the replication protocol and the events in it

@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 
 from .. import clock
+from ..switches import Switches
 from .control import Control
 from .fork_server import serve
 from .settings import Job
@@ -36,6 +37,7 @@ def work() -> None:
     control = Control()
     raw = control.read_job()
     clock.shift(raw.get("clock_offset", 0.0))
+    control.switches = Switches(**raw.get("switches", {}))
     control.listen()
     # After a SIGKILL of the API process, the worker before this one may not have ended yet.
     with (Path(raw["directory"]) / "lock").open("w") as lock:

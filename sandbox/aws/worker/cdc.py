@@ -1,4 +1,4 @@
-"""Ongoing changes: binlog -> one buffer per table -> files.
+"""Ongoing changes: binlog -> a buffer for each table (buffers.py) -> files.
 
 A buffer is written when CdcMaxBatchInterval has passed since its first change, or when it has CdcMinFileSize,
 whichever comes first; every table has its own clock, so tables become visible at different times
@@ -7,7 +7,7 @@ whichever comes first; every table has its own clock, so tables become visible a
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..dms.mappings import TableMappings
 from .bad_records import RecordError
 from .binlog.events import TableMap
 from .binlog.stream import BinlogStream, Broken, Ddl, Progress, Suspended, Transaction
+from .buffers import Buffer, Buffers, Mark
 from .change_seq import ChangeSequence
 from .checkpoint import Checkpoint
 from .columns import SourceColumn, SourceTable
@@ -43,16 +44,6 @@ IDLE_CHECKPOINT_SECONDS = 60
 STATS_SECONDS = 0.5
 
 
-@dataclass
-class Buffer:
-    plan: TablePlan
-    first: Position
-    deadline: float
-    #: date partition -> rows
-    rows: dict[str, list[Captured]] = field(default_factory=dict)
-    size: int = 0
-
-
 class ChangeCapture:
     def __init__(
         self,
@@ -75,11 +66,11 @@ class ChangeCapture:
         self._history = history
         self._data_errors = full_load.data_errors
         self._stop_after_cached = stop_after_cached
-        self._sequence = ChangeSequence(checkpoint.seq_prefix, checkpoint.seq_counter)
+        self._sequence = ChangeSequence(lambda: control.switches, checkpoint)
         self._plans: dict[Key, TablePlan] = {}
         self._known: dict[Key, SourceTable] = {}
         self._suspended = {k for k in map(_key, checkpoint.tables) if checkpoint.table(k).state == "Table error"}
-        self._buffers: dict[Key, Buffer] = {}
+        self._buffers = Buffers()
         self._transactions = TransactionsFile(job.s3) if job.s3.preserve_transactions else None
         self._counts: dict[Key, dict[str, int]] = {}
         self._counted = time.monotonic()
@@ -95,7 +86,7 @@ class ChangeCapture:
         """Until something ends it; the StopReason without its prefix."""
         try:
             reason = self._loop()
-            self._flush(list(self._buffers))
+            self._flush(self._buffers.keys())
             return reason
         finally:
             self._stream.stop()
@@ -130,8 +121,8 @@ class ChangeCapture:
             self._report_counts()
 
     def _patience(self) -> float:
-        deadlines = [b.deadline for b in self._buffers.values()]
-        return min([0.2, *(d - time.monotonic() for d in deadlines)])
+        deadline = self._buffers.next_deadline(self._free(self._buffers.keys()))
+        return 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
 
     # -- commands
 
@@ -139,7 +130,8 @@ class ChangeCapture:
         while (command := self._control.command()) is not None:
             match command["command"]:
                 case "stop":
-                    self._flush(list(self._buffers))
+                    flushed = self._control.switches.flushes_at_stop
+                    self._flush([k for k in self._buffers.keys() if flushed(k)])
                     raise Stopped
                 case "orphaned":
                     raise Stopped
@@ -158,7 +150,7 @@ class ChangeCapture:
         done = [r for r in self._flush_requests if self._position.reached(r[1])]
         if not done:
             return
-        files = self._flush(list(self._buffers))
+        files = self._flush(self._buffers.keys())
         self._report_counts(force=True)
         self._flush_requests = [r for r in self._flush_requests if r not in done]
         for number, _ in done:
@@ -171,6 +163,7 @@ class ChangeCapture:
         self._suspended -= set(keys)
         self._stream.look_again()
         self._full_load.run(keys, reload=True)
+        self._suspended |= {k for k in keys if self._checkpoint.table(k).state == "Table error"}
 
     # -- items
 
@@ -205,12 +198,15 @@ class ChangeCapture:
             self._plans[table.key] = plan
             if not self._checkpoint.tables.get("\n".join(table.key)):
                 self._checkpoint.table(table.key).state = "Table completed"
+                self._full_load.retain_definitions([table.key])
                 self._control.emit("table", schema=table.schema, table=table.name, state="Table completed")
         return plan
 
     def _transaction(self, item: Transaction) -> None:
         if self._job.cdc_start_time is not None and item.commit_time < self._job.cdc_start_time:
             return
+        self._sequence.pass_to(item.end)
+        first = Mark(item.start, self._sequence.state)
         self._sequence.begin(item.commit_time)
         timestamp = stamp_text(item.commit_time * 1_000_000)
         position = str(item.end)
@@ -231,9 +227,7 @@ class ChangeCapture:
             meta = Meta(
                 change.op, timestamp, sequence, position, item.commit_time * 1_000_000, change.timestamp * 1_000_000
             )
-            buffer = self._buffers.get(key)
-            if buffer is None:
-                buffer = self._buffers[key] = Buffer(plan, item.start, deadline)
+            buffer = self._buffers.open(key, plan, first, deadline)
             row = Captured(meta, change.values, change.before)
             if self._transactions is not None:
                 self._transactions.add(plan, row)
@@ -253,7 +247,7 @@ class ChangeCapture:
             raise TaskFailed(f"Truncation of table {key[0]}.{key[1]} (ApplyErrorFailOnTruncationDdl).")
         if self._job.task.handle_truncated:
             # "A truncate DDL operation removes all files and corresponding table folders from an S3 bucket"
-            self._buffers.pop(key, None)
+            self._buffers.drop(key)
             known = self._known.get(key) or self._catalog.table(*key)
             plan = self._plan(known) if known else None
             if plan is not None:
@@ -263,7 +257,7 @@ class ChangeCapture:
         if self._job.task.table_error_stops_task:
             raise TaskFailed(f"Table {key[0]}.{key[1]}: {message}")
         self._suspended.add(key)
-        self._buffers.pop(key, None)
+        self._buffers.drop(key)
         self._checkpoint.table(key).state = "Table error"
         self._checkpoint.save(self._path)
         self._control.emit("table", schema=key[0], table=key[1], state="Table error", error=message)
@@ -273,7 +267,7 @@ class ChangeCapture:
             return None
         self._cached_until = None
         if self._stop_after_cached:
-            self._flush(list(self._buffers))
+            self._flush(self._buffers.keys())
         self._checkpoint.cached_until = None
         self._checkpoint.save(self._path)
         return "STOPPED_AFTER_CACHED_EVENTS" if self._stop_after_cached else None
@@ -283,34 +277,39 @@ class ChangeCapture:
     def _flush_due(self) -> None:
         now = time.monotonic()
         limit = self._job.s3.cdc_min_file_size * 1024
-        due = [k for k, b in self._buffers.items() if b.deadline <= now or b.size >= limit]
-        if due:
-            self._flush(due)
+        self._flush(self._buffers.due(now, limit))
+
+    def _free(self, keys: list[Key]) -> list[Key]:
+        """Those that no test holds back (the switch `held_tables`)."""
+        switches = self._control.switches
+        return [k for k in keys if not switches.holds(k)]
 
     def _flush(self, keys: list[Key]) -> int:
         """Writes the tables' buffers; the number of files."""
+        # With PreserveTransactions one file for all tables, which no table can be held back from.
+        keys = self._buffers.keys() if self._transactions is not None and keys else self._free(keys)
         if not keys:
             return 0
-        if self._transactions is not None:
-            keys = list(self._buffers)  # one file for all tables
         # The sequence must not come again after a crash, so it is noted before anybody can see it.
-        self._checkpoint.seq_prefix, self._checkpoint.seq_counter = self._sequence.prefix, self._sequence.counter
+        if not self._sequence.rereads:
+            self._checkpoint.sequence, self._checkpoint.numbered_until = self._sequence.state, str(self._position)
         self._checkpoint.save(self._path)
-        first = min(self._buffers[k].first for k in keys)
+        first = self._buffers.first()
+        assert first is not None
         written = 0
         if self._transactions is not None:
             self._target.put(self._layout.transactions_key(clock.now()), self._transactions.take())
             written = 1
         for key in keys:
-            buffer = self._buffers[key]
-            if self._transactions is None:
-                written += self._write(key, buffer)
-            for rows in buffer.rows.values():
-                for row in rows:
-                    self._count(key, "applied_" + row.meta.op)
-            self._buffers.pop(key, None)
+            for buffer in self._buffers.of(key):
+                if self._transactions is None:
+                    written += self._write(key, buffer)
+                for rows in buffer.rows.values():
+                    for row in rows:
+                        self._count(key, "applied_" + row.meta.op)
+            self._buffers.drop(key)
         # Not behind this flush but at its beginning: a resume writes these changes again (checkpoint.py).
-        self._advance(min([first, *(b.first for b in self._buffers.values())], key=Position.sort_key))
+        self._advance(first)
         self._wrote = time.monotonic()
         self._report_counts(force=True)
         return written
@@ -338,13 +337,15 @@ class ChangeCapture:
     def _idle(self) -> None:
         if not self._buffers and time.monotonic() - self._wrote > IDLE_CHECKPOINT_SECONDS:
             self._wrote = time.monotonic()
-            self._advance(self._position)
+            self._advance(Mark(self._position, self._sequence.state))
 
-    def _advance(self, position: Position) -> None:
-        self._checkpoint.position = str(position)
+    def _advance(self, mark: Mark) -> None:
+        self._checkpoint.position = str(mark.position)
+        self._checkpoint.sequence_at_position = mark.sequence
+        self._checkpoint.jumps = [j for j in self._checkpoint.jumps if not mark.position.reached(Position.parse(j[0]))]
         self._checkpoint.flushes += 1
         self._checkpoint.save(self._path)
-        self._control.emit("checkpoint", position=str(position), number=self._checkpoint.flushes)
+        self._control.emit("checkpoint", position=str(mark.position), number=self._checkpoint.flushes)
 
     # -- statistics
 

@@ -9,14 +9,25 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from .change_seq import FIRST
+#: The change sequence's counter before the first change (docs/facts/dms.md section 2: 61, 65, …).
+FIRST = 61
+
+
+class SequenceState(NamedTuple):
+    """Where the change sequence stands between two transactions."""
+
+    prefix: str = ""
+    counter: int = FIRST
 
 
 @dataclass
 class TableProgress:
     state: str = "Before load"
     rows: int = 0
+    #: Its load, done or not, is one that ReloadTables asked for.
+    reload: bool = False
 
 
 @dataclass
@@ -27,8 +38,13 @@ class Checkpoint:
     cached_until: str | None = None
     #: Task start, microseconds since 1970: UseTaskStartTimeForFullLoadTimestamp.
     task_start: int = 0
-    seq_prefix: str = ""
-    seq_counter: int = FIRST
+    #: The change sequence behind the last change that has been read; a flush notes it before anybody can see a number.
+    sequence: SequenceState = SequenceState()
+    #: The place of that change.
+    numbered_until: str | None = None
+    #: The change sequence at `position`, and where behind it the counter has restarted.
+    sequence_at_position: SequenceState = SequenceState()
+    jumps: list[tuple[str, SequenceState]] = field(default_factory=list)
     #: "schema\ntable" -> progress of its full load.
     tables: dict[str, TableProgress] = field(default_factory=dict)
     flushes: int = 0
@@ -51,4 +67,7 @@ class Checkpoint:
     def load(path: Path) -> "Checkpoint":
         raw = json.loads(path.read_text())
         raw["tables"] = {k: TableProgress(**v) for k, v in raw["tables"].items()}
+        for name in ("sequence", "sequence_at_position"):
+            raw[name] = SequenceState(*raw[name])
+        raw["jumps"] = [(place, SequenceState(*state)) for place, state in raw["jumps"]]
         return Checkpoint(**raw)

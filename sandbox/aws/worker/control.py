@@ -4,9 +4,11 @@ import json
 import queue
 import sys
 import threading
+from dataclasses import replace
 from typing import Any
 
 from .. import clock
+from ..switches import Key, Switches
 
 
 class Control:
@@ -17,6 +19,8 @@ class Control:
         self.stopping = threading.Event()
         #: Why, when it is not an ordinary stop.
         self.failure: str | None = None
+        #: Replaced as a whole when a test sets a switch.
+        self.switches = Switches()
 
     def listen(self) -> None:
         threading.Thread(target=self._listen, name="control", daemon=True).start()
@@ -32,12 +36,25 @@ class Control:
             if command["command"] == "clock":
                 clock.shift(command["offset"])
                 continue
+            if command["command"] == "switches":
+                self.switches = Switches(**command["values"])
+                continue
             if command["command"] in ("stop", "fail"):
                 self.stopping.set()
             self._commands.put(command)
         # The API process is gone: stop, but without telling anyone. The task resumes when it comes back.
         self.stopping.set()
         self._commands.put({"command": "orphaned"})
+
+    def use_short_load(self, key: Key) -> int | None:
+        """The rows that a switch leaves to this load of the table, and to no other."""
+        with self._lock:
+            rows = self.switches.short_load(key)
+            if rows is not None:
+                self.switches = replace(self.switches, short_loads=self.switches.without_short_load(key))
+        if rows is not None:
+            self.emit("short-load", schema=key[0], table=key[1])
+        return rows
 
     def command(self) -> dict[str, Any] | None:
         try:

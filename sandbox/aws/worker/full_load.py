@@ -15,6 +15,7 @@ from .. import clock
 from ..dms.mappings import TableMappings
 from .bad_records import DataErrors, RecordError
 from .checkpoint import Checkpoint
+from .columns import SourceTable
 from .control import Control
 from .errors import Stopped, TaskFailed
 from .files import CsvSink, ParquetSink, open_sink
@@ -60,6 +61,15 @@ class FullLoad:
         self._checkpoint, self._path = checkpoint, path
         self._lock = Lock()
         self._bad: dict[Key, int] = {}
+        #: The tables as they were when the task started or resumed.
+        self._definitions: dict[Key, SourceTable] = {}
+
+    def retain_definitions(self, keys: Iterable[Key]) -> None:
+        """Reads the definitions that a later reload goes by (the switch `reload_definition`)."""
+        for key in keys:
+            table = self._catalog.table(*key)
+            if table is not None:
+                self._definitions[key] = table
 
     def run(self, keys: Iterable[Key], *, reload: bool = False) -> None:
         """Loads the tables, those with the higher load-order first, MaxFullLoadSubTasks at a time."""
@@ -85,11 +95,13 @@ class FullLoad:
         if self._control.stopping.is_set():
             raise Stopped
         started = clock.now()
+        with self._lock:
+            self._checkpoint.table(key).reload = reload
         self._state(
             key, "Table is being reloaded" if reload else "Full load", started=started, rows=0, reloaded=reload
         )
         try:
-            rows = self._copy(key)
+            rows = self._copy(key, reload)
         except Stopped:
             self._state(key, "Table cancelled")
             raise
@@ -103,12 +115,23 @@ class FullLoad:
             self._checkpoint.table(key).rows = rows
         self._state(key, "Table completed", rows=rows, ended=clock.now())
 
-    def _copy(self, key: Key) -> int:
+    def _definition(self, key: Key, reload: bool) -> SourceTable:
         table = self._catalog.table(*key)
         if table is None:
             self._control.emit("table", schema=key[0], table=key[1], state="Table does not exist")
             raise SourceError(f"Table {key[0]}.{key[1]} does not exist.")
+        retained, policy = self._definitions.get(key), self._control.switches.reload_definition
+        if reload and retained is not None and retained != table and policy != "current":
+            if policy == "fails":
+                raise SourceError(f"The definition of table {key[0]}.{key[1]} has changed since the task read it.")
+            return retained
         self._history.remember(table)
+        self._definitions[key] = table
+        return table
+
+    def _copy(self, key: Key, reload: bool) -> int:
+        table = self._definition(key, reload)
+        limit = self._control.use_short_load(key)
         self._bad.pop(key, None)
         plan = TablePlan(table, self._mappings, self._job.s3, self._job.task)
         if self._job.task.prep_mode != "DO_NOTHING":
@@ -120,7 +143,9 @@ class FullLoad:
             writer = _LoadWriter(plan, self, key, Path(scratch))
             rows = stream_rows(
                 self._job.source,
-                f"SELECT {quoted} FROM {names[0]}.{names[1]}" + (f" WHERE {plan.where}" if plan.where else ""),
+                f"SELECT {quoted} FROM {names[0]}.{names[1]}"
+                + (f" WHERE {plan.where}" if plan.where else "")
+                + (f" LIMIT {limit}" if limit is not None else ""),
                 len(plan.outputs),
                 self._job.s3.row_group_length,
                 writer.batch,

@@ -184,9 +184,6 @@ class Job:
     cdc_start_position: str | None
     cdc_start_time: float | None
     cdc_stop_position: str | None
-    #: Whether a resume loads the tables that the mappings have gained since. AWS documents nowhere what DMS does
-    #: (docs/facts/dms.md section 4), so a test plays both.
-    loads_added_tables: bool
     directory: str
     endpoint_url: str
     region: str
@@ -199,6 +196,6 @@ class Job:
             task=TaskSettings.from_api(raw["task_settings"]),
             **{k: raw[k] for k in (
                 "mappings", "migration_type", "start_type", "cdc_start_position", "cdc_start_time",
-                "cdc_stop_position", "loads_added_tables", "directory", "endpoint_url", "region",
+                "cdc_stop_position", "directory", "endpoint_url", "region",
             )},
         )  # fmt: skip

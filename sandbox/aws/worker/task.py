@@ -7,8 +7,9 @@ import pymysql
 
 from .. import clock
 from ..dms import mappings
+from .binlog.stream import RETRY_SECONDS
 from .cdc import ChangeCapture
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, TableProgress
 from .control import Control
 from .errors import Stopped, TaskFailed
 from .full_load import FullLoad, micros
@@ -65,9 +66,10 @@ class Task:
         history = SchemaHistory(self._path.with_name("schemas.json"))
         load = FullLoad(job, self._control, catalog, target, layout, self._mappings, checkpoint, self._path, history)
         just_loaded = False
+        load.retain_definitions(k for k, table in _tables(checkpoint) if table.state == "Table completed")
         if job.migration_type != "cdc" and not checkpoint.full_load_finished():
-            self._full_load(catalog, checkpoint, load)
-            just_loaded = True
+            just_loaded = self._full_load(catalog, checkpoint, load)
+        if just_loaded:
             if job.migration_type == "full-load":
                 return "FULL_LOAD_ONLY_FINISHED"
             if job.task.stop_not_applied:
@@ -86,6 +88,8 @@ class Task:
             checkpoint = Checkpoint.load(self._path)
             if job.cdc_start_position:
                 checkpoint.position = str(parse_start_position(job.cdc_start_position))
+                # Which numbers the changes from there had is not known.
+                checkpoint.numbered_until = None
             self._add_tables(catalog, checkpoint)
             self._control.emit("checkpoint", position=checkpoint.position, number=checkpoint.flushes)
             return checkpoint
@@ -93,7 +97,7 @@ class Task:
         if job.start_type == "reload-target" and self._path.exists():
             # The sequence is unique within a task, also across a reload.
             old = Checkpoint.load(self._path)
-            checkpoint.seq_prefix, checkpoint.seq_counter = old.seq_prefix, old.seq_counter
+            checkpoint.sequence = old.sequence
         # Before the first row is read: no later change can be missed.
         checkpoint.position = str(self._start_position(catalog))
         for key in catalog.tables():
@@ -112,7 +116,7 @@ class Task:
 
     def _add_tables(self, catalog: Catalog, checkpoint: Checkpoint) -> None:
         """Tables that the mappings did not select before: loaded, or followed from here on."""
-        loads = self._job.loads_added_tables and self._job.migration_type != "cdc"
+        loads = self._control.switches.added_tables == "loaded" and self._job.migration_type != "cdc"
         for key in catalog.tables():
             if self._mappings.selects(*key) and "\n".join(key) not in checkpoint.tables:
                 state = "Before load" if loads else "Table completed"
@@ -129,20 +133,39 @@ class Task:
             return catalog.oldest_position()
         return catalog.position()
 
-    def _full_load(self, catalog: Catalog, checkpoint: Checkpoint, load: FullLoad) -> None:
-        """Loads what is not loaded yet; a resume begins the unfinished tables again."""
-        pending: list[Key] = []
-        for text, progress in checkpoint.tables.items():
-            if progress.state not in ("Table completed", "Table error"):
-                schema, _, table = text.partition("\n")
-                pending.append((schema, table))
+    def _full_load(self, catalog: Catalog, checkpoint: Checkpoint, load: FullLoad) -> bool:
+        """Loads what is not loaded yet; a resume begins the unfinished tables again.
+
+        Returns whether that was part of the task's own full load, as opposed to what ReloadTables asked for.
+        """
+        pending = [(k, table) for k, table in _tables(checkpoint) if table.state not in ("Table completed", "Table error")]
+        load.run([k for k, table in pending if table.reload], reload=True)
+        pending = [(k, table) for k, table in pending if not table.reload]
+        if not pending:
+            return False
         self._control.emit("full-load", started=clock.now(), tables=len(checkpoint.tables))
-        load.run(pending)
+        load.run([k for k, _ in pending])
         self._control.emit("full-load", ended=clock.now(), tables=len(checkpoint.tables))
         if self._job.migration_type != "full-load":
             # Changes between the two positions are the cached ones: committed while the load ran.
-            checkpoint.cached_until = str(catalog.position())
+            checkpoint.cached_until = str(self._position_after_load(catalog))
             checkpoint.save(self._path)
+        return True
+
+    def _position_after_load(self, catalog: Catalog) -> Position:
+        """Waits for a source that the load has lost, as ongoing replication does."""
+        while True:
+            try:
+                return catalog.position()
+            except (pymysql.OperationalError, OSError) as error:
+                log.warning("lost the source (%s); retrying", error)
+                if self._control.stopping.wait(RETRY_SECONDS):
+                    raise Stopped from error
+
+
+def _tables(checkpoint: Checkpoint) -> list[tuple[Key, TableProgress]]:
+    keys = (text.partition("\n") for text in checkpoint.tables)
+    return [((schema, table), checkpoint.table((schema, table))) for schema, _, table in keys]
 
 
 def parse_start_position(text: str) -> Position:

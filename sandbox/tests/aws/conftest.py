@@ -37,6 +37,7 @@ def lab(service: Service, source: Source, instance: str) -> Iterator[Lab]:
     made = Lab(service, source, instance)
     yield made
     service.admin("DELETE", "faults")
+    service.admin("DELETE", "dms/switches")
     # All pages: what is left running slows every later test.
     pages = made.dms.get_paginator("describe_replication_tasks").paginate(WithoutSettings=True)
     for task in [t for page in pages for t in page["ReplicationTasks"]]:

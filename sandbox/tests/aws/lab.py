@@ -246,6 +246,10 @@ class Lab:
     def cdc_files(self, table: str = "orders") -> list[str]:
         return [k for k in self.keys(f"{self.schema}/{table}/") if CDC_FILE.search(k)]
 
+    def item(self, table: str = "orders", **more: Any) -> dict[str, Any]:
+        """A table as admin calls name it."""
+        return {"schema": self.schema, "table": table} | more
+
     def loaded(self, table: str = "orders") -> list[dict[str, Any]]:
         return [row for key in self.load_files(table) for row in self.parquet(key).to_pylist()]
 
@@ -292,6 +296,28 @@ class Task:
         """Everything committed until now is in files afterwards."""
         files = self._lab.service.admin("POST", "dms/flush", {"task": self.arn})["files"]
         return sum(files.values())
+
+    def switch(self, **values: Any) -> Task:
+        """Sets switches for this task alone (sandbox/aws/switches.py)."""
+        self._lab.service.admin("POST", "dms/switches", {"task": self.arn, "switches": values})
+        return self
+
+    def failed(self) -> dict[str, Any]:
+        return wait_for("task failed", lambda: (d := self.describe())["Status"] == "failed" and d)
+
+    def reload(self, *tables: str) -> None:
+        """ReloadTables; returns when DMS is done with them."""
+        tables = tables or ("orders",)
+        began = {t: self.table(t).get("FullLoadStartTime") for t in tables}
+        self._dms.reload_tables(
+            ReplicationTaskArn=self.arn, TablesToReload=[{"SchemaName": self._lab.schema, "TableName": t} for t in tables]
+        )
+
+        def done(name: str) -> bool:
+            table = self.table(name)
+            return table.get("FullLoadStartTime") != began[name] and table["TableState"] in ("Table completed", "Table error")
+
+        wait_for(f"{tables} reloaded", lambda: all(map(done, tables)))
 
     def stop(self) -> dict[str, Any]:
         self._dms.stop_replication_task(ReplicationTaskArn=self.arn)

@@ -27,7 +27,11 @@ def test_everything_is_there_after_a_restart(tmp_path: Path, source: Source, num
         lab.sql("UPDATE {s}.orders SET status = 'pending' WHERE id = 1")
 
         service.admin("POST", "dms/clock", {"offset_seconds": 60})
+        service.admin("POST", "dms/switches", {"switches": {"sequence_zone": 60}})
+        task.switch(stop_flush="none")
         service.restart(number)
+        switches = service.admin("GET", f"dms/switches?task={task.arn}")["switches"]
+        assert (switches["sequence_zone"]["value"], switches["stop_flush"]["value"]) == (60, "none")
         assert service.admin("GET", "dms/clock")["offset_seconds"] == 60
 
         lab.dms, lab.s3, lab.iam = service.client("dms"), service.client("s3"), service.client("iam")
@@ -45,6 +49,8 @@ def test_everything_is_there_after_a_restart(tmp_path: Path, source: Source, num
         assert statuses[-2:] == ["pending", "two"] and statuses[0] == "one", "nothing is lost"
         sequences = [r["_seq"] for r in rows]
         assert sequences == sorted(set(sequences))
+        hours = [int(s[8:10]) - int(r["_ts"][11:13]) for s, r in zip(sequences, rows, strict=True)]
+        assert hours[0] == 0 and hours[-1] in (1, -23), "the running task has its switches again"
         assert lab.loaded()[0]["id"] == 1
         task.stop()
     finally:

@@ -19,6 +19,11 @@ def _may_set_acls(lab: Lab) -> None:
     lab.iam.put_role_policy(RoleName=lab.name, PolicyName="acl", PolicyDocument=document)
 
 
+def test_head_tells_the_size(lab: Lab) -> None:
+    lab.s3.put_object(Bucket=lab.bucket, Key="x", Body=b"0123456789")
+    assert lab.s3.head_object(Bucket=lab.bucket, Key="x")["ContentLength"] == 10
+
+
 def test_every_object_gets_the_canned_acl(lab: Lab) -> None:
     lab.orders(1)
     _may_set_acls(lab)
