@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::look::Look;
 use crate::row::{Row, single};
@@ -54,15 +54,12 @@ impl Look for ReadClock {
 
     fn read(&self, rows: &[Row], _server: &Server) -> Result<Clock, String> {
         let row = single(rows)?;
-        let utc = NaiveDateTime::parse_from_str(row.text("utc")?, "%Y-%m-%d %H:%M:%S%.f")
-            .map_err(|_| "column \"utc\" is not a time".to_owned())?
-            .and_utc();
         let utc_offset = match row.optional("utc_offset")? {
             Some(_) => Some(row.parse("utc_offset")?),
             None => None,
         };
         Ok(Clock {
-            utc,
+            utc: row.time("utc")?,
             round_trip: Duration::ZERO,
             time_zone: row.text("time_zone")?.to_owned(),
             system_time_zone: row.text("system_time_zone")?.to_owned(),

@@ -14,7 +14,8 @@ mod code {
     pub(super) const SHUTDOWN: u16 = 1053;
     /// The server ended the connection: MariaDB after KILL, MySQL after `wait_timeout`.
     pub(super) const CONNECTION_ENDED: [u16; 2] = [1927, 4031];
-    pub(super) const MISSING_PRIVILEGE: [u16; 5] = [1044, 1142, 1143, 1227, 1370];
+    /// 1401 is MySQL 8's answer to XA RECOVER without `XA_RECOVER_ADMIN`.
+    pub(super) const MISSING_PRIVILEGE: [u16; 6] = [1044, 1142, 1143, 1227, 1370, 1401];
     pub(super) const UNKNOWN_TABLE: [u16; 2] = [1049, 1146];
     /// `max_execution_time` of MySQL, `max_statement_time` of MariaDB.
     pub(super) const TIMEOUT: [u16; 2] = [3024, 1969];

@@ -89,6 +89,26 @@ pub enum SourceError {
         /// The table.
         table: TableRef,
     },
+    /// The server writes no binlog.
+    #[error(
+        "MySQL at {address} writes no binlog, so AWS DMS has no changes to read. Set log_bin in the server's \
+         configuration; on Amazon RDS turn on automated backups, on Aurora set binlog_format = ROW in the cluster \
+         parameter group. Then restart the server"
+    )]
+    NoBinlog {
+        /// host:port.
+        address: String,
+    },
+    /// The server's list of transactions is not refreshed.
+    #[error(
+        "MySQL at {address} shows transactions as they were some time ago, because another client reads \
+         information_schema.INNODB_TRX more than ten times a second. Stop that client, a monitor perhaps, then run the \
+         command again"
+    )]
+    StaleTransactions {
+        /// host:port.
+        address: String,
+    },
     /// The server or this program stopped a statement that took too long.
     #[error(
         "MySQL at {address} did not finish reading {what} within {} s. Run the command again when the server is less \

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::look::Look;
 use crate::name::table_condition;
@@ -69,10 +69,8 @@ impl Look for ReadLastWrites<'_> {
             if !self.0.iter().any(|asked| server.comparable(asked) == server.comparable(&table)) {
                 continue;
             }
-            if let Some(text) = row.optional("update_time")? {
-                let at = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f")
-                    .map_err(|_| "column \"update_time\" is not a time".to_owned())?;
-                found.push((table, at.and_utc()));
+            if row.optional("update_time")?.is_some() {
+                found.push((table, row.time("update_time")?));
             }
         }
         Ok(found)

@@ -7,13 +7,15 @@
 //! - [`TableRef`]: the name of a table, and the one place that quotes names and values for MySQL.
 //! - [`Server`]: what a session learns when it opens: flavor, version, account.
 //! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::last_writes`],
-//!   [`Source::clock`], [`Source::settings`].
+//!   [`Source::clock`], [`Source::settings`], [`Source::role`] (primary or replica).
+//! - What a second full load waits for: [`Source::activity`] (statements, transactions and prepared XA transactions that
+//!   are open) and [`Source::position`] (the end of the binlog). One folder and one file, of several looks each.
 //! - [`SourceError`]: what went wrong, and what to do about it. Never holds a secret.
 //! - `scripted`: a MySQL in memory, for tests alone (feature `scripted`).
 //!
 //! # A new look
 //!
-//! A look is one SELECT and the reading of its answer. A new one is a file with a type that implements the crate's
+//! A look is one SELECT or SHOW and the reading of its answer. A new one is a file with a type that implements the crate's
 //! `Look` (its SQL, the privilege that it needs, how its rows are read, and the rows that the scripted source answers),
 //! an `impl Source` with its public method, and a `mod` line here. `count.rs` is the shortest example.
 //!
@@ -24,15 +26,20 @@
 //! `tls.rs`. sqlx has the same `ssl-mode` values, but its pool, statement cache and types are for applications; here
 //! every answer is a few rows of text.
 
+mod activity;
 mod clock;
 mod connection;
 mod count;
 mod driver;
 mod dsn;
 mod error;
+mod filled_columns;
 mod last_write;
 mod look;
 mod name;
+mod position;
+mod present_keys;
+mod role;
 mod row;
 #[cfg(feature = "scripted")]
 pub mod scripted;
@@ -41,12 +48,17 @@ mod settings;
 mod source;
 mod table;
 mod tls;
+mod variables;
 
+pub use activity::{Activity, Client, Open, OpenStatement, OpenTransaction, PreparedXa};
 pub use clock::Clock;
 pub use dsn::Dsn;
 pub use error::SourceError;
 pub use last_write::LastWrites;
 pub use name::TableRef;
+pub use position::{Position, ServerIdentity};
+pub use present_keys::{KeyColumn, KeyKind};
+pub use role::{ReplicaReason, Role};
 pub use server::{Account, Flavor, Server};
 pub use settings::Settings;
 pub use source::{Options, Source};

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use mysql_async::Value;
 
 /// One row of a result, read by column name. Errors say what was expected, never the value.
@@ -50,6 +51,21 @@ impl Row {
     /// Returns a value that is not NULL.
     pub(crate) fn text(&self, column: &str) -> Result<&str, String> {
         self.optional(column)?.ok_or_else(|| format!("column \"{column}\" is NULL"))
+    }
+
+    /// Returns a time that the server printed in UTC.
+    pub(crate) fn time(&self, column: &str) -> Result<DateTime<Utc>, String> {
+        NaiveDateTime::parse_from_str(self.text(column)?, "%Y-%m-%d %H:%M:%S%.f")
+            .map(|time| time.and_utc())
+            .map_err(|_| format!("column \"{column}\" is not a time"))
+    }
+
+    /// Returns a number that may be NULL.
+    pub(crate) fn optional_number(&self, column: &str) -> Result<Option<u64>, String> {
+        match self.optional(column)? {
+            Some(_) => self.parse(column).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Returns a value of another type than text.

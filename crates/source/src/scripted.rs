@@ -1,14 +1,18 @@
 //! A MySQL in memory, for tests that need no server. It stands behind the seam that calls the driver
 //! (`connection.rs`), and answers each look with the rows that a MySQL 8 would print, so that the looks read them as usual.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+mod work;
 
 use crate::look::Look;
 use crate::row::Row;
 use crate::{Account, Flavor, Server, SourceError, Table, TableRef};
+use work::Work;
 
 /// A scripted source. [`crate::Source::scripted`] connects to it.
 #[derive(Debug)]
@@ -20,9 +24,18 @@ pub struct Scripted {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) tables: BTreeMap<TableRef, ScriptedTable>,
+    /// Columns that have a value in some row.
+    pub(crate) filled: BTreeSet<(TableRef, String)>,
+    /// Keys of rows.
+    pub(crate) keys: BTreeSet<(TableRef, Vec<String>)>,
     pub(crate) clock: DateTime<Utc>,
     pub(crate) variables: BTreeMap<String, String>,
-    failures: VecDeque<SourceError>,
+    pub(crate) work: Work,
+    /// The newest file of the binlog, and its length.
+    pub(crate) binlog: (String, u64),
+    pub(crate) replicates_from: Option<String>,
+    /// What happens to the next looks.
+    failures: VecDeque<Option<SourceError>>,
     asked: Vec<String>,
 }
 
@@ -43,7 +56,7 @@ impl State {
 }
 
 impl Scripted {
-    /// Returns a source without tables. Its clock stands still; its binlog is as DMS wants it.
+    /// Returns a source without tables, where nothing is open. Its clock stands still; its binlog is as DMS wants it.
     pub fn new() -> Arc<Self> {
         let variables = [
             ("binlog_format", "ROW"),
@@ -56,8 +69,13 @@ impl Scripted {
         Arc::new(Self {
             state: Mutex::new(State {
                 tables: BTreeMap::new(),
+                filled: BTreeSet::new(),
+                keys: BTreeSet::new(),
                 clock: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
                 variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                work: Work::default(),
+                binlog: ("mysql-bin.000001".to_owned(), 157),
+                replicates_from: None,
                 failures: VecDeque::new(),
                 asked: Vec::new(),
             }),
@@ -81,6 +99,18 @@ impl Scripted {
         }
     }
 
+    /// Notes that a column has a value in some row.
+    pub fn fill_column(&self, table: &TableRef, column: &str) {
+        self.state().filled.insert((table.clone(), column.to_owned()));
+    }
+
+    /// Replaces the keys of a table's rows.
+    pub fn set_keys(&self, table: &TableRef, keys: impl IntoIterator<Item = Vec<String>>) {
+        let mut state = self.state();
+        state.keys.retain(|(of, _)| of != table);
+        state.keys.extend(keys.into_iter().map(|key| (table.clone(), key)));
+    }
+
     /// Notes when a table was last written to; `None`: the server does not remember.
     ///
     /// # Panics
@@ -98,9 +128,29 @@ impl Scripted {
         self.state().tables.remove(table);
     }
 
+    /// Returns the clock.
+    pub fn clock(&self) -> DateTime<Utc> {
+        self.state().clock
+    }
+
     /// Sets the clock.
     pub fn set_clock(&self, utc: DateTime<Utc>) {
         self.state().clock = utc;
+    }
+
+    /// Moves the clock.
+    pub fn advance_clock(&self, by: Duration) {
+        self.state().clock += by;
+    }
+
+    /// Sets where the binlog ends. Without `log_bin` there is none.
+    pub fn set_binlog(&self, file: &str, offset: u64) {
+        self.state().binlog = (file.to_owned(), offset);
+    }
+
+    /// Sets up, or removes, replication from port 3306 of a host.
+    pub fn set_replicates_from(&self, host: Option<&str>) {
+        self.state().replicates_from = host.map(str::to_owned);
     }
 
     /// Sets a global variable.
@@ -110,7 +160,13 @@ impl Scripted {
 
     /// Lets a look fail: the next one, or the one after those that fail already.
     pub fn fail_next(&self, error: SourceError) {
-        self.state().failures.push_back(error);
+        self.fail_after(0, error);
+    }
+
+    /// Lets a look fail after some that succeed.
+    pub fn fail_after(&self, looks: usize, error: SourceError) {
+        let failures = std::iter::repeat_n(None, looks).chain([Some(error)]);
+        self.state().failures.extend(failures);
     }
 
     /// Returns what was asked since the last call, in order, as messages call it.
@@ -131,7 +187,7 @@ impl Scripted {
     pub(crate) fn answer<L: Look>(&self, look: &L) -> Result<Vec<Row>, SourceError> {
         let mut state = self.state();
         state.asked.push(look.what());
-        match state.failures.pop_front() {
+        match state.failures.pop_front().flatten() {
             Some(error) => Err(error),
             None => look.scripted(&state),
         }
@@ -145,7 +201,7 @@ impl Scripted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Column, ColumnDefault, Source};
+    use crate::{Column, ColumnDefault, ReplicaReason, Role, Source};
 
     fn orders() -> Table {
         Table {
@@ -180,6 +236,14 @@ mod tests {
         let time = DateTime::from_timestamp_micros(1_772_366_400_000_123).unwrap();
         scripted.set_clock(time);
         assert_eq!(source.clock().await.unwrap().utc, time);
+        assert!(source.activity().await.unwrap().is_empty());
+        assert_eq!(source.role().await, Ok(Role::Replica(ReplicaReason::ReadOnly)));
+        scripted.set_binlog("mysql-bin.000024", 373);
+        let position = source.position().await.unwrap();
+        assert_eq!(position.to_string(), "mysql-bin.000024:373");
+        assert_eq!(position.server().as_str(), "3e11fa47-71ca-11e1-9e33-c80aa9429562");
+        scripted.set_variable("log_bin", "OFF");
+        assert_eq!(source.position().await, Err(SourceError::NoBinlog { address: "scripted".into() }));
         assert_eq!(
             scripted.take_asked(),
             [
@@ -189,6 +253,17 @@ mod tests {
                 "the last writes to 2 tables",
                 "its settings",
                 "its clock",
+                "a snapshot",
+                "its open transactions",
+                "the end of a snapshot",
+                "its running statements and their events",
+                "its prepared XA transactions",
+                "whether it is read-only",
+                "where it replicates from",
+                "its identity",
+                "the end of its binlog",
+                "its identity",
+                "the end of its binlog",
             ]
         );
     }

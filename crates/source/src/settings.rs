@@ -1,9 +1,8 @@
 //! The server's settings that decide whether DMS can read its changes.
 
-use std::collections::BTreeMap;
-
 use crate::look::Look;
 use crate::row::Row;
+use crate::variables::{self, Variables};
 use crate::{Server, Source, SourceError};
 
 /// Global variables of the server. `None` where it has no such variable.
@@ -48,35 +47,24 @@ impl Look for ReadSettings {
     }
 
     fn sql(&self, _server: &Server) -> String {
-        // SELECT @@name fails where a version has no such variable.
-        format!("SHOW GLOBAL VARIABLES WHERE variable_name IN ('{}')", NAMES.join("', '"))
+        variables::sql(&NAMES)
     }
 
     fn read(&self, rows: &[Row], _server: &Server) -> Result<Settings, String> {
-        let mut values = BTreeMap::new();
-        for row in rows {
-            // MariaDB and MySQL print it as Variable_name and Value.
-            values.insert(row.text("variable_name")?.to_lowercase(), row.text("value")?);
-        }
-        let text = |name: &str| values.get(name).map(|value| (*value).to_owned());
-        let is_on =
-            |name: &str| values.get(name).map(|value| matches!(value.to_uppercase().as_str(), "ON" | "1"));
+        let variables = Variables::read(rows)?;
         Ok(Settings {
-            read_only: is_on("read_only"),
-            log_bin: is_on("log_bin"),
-            binlog_format: text("binlog_format"),
-            binlog_row_image: text("binlog_row_image"),
-            server_id: values.get("server_id").and_then(|value| value.parse().ok()),
-            server_uuid: text("server_uuid"),
+            read_only: variables.is_on("read_only"),
+            log_bin: variables.is_on("log_bin"),
+            binlog_format: variables.text("binlog_format"),
+            binlog_row_image: variables.text("binlog_row_image"),
+            server_id: variables.get("server_id").and_then(|value| value.parse().ok()),
+            server_uuid: variables.text("server_uuid"),
         })
     }
 
     #[cfg(feature = "scripted")]
     fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, SourceError> {
-        let row = |(name, value): (&String, &String)| {
-            Row::of(&[("variable_name", Some(name)), ("value", Some(value))])
-        };
-        Ok(state.variables.iter().map(row).collect())
+        Ok(variables::scripted(state))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::connection::{Session, Target};
 use crate::look::Look;
@@ -88,29 +88,17 @@ impl Source {
         self.shared.server.clone()
     }
 
-    /// Asks one question. It is asked again, once, where a session that had been used before turns out to be closed.
+    /// Asks one question.
     pub(crate) async fn look<L: Look>(&self, look: &L) -> Result<L::Answer, SourceError> {
-        let Shared { target, options, permits, .. } = &*self.shared;
+        self.one_session().await.look(look).await
+    }
+
+    /// Returns a session for several questions that one server must answer.
+    pub(crate) async fn one_session(&self) -> OneSession<'_> {
         // Never closed, so never an error.
-        let _permit = permits.acquire().await.ok();
-        let (limit, address) = (look.limit(options), self.address());
-        let (mut session, reused) = match self.idle() {
-            Some(session) => (session, true),
-            None => (Session::open(target, options).await?, false),
-        };
-        let mut rows = session.ask(look, limit, &address).await;
-        if reused && matches!(rows, Err(SourceError::ConnectionLost { .. })) {
-            session = Session::open(target, options).await?;
-            rows = session.ask(look, limit, &address).await;
-        }
-        let answer = rows.and_then(|rows| {
-            look.read(&rows, session.server())
-                .map_err(|detail| SourceError::Decode { what: look.what(), detail })
-        });
-        if session.is_usable() {
-            self.sessions().push(session);
-        }
-        answer
+        let permit = self.shared.permits.acquire().await.ok();
+        let session = self.idle();
+        OneSession { source: self, replaceable: session.is_some(), session, _permit: permit }
     }
 
     fn idle(&self) -> Option<Session> {
@@ -121,6 +109,49 @@ impl Source {
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
         self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session that no other caller uses. After a failover the DSN's host may lead to another server, and other sessions of
+/// the pool may still be connected to the former one.
+pub(crate) struct OneSession<'s> {
+    source: &'s Source,
+    /// None until the first question, where no idle session was left.
+    session: Option<Session>,
+    /// Whether the session was idle before, and has answered nothing since.
+    replaceable: bool,
+    _permit: Option<SemaphorePermit<'s>>,
+}
+
+impl OneSession<'_> {
+    /// Asks one question. It is asked again, once, where a session that had been used before turns out to be closed.
+    pub(crate) async fn look<L: Look>(&mut self, look: &L) -> Result<L::Answer, SourceError> {
+        let Shared { target, options, .. } = &*self.source.shared;
+        let (limit, address) = (look.limit(options), self.source.address());
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => Session::open(target, options).await?,
+        };
+        let mut rows = session.ask(look, limit, &address).await;
+        if self.replaceable && matches!(rows, Err(SourceError::ConnectionLost { .. })) {
+            session = Session::open(target, options).await?;
+            rows = session.ask(look, limit, &address).await;
+        }
+        self.replaceable = false;
+        let answer = rows.and_then(|rows| {
+            look.read(&rows, session.server())
+                .map_err(|detail| SourceError::Decode { what: look.what(), detail })
+        });
+        self.session = session.is_usable().then_some(session);
+        answer
+    }
+}
+
+impl Drop for OneSession<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.source.sessions().push(session);
+        }
     }
 }
 
