@@ -59,6 +59,16 @@ pub enum Verb {
     },
     /// Start DMS, load, compare, fill ODS, compare again, start the tasks, see the first run. Safe to kill and to run again.
     Cutover,
+    /// Have DMS load tables once more, and bring ODS to what the source has. Readers see the old or the new row of a key. Needs
+    /// `MYSQL_DSN`.
+    Reload {
+        /// Every table of the chains. A DMS task that was never started, or has failed, can only load all of them.
+        #[arg(long, conflicts_with = "tables", required_unless_present = "tables")]
+        all_of_task: bool,
+        /// Mark rows as deleted that are neither in the load nor at the source, even if they are many.
+        #[arg(long)]
+        accept_deletes: bool,
+    },
     /// Show where every table stands. Exit code 2: something is stale, wrong or pending.
     Status,
     /// Suspend the tasks, parents first.
@@ -122,6 +132,7 @@ mod tests {
             Verb::Cutover => Some(Changing::Operation(Operation::Cutover)),
             Verb::Suspend => Some(Changing::Operation(Operation::Suspend)),
             Verb::Resume => Some(Changing::Operation(Operation::Resume)),
+            Verb::Reload { .. } => Some(Changing::Operation(Operation::Reload)),
             Verb::Unlock => Some(Changing::Unlock),
             Verb::Log { prune_older_than: Some(_) } => Some(Changing::Prune),
             Verb::Log { prune_older_than: None }
@@ -137,8 +148,14 @@ mod tests {
 
     #[test]
     fn every_verb_that_changes_something_is_in_the_crash_matrix() {
-        let lines: [&[&str]; 5] =
-            [&["cutover"], &["suspend"], &["resume"], &["unlock"], &["log", "--prune-older-than", "1d"]];
+        let lines: [&[&str]; 6] = [
+            &["cutover"],
+            &["suspend"],
+            &["resume"],
+            &["reload", "--all-of-task"],
+            &["unlock"],
+            &["log", "--prune-older-than", "1d"],
+        ];
         let verbs = lines.map(|line| Cli::parse_from(["runbook"].iter().chain(line)).verb);
         let known: BTreeSet<_> = verbs.iter().filter_map(changing).collect();
         assert_eq!(known, Changing::all().into_iter().collect());
@@ -151,6 +168,15 @@ mod tests {
         assert_eq!(verb(&[]).unwrap(), Verb::Plan { operation: Operation::Cutover });
         assert_eq!(verb(&["--for", "resume"]).unwrap(), Verb::Plan { operation: Operation::Resume });
         assert!(verb(&["--for", "status"]).is_err());
+    }
+
+    #[test]
+    fn a_reload_says_of_what() {
+        let parse = |line: &[&str]| Cli::try_parse_from(["runbook", "reload"].iter().chain(line));
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--all-of-task", "--table", "a.b"]).is_err());
+        parse(&["--table", "a.b"]).unwrap();
+        parse(&["--all-of-task", "--accept-deletes"]).unwrap();
     }
 
     #[test]

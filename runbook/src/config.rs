@@ -27,6 +27,13 @@ pub struct Config {
     /// How long to wait for the first successful run of the tasks, in seconds. Default: 15 minutes.
     #[schemars(range(min = 1))]
     pub first_run_timeout_seconds: u64,
+    /// How long to wait, in seconds, until everything has ended that is open at the source, before DMS is asked to load a table
+    /// again. Default: 10 minutes.
+    #[schemars(range(min = 1))]
+    pub open_work_timeout_seconds: u64,
+    /// Whether the times in the change sequences of DMS are known to be UTC. Without it, `reload` tells by a recent change, and
+    /// refuses where there is none. Default: false.
+    pub sequences_are_utc: bool,
     /// How often to look at DMS and at the tasks while waiting, in seconds. Default: 5.
     #[schemars(range(min = 1, max = 600))]
     pub poll_seconds: u64,
@@ -54,6 +61,8 @@ impl Default for Config {
             full_load_timeout_seconds: 24 * 60 * 60,
             load_begin_timeout_seconds: 2 * 60,
             first_run_timeout_seconds: 15 * 60,
+            open_work_timeout_seconds: 10 * 60,
+            sequences_are_utc: false,
             poll_seconds: 5,
             parallel_tables: 4,
             stale_after_seconds: 15 * 60,
@@ -150,6 +159,7 @@ impl Config {
             ("full_load_timeout_seconds", self.full_load_timeout_seconds, 1, u64::MAX, least_1),
             ("load_begin_timeout_seconds", self.load_begin_timeout_seconds, 1, u64::MAX, least_1),
             ("first_run_timeout_seconds", self.first_run_timeout_seconds, 1, u64::MAX, least_1),
+            ("open_work_timeout_seconds", self.open_work_timeout_seconds, 1, u64::MAX, least_1),
             ("stale_after_seconds", self.stale_after_seconds, 1, u64::MAX, least_1),
             ("delivery_seconds", self.delivery_seconds, 1, 3600, "1 to 3600"),
             ("poll_seconds", self.poll_seconds, 1, 600, "1 to 600"),
@@ -172,6 +182,10 @@ impl Config {
             full_load_timeout: Duration::from_secs(self.full_load_timeout_seconds),
             load_begins_within: Duration::from_secs(self.load_begin_timeout_seconds),
             first_run_timeout: Duration::from_secs(self.first_run_timeout_seconds),
+            open_work_timeout: Duration::from_secs(self.open_work_timeout_seconds),
+            delivery: Duration::from_secs(self.delivery_seconds),
+            sequences_are_utc: self.sequences_are_utc,
+            accept_deletes: false,
             longest_pause: Duration::from_secs(self.poll_seconds),
             parallel_tables: self.parallel_tables,
         }

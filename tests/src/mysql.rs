@@ -58,6 +58,16 @@ impl Mysql {
         Ok(())
     }
 
+    /// Runs statements in a connection that stays open.
+    pub async fn open(&self, statements: &[String]) -> Result<OpenSession, Error> {
+        let failed = |source| Error::Mysql { sql: statements.join("; "), source };
+        let mut connection = self.pool.get_conn().await.map_err(failed)?;
+        for sql in statements {
+            connection.query_drop(sql).await.map_err(failed)?;
+        }
+        Ok(OpenSession { connection })
+    }
+
     /// Runs statements in one transaction.
     pub async fn transaction(&self, statements: &[&str]) -> Result<(), Error> {
         let all: Vec<&str> =
@@ -85,6 +95,20 @@ impl Mysql {
         value
             .parse()
             .map_err(|_| Error::Form { what: sql.to_owned(), reason: format!("{value} is no number") })
+    }
+}
+
+/// A connection with what it has begun.
+pub struct OpenSession {
+    connection: mysql_async::Conn,
+}
+
+impl OpenSession {
+    /// Runs one more statement, and closes.
+    pub async fn end(mut self, sql: &str) -> Result<(), Error> {
+        let failed = |source| Error::Mysql { sql: sql.to_owned(), source };
+        self.connection.query_drop(sql).await.map_err(failed)?;
+        self.connection.disconnect().await.map_err(failed)
     }
 }
 

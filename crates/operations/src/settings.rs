@@ -15,6 +15,14 @@ pub struct Settings {
     pub load_begins_within: Duration,
     /// How long the tasks may take to their first successful run.
     pub first_run_timeout: Duration,
+    /// How long what is open at the source may stay open when a table is loaded again.
+    pub open_work_timeout: Duration,
+    /// How long DMS may take to write a change that it has read.
+    pub delivery: Duration,
+    /// Whether the times in change sequences are known to be UTC.
+    pub sequences_are_utc: bool,
+    /// Whether a later load may mark many rows as deleted.
+    pub accept_deletes: bool,
     /// The longest pause between two looks at what is waited for.
     pub longest_pause: Duration,
     /// Tables that are worked on at the same time.
@@ -39,6 +47,10 @@ mod tests {
             full_load_timeout: Duration::from_mins(1),
             load_begins_within: Duration::from_mins(1),
             first_run_timeout: Duration::from_mins(1),
+            open_work_timeout: Duration::from_mins(1),
+            delivery: Duration::from_mins(1),
+            sequences_are_utc: false,
+            accept_deletes: false,
             longest_pause: Duration::from_secs(5),
             parallel_tables: 1,
         };

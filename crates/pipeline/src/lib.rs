@@ -7,6 +7,7 @@
 //! - [`default_value`]: what MySQL gave the rows that existed when a column was added.
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
 //! - [`table`]: one replicated table and the rules that its description must follow.
+//! - [`boundary`]: the place of a later full load in the order of changes.
 //! - [`evolution`]: how a description may change while its data stays.
 //! - [`pipeline`]: the description as Terraform's state carries it from provider to runbook.
 //! - [`stage`], [`schedule`], [`task`], [`chain`]: the stage, and the tasks that keep tables up to date.
@@ -20,6 +21,7 @@
 //! once. The merge takes the newest change per key by the order key (the DMS change sequence; full-load rows come first)
 //! and never goes back, so a file that comes twice, late or out of order changes nothing.
 
+pub mod boundary;
 pub mod chain;
 pub mod column;
 pub mod conversion;
@@ -37,6 +39,7 @@ pub mod stamp;
 pub mod table;
 pub mod task;
 
+pub use boundary::Boundary;
 pub use chain::Chain;
 pub use name::TableName;
 pub use pipeline::Pipeline;

@@ -170,7 +170,7 @@ fn explanation(table: &Table, loss: &Loss) -> String {
     );
     match loss {
         Loss::Table => format!(
-            "{ods} is missing, and {incomplete}. A rebuild would leave out, silently, the rows whose changes are gone. Three ways: (1) If the table was dropped, run UNDROP TABLE {} in Databend and terraform apply. (2) Set ods.when_lost = \"create_empty\": apply creates {ods} empty and suspends its merge task, and `runbook status` reports the table until it is loaded again. (3) Load the table again: {}",
+            "{ods} is missing, and {incomplete}. A rebuild would leave out, silently, the rows whose changes are gone. Two ways: (1) If the table was dropped, run UNDROP TABLE {} in Databend and terraform apply. (2) Set ods.when_lost = \"create_empty\": apply creates {ods} empty and suspends its merge task, and `runbook status` reports the table until it is loaded again: {}",
             table.ods,
             load_again(table)
         ),
@@ -181,7 +181,7 @@ fn explanation(table: &Table, loss: &Loss) -> String {
                 ""
             };
             format!(
-                "{ods} has lost {}, and {incomplete}. After a rebuild, rows whose changes are gone would show nothing there{flag}. Two ways: (1) Within the time that Databend keeps for {ods} (one day unless data_retention_period_in_hours says otherwise), run ALTER TABLE {} FLASHBACK TO (TIMESTAMP => '<a time before the column was dropped, in UTC>'::TIMESTAMP), then DROP STREAM {}, then terraform apply, which creates the stream again and merges every change that {raw} keeps. (2) Load the table again: {}",
+                "{ods} has lost {}, and {incomplete}. After a rebuild, rows whose changes are gone would show nothing there{flag}. Two ways: (1) Within the time that Databend keeps for {ods} (one day unless data_retention_period_in_hours says otherwise), run ALTER TABLE {} FLASHBACK TO (TIMESTAMP => '<a time before the column was dropped, in UTC>'::TIMESTAMP), then DROP STREAM {}, then terraform apply, which creates the stream again and merges every change that {raw} keeps. (2) Have the table loaded again: drop {ods}, set ods.when_lost = \"create_empty\" and run terraform apply. Readers see {ods} empty until it is loaded again: {}",
                 quoted(columns),
                 table.ods,
                 table.stream(),
@@ -192,10 +192,7 @@ fn explanation(table: &Table, loss: &Loss) -> String {
 }
 
 fn load_again(table: &Table) -> String {
-    let (source, raw, ods) = (table.source(), table.raw.plain(), table.ods.plain());
-    format!(
-        "runbook has no verb for it yet, so it takes these steps by hand, and readers see {ods} empty or gone meanwhile: run `runbook suspend --table {source}`, drop what is left of {raw} and {ods}, run terraform apply, reload the table in DMS, and run `runbook cutover --table {source}`."
-    )
+    format!("run `runbook reload --table {}` after the apply.", table.source())
 }
 
 fn quoted(columns: &[String]) -> String {

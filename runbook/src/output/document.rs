@@ -129,6 +129,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         of::<Failed>(),
         of::<endings::Plan>(),
         of::<endings::Cutover>(),
+        of::<endings::Reload>(),
         of::<endings::Status>(),
         of::<endings::Suspend>(),
         of::<endings::Resume>(),

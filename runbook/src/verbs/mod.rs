@@ -3,7 +3,9 @@
 mod cutover;
 mod explain;
 mod log;
+mod outcome;
 mod plan;
+mod reload;
 mod resume;
 mod setup;
 mod status;
@@ -15,6 +17,7 @@ pub use cutover::{CutoverError, cutover};
 pub use explain::explain;
 pub use log::{log, prune};
 pub use plan::plan;
+pub use reload::reload;
 pub use resume::resume;
 pub use setup::Setup;
 pub use status::status;
@@ -27,6 +30,7 @@ pub mod endings {
     pub use super::explain::Explain;
     pub use super::log::{Log, Prune};
     pub use super::plan::Plan;
+    pub use super::reload::Reload;
     pub use super::resume::Resume;
     pub use super::status::Status;
     pub use super::suspend::Suspend;

@@ -32,7 +32,7 @@ pub async fn plan(
     cancel: &CancellationToken,
 ) -> Result<Exit, CutoverError> {
     let clients = match operation {
-        Operation::Cutover => Some(setup.dms()?),
+        Operation::Cutover | Operation::Reload => Some(setup.dms()?),
         Operation::Suspend | Operation::Resume => None,
     };
     let lost = CancellationToken::new();

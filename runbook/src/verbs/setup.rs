@@ -8,6 +8,7 @@ use miette::Diagnostic;
 use operations::dms::{AwsDms, Dms, DmsError, NoDms};
 use operations::journal::{Identities, Journal, RunId};
 use operations::lease::{Claim, Lease};
+use operations::settings::Settings;
 use operations::target::Chain;
 use operations::{StepError, World};
 use source::{Dsn, Source, SourceError};
@@ -40,6 +41,8 @@ pub struct Setup {
     pub warehouse: Warehouse,
     /// Where the talk goes.
     pub talk: Talk,
+    /// Whether a reload may mark many rows as deleted.
+    pub accept_deletes: bool,
 }
 
 /// A verb that cannot begin.
@@ -101,7 +104,7 @@ impl Setup {
         let options =
             Options { max_sessions: config.parallel_tables * SESSIONS_PER_TABLE + SESSIONS_PER_TABLE };
         let warehouse = Warehouse::connect_with(&dsn, options).await?;
-        Ok(Self { global, config, manifest, warehouse, talk })
+        Ok(Self { global, config, manifest, warehouse, talk, accept_deletes: false })
     }
 
     /// What leases are on: the raw tables of the tables that were asked for.
@@ -165,7 +168,7 @@ impl Setup {
                 dms,
                 dms_task_arn: arn,
                 source: source.clone(),
-                settings: self.config.settings(),
+                settings: Settings { accept_deletes: self.accept_deletes, ..self.config.settings() },
                 journal: journal.clone(),
                 cancel: cancel.clone(),
                 lost: lost.clone(),

@@ -6,12 +6,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use e2e::history::{self, Failure, Found, History, Mutation, Plan, Stand, play, search};
+use e2e::history::{self, Failure, Found, History, Mutation, Plan, Sort, Stand, play, search};
 use e2e::{Error, Sandbox};
 
 /// Plays random histories of a source through the whole pipeline and compares, until one fails.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// Which histories
+    #[arg(long, value_enum, default_value_t = Sort::Any)]
+    sort: Sort,
     /// How many
     #[arg(long, default_value_t = 100)]
     count: u64,
@@ -63,7 +66,7 @@ async fn main() -> ExitCode {
 /// Whether all went as it should: with a defect, that is to find it.
 async fn run(arguments: &Arguments) -> Result<bool, Error> {
     if let Some(number) = arguments.show {
-        println!("{}", json(&history::search::history(arguments.seed, number))?);
+        println!("{}", json(&history::search::history(arguments.sort, arguments.seed, number))?);
         return Ok(true);
     }
     let mut stand = Stand::new(Sandbox::from_env()?).await?;
@@ -72,6 +75,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
         return Ok(one(&stand, path, arguments.mutation).await?.is_ok());
     }
     let plan = Plan {
+        sort: arguments.sort,
         seed: arguments.seed,
         first: arguments.first,
         count: arguments.count,
@@ -97,9 +101,9 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
 }
 
 fn report(arguments: &Arguments, found: &Found, took: Duration) {
-    let Found { good, transactions, faults, played, bad } = found;
+    let Found { good, transactions, faults, reloads, played, bad } = found;
     println!(
-        "seed {}, from {}: {good} histories good, {transactions} transactions, {faults} faults, {:.0} s ({:.1} s each)",
+        "seed {}, from {}: {good} histories good, {transactions} transactions, {faults} faults, {reloads} reloads, {:.0} s ({:.1} s each)",
         arguments.seed,
         arguments.first,
         took.as_secs_f32(),

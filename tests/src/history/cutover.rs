@@ -50,6 +50,11 @@ pub(super) async fn again(lane: &Lane) -> Result<(), Failure> {
 
 /// Runs it until SIGKILL comes.
 async fn killed(lane: &Lane, kill: Kill) -> Result<(), Failure> {
+    Ok(kill_at(lane, &["cutover"], kill).await?)
+}
+
+/// Runs the runbook until SIGKILL comes.
+pub(super) async fn kill_at(lane: &Lane, arguments: &[&str], kill: Kill) -> Result<(), Error> {
     let (moment, later) = match kill {
         Kill::After(milliseconds) => (lane.proxy.on(|_| true, proxy::Fault::Notify), u64::from(milliseconds)),
         Kill::At(Fault { of, done }) => (
@@ -58,7 +63,7 @@ async fn killed(lane: &Lane, kill: Kill) -> Result<(), Failure> {
             0,
         ),
     };
-    let mut child = spawn(&lane.runbook)?;
+    let mut child = spawn(&lane.runbook, arguments)?;
     // It may end by itself; then there is nothing to kill, and what has begun has its journal all the same.
     let held = tokio::select! {
         met = moment.met() => Some(met?),
@@ -81,7 +86,7 @@ fn put_faults(lane: &Lane, plan: &CutoverPlan) {
 }
 
 /// Finds the runbook's statements of a kind.
-fn matching(of: Faulty) -> impl Fn(&str) -> bool + Send + 'static {
+pub(super) fn matching(of: Faulty) -> impl Fn(&str) -> bool + Send + 'static {
     move |sql| match of {
         Faulty::Copy => sql.starts_with("COPY INTO"),
         Faulty::Merge => sql.starts_with("MERGE INTO"),
@@ -92,10 +97,10 @@ fn matching(of: Faulty) -> impl Fn(&str) -> bool + Send + 'static {
     }
 }
 
-fn spawn(runbook: &Runbook) -> Result<Child, Error> {
+fn spawn(runbook: &Runbook, arguments: &[&str]) -> Result<Child, Error> {
     let mut command = runbook.command();
     command
-        .arg("cutover")
+        .args(arguments)
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null());
@@ -103,7 +108,7 @@ fn spawn(runbook: &Runbook) -> Result<Child, Error> {
 }
 
 /// What time would do: nobody waits for the leases of a killed run here.
-async fn expire_lease(lane: &Lane) -> Result<(), Error> {
+pub(super) async fn expire_lease(lane: &Lane) -> Result<(), Error> {
     let prefix = format!("{}_raw.", lane.name);
     let held = format!("left(table_name, {}) = '{prefix}'", prefix.len());
     for sql in [

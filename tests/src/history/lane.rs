@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use pipeline::chain::{Chain, LoadTasks};
 use pipeline::column::Column;
@@ -15,7 +17,7 @@ use pipeline::{Pipeline, TableName};
 use serde_json::json;
 
 use super::late_journal;
-use super::model::{History, TableShape};
+use super::model::{DmsSwitch, History, TableShape};
 use super::mutation::Mutation;
 use super::stand::Stand;
 use crate::compare::compare;
@@ -31,7 +33,8 @@ pub(super) struct Lane {
     pub(super) stand: Stand,
     /// Its proxy is the runbook's connection to Databend.
     namespace: Namespace,
-    pub(super) dms: DmsTask,
+    /// The DMS task that feeds it now.
+    dms: Mutex<DmsTask>,
     pub(super) aws: Aws,
     admin: Admin,
     pub(super) faults: Faults,
@@ -40,8 +43,12 @@ pub(super) struct Lane {
     chain: Chain,
     /// The defect that the statements have, if any.
     mutation: Option<Mutation>,
+    /// What AWS leaves open, and its DMS tasks do.
+    switches: Vec<DmsSwitch>,
+    /// How often its DMS task was replaced.
+    replaced: AtomicU32,
     /// Manifest and settings.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Deref for Lane {
@@ -84,6 +91,8 @@ impl Lane {
         };
         let mapped: Vec<_> = tables.iter().map(|table| (name.clone(), table.source_table.clone())).collect();
         let dms = stand.site.task(&name.replace('_', "-"), &mapped).await?;
+        let admin = Admin::of(&stand.sandbox);
+        switch(&admin, &dms, &history.dms).await?;
         for statement in &statements(&tables, &chain, mutation) {
             namespace.databend.exec(statement).await?;
         }
@@ -91,7 +100,7 @@ impl Lane {
             .map_err(|source| Error::File { path: "a temporary folder".into(), source })?;
         let (manifest, config) = (folder.path().join("manifest.json"), folder.path().join("runbook.toml"));
         write(&manifest, &manifest_of(&chain, &dms.arn).to_string())?;
-        write(&config, "poll_seconds = 1\n")?;
+        write(&config, "poll_seconds = 1\nsequences_are_utc = true\n")?;
         let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
         match mutation {
             Some(Mutation::LateJournal) => namespace.proxy.rewrite(late_journal::rewriting()),
@@ -102,21 +111,41 @@ impl Lane {
         Ok(Self {
             stand: stand.clone(),
             namespace,
-            dms,
+            dms: Mutex::new(dms),
             aws: Aws::of(&stand.sandbox),
-            admin: Admin::of(&stand.sandbox),
+            admin,
             faults: Faults::of(&stand.sandbox, Service::Databend),
             runbook,
             tables,
             chain,
             mutation,
-            _folder: folder,
+            switches: history.dms.clone(),
+            replaced: AtomicU32::new(0),
+            folder,
         })
+    }
+
+    /// The DMS task that feeds it.
+    pub(super) fn dms(&self) -> DmsTask {
+        self.dms.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has a new DMS task feed it, as the configuration says from now on.
+    pub(super) async fn replace_dms(&self) -> Result<(), Error> {
+        let number = self.replaced.fetch_add(1, Ordering::Relaxed);
+        let mapped: Vec<_> =
+            self.tables.iter().map(|table| (self.name.clone(), table.source_table.clone())).collect();
+        let name = format!("{}-{number}", self.name.replace('_', "-"));
+        let new = self.stand.site.task(&name, &mapped).await?;
+        switch(&self.admin, &new, &self.switches).await?;
+        write(&self.folder.path().join("manifest.json"), &manifest_of(&self.chain, &new.arn).to_string())?;
+        *self.dms.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
     }
 
     /// The files that wait to be loaded.
     pub(super) async fn files(&self) -> Result<Vec<String>, Error> {
-        self.aws.keys_under(&self.dms.bucket, &format!("{}/", self.name)).await
+        self.aws.keys_under(&self.stand.site.bucket, &format!("{}/", self.name)).await
     }
 
     /// How many rows the streams hold.
@@ -195,11 +224,11 @@ impl Lane {
 
     /// Removes everything, whatever state it is in.
     pub(super) async fn end(self) {
-        drop(self.dms.stop().await);
-        drop(self.dms.delete().await);
+        drop(self.dms().stop().await);
+        drop(self.dms().delete().await);
         drop(self.stand.mysql.exec(&format!("DROP DATABASE {}", self.name)).await);
         for key in self.files().await.unwrap_or_default() {
-            drop(self.aws.delete(&self.dms.bucket, &key).await);
+            drop(self.aws.delete(&self.stand.site.bucket, &key).await);
         }
         drop(self.namespace.end().await);
     }
@@ -243,6 +272,21 @@ fn described(stand: &Stand, schema: &str, shape: &TableShape) -> Result<Table, E
             reason: format!("the provider refuses it: {problem}"),
         }),
     }
+}
+
+/// Sets switches of a DMS task.
+async fn switch(admin: &Admin, task: &DmsTask, switches: &[DmsSwitch]) -> Result<(), Error> {
+    if switches.is_empty() {
+        return Ok(());
+    }
+    let settings: serde_json::Map<_, _> = switches
+        .iter()
+        .map(|switch| {
+            let (name, value) = switch.setting();
+            (name.to_owned(), json!(value))
+        })
+        .collect();
+    admin.post("aws/dms/switches", &json!({ "task": task.arn, "switches": settings })).await.map(drop)
 }
 
 fn schedule() -> Result<Schedule, Error> {

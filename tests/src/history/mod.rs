@@ -11,6 +11,7 @@
 //! - [`stand`]: what many histories share; [`lane`]: what one has for itself: source tables, a DMS task, both tables and
 //!   the tasks in Databend
 //! - [`play`]: a history, from its first transaction to the comparison; [`cutover`]: its cutover, killed and run again
+//! - [`reload`]: changes that no DMS task delivers, and the runbook that takes in another full load
 //! - [`trace`]: whether the journal of a killed cutover tells what it did
 //! - [`mutation`]: defects put into the pipeline on purpose, which the property must catch; [`late_journal`]: one that is put on the
 //!   way between runbook and Databend
@@ -24,6 +25,7 @@ pub mod model;
 pub mod mutation;
 pub mod names;
 mod play;
+mod reload;
 pub mod search;
 mod stand;
 mod statements;
@@ -33,5 +35,5 @@ mod trace;
 pub use model::History;
 pub use mutation::Mutation;
 pub use play::{Failure, Story, play};
-pub use search::{Found, Plan, search};
+pub use search::{Found, Plan, Sort, search};
 pub use stand::Stand;

@@ -18,6 +18,34 @@ pub struct History {
     pub cutover: CutoverPlan,
     /// What happens afterwards, one after the other.
     pub after: Vec<Event>,
+    /// What AWS leaves open, and DMS does so here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dms: Vec<DmsSwitch>,
+}
+
+/// Something that AWS leaves open: a switch of the sandbox's DMS, away from its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DmsSwitch {
+    /// A change sequence has the binlog's time, which may go back.
+    BinlogTime,
+    /// Changes that are read again after a resume have the numbers that they had.
+    SameNumbers,
+    /// A task that stops writes nothing of what it has read.
+    NoFlush,
+}
+
+impl DmsSwitch {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::BinlogTime, Self::SameNumbers, Self::NoFlush];
+
+    /// The switch's name in the sandbox, and its value.
+    pub fn setting(self) -> (&'static str, &'static str) {
+        match self {
+            Self::BinlogTime => ("sequence_time", "binlog"),
+            Self::SameNumbers => ("reread_sequence", "same"),
+            Self::NoFlush => ("stop_flush", "none"),
+        }
+    }
 }
 
 /// A source table.
@@ -136,6 +164,34 @@ pub enum Event {
         /// The table.
         table: u8,
     },
+    /// Changes that no DMS task delivers, and `runbook reload`.
+    Reload(ReloadPlan),
+}
+
+/// A reload, and what made it necessary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadPlan {
+    /// Why the changes are missed.
+    pub gap: Gap,
+    /// The changes.
+    pub missed: Transaction,
+    /// Attempts that end by SIGKILL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kills: Vec<Kill>,
+    /// Faults that wait for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// Why changes are missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gap {
+    /// They are not in the binlog.
+    Unseen,
+    /// They are not in the binlog, and somebody has DMS load the tables, in the console.
+    ByHand,
+    /// The DMS task was stopped, and another one takes its place.
+    Replaced,
 }
 
 /// A statement that fails.

@@ -9,6 +9,7 @@ use super::cutover;
 use super::lane::Lane;
 use super::model::{Event, Fault, Faulty, History, Transaction};
 use super::mutation::Mutation;
+use super::reload;
 use super::stand::Stand;
 use crate::Error;
 
@@ -28,6 +29,8 @@ pub struct Story {
     pub transactions: usize,
     /// Statements that failed on purpose, cutovers that were killed and files that came late or twice.
     pub faults: usize,
+    /// Full loads after the first.
+    pub reloads: usize,
     /// Until the cutover had succeeded.
     pub cut_over: Duration,
     /// All of it.
@@ -101,7 +104,7 @@ impl Player<'_> {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 commit(lane, history, transaction).await?;
                 // Refused while DMS does not run yet.
-                drop(lane.dms.flush().await);
+                drop(lane.dms().flush().await);
             }
             Ok::<_, Failure>(())
         };
@@ -122,12 +125,12 @@ impl Player<'_> {
         let lane = self.lane;
         match event {
             Event::Commit(transaction) => self.commit(transaction).await?,
-            Event::Flush => lane.dms.flush().await?,
+            Event::Flush => lane.dms().flush().await?,
             Event::Run => lane.run_tasks().await?,
             Event::Hold => {
                 if let Some(key) = lane.files().await?.into_iter().next() {
-                    let content = lane.aws.get(&lane.dms.bucket, &key).await?;
-                    lane.aws.delete(&lane.dms.bucket, &key).await?;
+                    let content = lane.aws.get(&lane.stand.site.bucket, &key).await?;
+                    lane.aws.delete(&lane.stand.site.bucket, &key).await?;
                     self.held.push((key, content));
                     self.story.faults += 1;
                 }
@@ -135,17 +138,17 @@ impl Player<'_> {
             Event::Release => self.release().await?,
             Event::Repeat => {
                 if let Some(key) = lane.files().await?.into_iter().next_back() {
-                    let content = lane.aws.get(&lane.dms.bucket, &key).await?;
+                    let content = lane.aws.get(&lane.stand.site.bucket, &key).await?;
                     self.repeated += 1;
                     let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
                     let again = format!("{folder}/20991231-{:09}.parquet", self.repeated);
-                    lane.aws.put(&lane.dms.bucket, &again, &content).await?;
+                    lane.aws.put(&lane.stand.site.bucket, &again, &content).await?;
                     self.story.faults += 1;
                 }
             }
             Event::Restart => {
-                lane.dms.stop().await?;
-                lane.dms.start("resume-processing").await?;
+                lane.dms().stop().await?;
+                lane.dms().start("resume-processing").await?;
                 self.story.faults += 1;
             }
             Event::Fail(fault) => {
@@ -175,6 +178,10 @@ impl Player<'_> {
                 }
                 self.story.faults += 1;
             }
+            Event::Reload(plan) => {
+                self.story.faults += reload::run(lane, self.history, plan).await?;
+                self.story.reloads += 1;
+            }
         }
         Ok(())
     }
@@ -186,7 +193,7 @@ impl Player<'_> {
 
     async fn release(&mut self) -> Result<(), Failure> {
         for (key, content) in self.held.drain(..) {
-            self.lane.aws.put(&self.lane.dms.bucket, &key, &content).await?;
+            self.lane.aws.put(&self.lane.stand.site.bucket, &key, &content).await?;
         }
         Ok(())
     }
@@ -197,7 +204,7 @@ impl Player<'_> {
         let lane = self.lane;
         let (mut files, mut backlog) = (Vec::new(), 0);
         for _ in 0..RUNS_TO_REST {
-            lane.dms.flush().await?;
+            lane.dms().flush().await?;
             lane.run_tasks().await?;
             (files, backlog) = (lane.files().await?, lane.backlog().await?);
             if files.is_empty() && backlog == 0 {
@@ -214,9 +221,24 @@ impl Player<'_> {
     }
 }
 
+/// One transaction at the source, of which its binlog does not tell.
+pub(super) async fn unseen(lane: &Lane, history: &History, transaction: &Transaction) -> Result<(), Failure> {
+    session(lane, history, transaction, &["SET sql_log_bin = 0"], &["SET sql_log_bin = 1"]).await
+}
+
 /// One transaction at the source.
-async fn commit(lane: &Lane, history: &History, transaction: &Transaction) -> Result<(), Failure> {
-    let mut statements = Vec::new();
+pub(super) async fn commit(lane: &Lane, history: &History, transaction: &Transaction) -> Result<(), Failure> {
+    session(lane, history, transaction, &[], &[]).await
+}
+
+async fn session(
+    lane: &Lane,
+    history: &History,
+    transaction: &Transaction,
+    before: &[&str],
+    after: &[&str],
+) -> Result<(), Failure> {
+    let mut statements: Vec<String> = before.iter().map(|&sql| sql.to_owned()).collect();
     if transaction.days_ago > 0 {
         statements
             .push(format!("SET timestamp = UNIX_TIMESTAMP() - {}", 86_400 * u32::from(transaction.days_ago)));
@@ -224,6 +246,7 @@ async fn commit(lane: &Lane, history: &History, transaction: &Transaction) -> Re
     statements.push("BEGIN".into());
     statements.extend(transaction.statements.iter().flat_map(|statement| history.sql(&lane.name, statement)));
     statements.push(if transaction.rolled_back { "ROLLBACK" } else { "COMMIT" }.into());
+    statements.extend(after.iter().map(|&sql| sql.to_owned()));
     Ok(lane.stand.mysql.session_but(&statements, DUPLICATE_KEY).await?)
 }
 

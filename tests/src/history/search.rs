@@ -5,6 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::task::{JoinSet, LocalSet};
@@ -16,9 +17,21 @@ use super::stand::Stand;
 use super::strategy;
 use crate::Error;
 
+/// Which histories.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Any but those with a later full load.
+    #[default]
+    Any,
+    /// Those with a later full load.
+    Reloads,
+}
+
 /// What to search.
 #[derive(Debug, Clone)]
 pub struct Plan {
+    /// Which histories.
+    pub sort: Sort,
     /// Where chance begins. The same seed gives the same histories.
     pub seed: u64,
     /// The number of the first.
@@ -46,6 +59,8 @@ pub struct Found {
     pub transactions: usize,
     /// Their faults.
     pub faults: usize,
+    /// Their later full loads.
+    pub reloads: usize,
     /// The time that they took together, one after the other.
     pub played: Duration,
     /// Those that did not, the one of the lowest number first.
@@ -77,18 +92,22 @@ impl fmt::Display for Bad {
 }
 
 /// The history of a number.
-pub fn history(seed: u64, number: u64) -> History {
-    tree(seed, number).current()
+pub fn history(sort: Sort, seed: u64, number: u64) -> History {
+    tree(sort, seed, number).current()
 }
 
-fn tree(seed: u64, number: u64) -> Box<dyn ValueTree<Value = History>> {
+fn tree(sort: Sort, seed: u64, number: u64) -> Box<dyn ValueTree<Value = History>> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&number.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    match strategy::history().new_tree(&mut runner) {
-        Ok(tree) => Box::new(tree),
+    let strategy = match sort {
+        Sort::Any => strategy::history().boxed(),
+        Sort::Reloads => strategy::reloaded().boxed(),
+    };
+    match strategy.new_tree(&mut runner) {
+        Ok(tree) => tree,
         // Only a strategy with filters can refuse; there is none.
         Err(reason) => panic!("the strategy gives no history: {reason}"),
     }
@@ -117,12 +136,13 @@ pub async fn search(
                 if over || stop.get() || number >= plan.first + plan.count {
                     return found;
                 }
-                let history = history(plan.seed, number);
+                let history = history(plan.sort, plan.seed, number);
                 match play(&stand, &history, plan.mutation).await {
                     Ok(story) => {
                         found.good += 1;
                         found.transactions += story.transactions;
                         found.faults += story.faults;
+                        found.reloads += story.reloads;
                         found.played += story.took;
                         told(number, &story);
                     }
@@ -142,6 +162,7 @@ pub async fn search(
         all.good += found.good;
         all.transactions += found.transactions;
         all.faults += found.faults;
+        all.reloads += found.reloads;
         all.played += found.played;
         all.bad.extend(found.bad);
     }
@@ -155,7 +176,7 @@ pub async fn search(
 /// The smallest history that is found in the time given and still fails.
 async fn shrink(stand: &Stand, plan: &Plan, number: u64) -> Option<(History, Failure)> {
     let until = Instant::now() + plan.shrink_for;
-    let mut tree = tree(plan.seed, number);
+    let mut tree = tree(plan.sort, plan.seed, number);
     let mut best = None;
     let mut goes_on = tree.simplify();
     while goes_on && Instant::now() < until {
@@ -177,15 +198,17 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_histories_every_time() {
-        assert_eq!(history(7, 3), history(7, 3));
-        assert_ne!(history(7, 3), history(7, 4));
-        assert_ne!(history(7, 3), history(8, 3));
+        for sort in [Sort::Any, Sort::Reloads] {
+            assert_eq!(history(sort, 7, 3), history(sort, 7, 3));
+            assert_ne!(history(sort, 7, 3), history(sort, 7, 4));
+            assert_ne!(history(sort, 7, 3), history(sort, 8, 3));
+        }
     }
 
     #[test]
     fn a_history_survives_being_written_down() {
         for number in 0..50 {
-            let one = history(1, number);
+            let one = history(if number % 2 == 0 { Sort::Any } else { Sort::Reloads }, 1, number);
             let text = serde_json::to_string(&one).unwrap();
             assert_eq!(serde_json::from_str::<History>(&text).unwrap(), one);
         }

@@ -5,7 +5,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::kind::Kind;
-use super::model::{CutoverPlan, Event, Fault, Faulty, History, Kill, Statement, TableShape, Transaction};
+use super::model::{
+    CutoverPlan, DmsSwitch, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, Statement, TableShape,
+    Transaction,
+};
 use super::names;
 use super::statements::KEYS;
 
@@ -17,6 +20,46 @@ pub fn history() -> impl Strategy<Value = History> {
     prop_oneof![20 => small(), 4 => churned(1..5), 1 => churned(100..130)]
 }
 
+/// Few rows, of everything, and tables that are loaded again.
+pub fn reloaded() -> impl Strategy<Value = History> {
+    let part = || (after(), reload());
+    let switches = proptest::sample::subsequence(&DmsSwitch::ALL[..], 0..=DmsSwitch::ALL.len());
+    (small(), vec(part(), 1..3), after(), switches).prop_map(|(history, parts, last, dms)| {
+        let parts =
+            parts.into_iter().flat_map(|(events, plan)| events.into_iter().chain([Event::Reload(plan)]));
+        let after = parts.chain(last).map(in_its_time).collect();
+        History { after, dms, cutover: CutoverPlan::default(), ..history }
+    })
+}
+
+/// An event during which the source's clock is not set back: where a table is loaded again, that is a documented limit.
+fn in_its_time(event: Event) -> Event {
+    match event {
+        Event::Commit(transaction) => Event::Commit(Transaction { days_ago: 0, ..transaction }),
+        event => event,
+    }
+}
+
+fn reload() -> impl Strategy<Value = ReloadPlan> {
+    let faulty =
+        &[Faulty::Copy, Faulty::Merge, Faulty::Insert, Faulty::Commit, Faulty::Journal, Faulty::Resume];
+    let kill = prop_oneof![2 => fault(faulty).prop_map(Kill::At), 1 => (0..9000_u16).prop_map(Kill::After)];
+    let gap = prop_oneof![2 => Just(Gap::Unseen), 1 => Just(Gap::ByHand), 2 => Just(Gap::Replaced)];
+    let none = (Just(Vec::new()), Just(Vec::new()));
+    let trouble = prop_oneof![
+        4 => none,
+        2 => (vec(kill, 1..3), Just(Vec::new())),
+        2 => (Just(Vec::new()), vec(fault(faulty), 1..3)),
+    ];
+    let missed = transaction().prop_map(|missed| Transaction { days_ago: 0, ..missed });
+    (gap, missed, trouble).prop_map(|(gap, missed, (kills, faults))| ReloadPlan {
+        gap,
+        missed,
+        kills,
+        faults,
+    })
+}
+
 /// Few rows, of everything.
 fn small() -> impl Strategy<Value = History> {
     let tables = vec(table(), 1..4).prop_map(|mut tables: Vec<TableShape>| {
@@ -26,7 +69,14 @@ fn small() -> impl Strategy<Value = History> {
         tables
     });
     (tables, vec(transaction(), 0..5), vec(transaction(), 0..4), cutover(), after()).prop_map(
-        |(tables, before, during, cutover, after)| History { tables, before, during, cutover, after },
+        |(tables, before, during, cutover, after)| History {
+            tables,
+            before,
+            during,
+            cutover,
+            after,
+            dms: Vec::new(),
+        },
     )
 }
 
@@ -52,6 +102,7 @@ fn churned(thousands: std::ops::Range<u8>) -> impl Strategy<Value = History> {
                 during: Vec::new(),
                 cutover: CutoverPlan::default(),
                 after: late.into_iter().chain(after.concat()).collect(),
+                dms: Vec::new(),
             }
         },
     )

@@ -39,7 +39,7 @@ async fn effects(lane: &Lane) -> Result<Vec<(String, &'static str, String)>, Err
             }
         }
     }
-    if lane.dms.describe().await?.get("ReplicationTaskStartDate").is_some_and(|date| *date != Value::Null) {
+    if lane.dms().describe().await?.get("ReplicationTaskStartDate").is_some_and(|date| *date != Value::Null) {
         found.push((String::new(), "start-dms", "DMS was started".to_owned()));
     }
     Ok(found)

@@ -4,20 +4,27 @@
 use std::time::Duration;
 
 use e2e::Sandbox;
-use e2e::history::{Plan, Stand, search};
+use e2e::history::{Plan, Sort, Stand, search};
 
 /// Histories of each test.
 const HISTORIES: u64 = 10;
+/// Histories with reloads.
+const RELOADS: u64 = 4;
 /// Histories at the same time. Most of their time is waiting.
 const LANES: usize = 3;
 
 async fn holds(seed: u64) {
+    holds_of(Sort::Any, seed, HISTORIES).await;
+}
+
+async fn holds_of(sort: Sort, seed: u64, histories: u64) {
     let stand = Stand::new(Sandbox::from_env().unwrap()).await.unwrap();
     let shrink_for = Duration::from_secs(120);
     let plan = Plan {
+        sort,
         seed,
         first: 0,
-        count: HISTORIES,
+        count: histories,
         until: None,
         lanes: LANES,
         mutation: None,
@@ -28,10 +35,10 @@ async fn holds(seed: u64) {
     if let Some(bad) = found.bad.first() {
         panic!("seed {seed}, {bad}");
     }
-    assert_eq!(found.good, HISTORIES);
+    assert_eq!(found.good, histories);
     println!(
-        "seed {seed}: {} histories good, {} transactions, {} faults",
-        found.good, found.transactions, found.faults
+        "seed {seed}: {} histories good, {} transactions, {} faults, {} reloads",
+        found.good, found.transactions, found.faults, found.reloads
     );
 }
 
@@ -83,4 +90,9 @@ async fn at_rest_ods_equals_the_source_9() {
 #[tokio::test]
 async fn at_rest_ods_equals_the_source_10() {
     holds(110).await;
+}
+
+#[tokio::test]
+async fn also_when_tables_are_loaded_again() {
+    holds_of(Sort::Reloads, 201, RELOADS).await;
 }

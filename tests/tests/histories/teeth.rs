@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use e2e::Sandbox;
-use e2e::history::{Mutation, Plan, Stand, search};
+use e2e::history::{Failure, Mutation, Plan, Sort, Stand, play, search};
+
+use crate::cases;
 
 /// More than any of these defects took when docs/verification.md was written.
 const HISTORIES: u64 = 20;
@@ -12,6 +14,7 @@ const HISTORIES: u64 = 20;
 async fn catches(mutation: Mutation, first: u64) {
     let stand = Stand::new(Sandbox::from_env().unwrap()).await.unwrap();
     let plan = Plan {
+        sort: Sort::Any,
         seed: 1,
         first,
         count: HISTORIES,
@@ -53,4 +56,28 @@ async fn without_the_setting_of_the_tasks() {
 #[tokio::test]
 async fn with_a_journal_that_is_late() {
     catches(Mutation::LateJournal, 28).await;
+}
+
+/// A history that goes well, and shows the defect.
+async fn is_caught_in(name: &str, mutation: Mutation) {
+    let stand = Stand::new(Sandbox::from_env().unwrap()).await.unwrap();
+    let history = cases::read(name);
+    if let Err(failure) = play(&stand, &history, None).await {
+        panic!("{name}: {failure}");
+    }
+    match play(&stand, &history, Some(mutation)).await {
+        Err(Failure::Different(_)) => {}
+        Err(failure) => panic!("{mutation} shows as something else in {name}: {failure}"),
+        Ok(_) => panic!("{mutation} does not show in {name}"),
+    }
+}
+
+#[tokio::test]
+async fn without_the_floor() {
+    is_caught_in("a_late_insert_of_a_row_that_is_gone", Mutation::Floor).await;
+}
+
+#[tokio::test]
+async fn without_the_sweep() {
+    is_caught_in("a_row_that_was_deleted_unseen", Mutation::Sweep).await;
 }

@@ -85,7 +85,7 @@ async fn one_bad_table_does_not_hold_up_the_others() {
         world.named("DMS has given up table NAME.bad: its state is \"Table error\"")
     );
     let help = bad["error"]["help"].as_str().unwrap();
-    for part in ["CloudWatch log", "no verb yet that loads a table a second time"] {
+    for part in ["CloudWatch log", "runbook reload --table"] {
         assert!(help.contains(part), "{part}: {help}");
     }
     assert!(!help.contains("TRUNCATE") && !help.contains("reload-tables"), "{help}");

@@ -18,6 +18,7 @@ mod leases;
 mod least_privilege;
 mod never_green;
 mod owners;
+mod reload;
 mod runbook_errors;
 mod sessions;
 mod source;

@@ -1,13 +1,12 @@
 //! A table whose ODS was created empty and was not loaded since.
 
-use super::preconditions::load_again;
 use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
+use crate::finding::load_again;
 
 pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let message = table.awaits_load.clone()?;
-    let help = load_again(&table.source, &table.raw, &table.ods);
-    Some(Finding::error(Code::AwaitsLoad, &table.source, message, help))
+    Some(Finding::error(Code::AwaitsLoad, &table.source, message, load_again(&table.source)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
-use crate::finding::NO_SECOND_LOAD;
+use crate::finding::load_again;
 
 pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let load = table.load.as_ref().filter(|load| Some(&load.dms_task) == chain.dms_task_arn.as_ref())?;
@@ -16,7 +16,8 @@ pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Optio
             again.format("%Y-%m-%d %H:%M:%S")
         ),
         format!(
-            "ODS shows the changes that DMS delivers, but not rows that only the new load has; {NO_SECOND_LOAD}"
+            "ODS shows the changes that DMS delivers, but not rows that only the new load has; {}",
+            load_again(&table.source)
         ),
     ))
 }

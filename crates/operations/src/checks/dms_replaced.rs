@@ -2,7 +2,7 @@
 
 use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TableFacts};
-use crate::finding::NO_SECOND_LOAD;
+use crate::finding::load_again;
 
 pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let arn = chain.dms_task_arn.as_deref()?;
@@ -17,7 +17,7 @@ pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Optio
                 "was loaded by another DMS task than {arn}, which feeds it now: what changed at the source between the two \
                  has not been delivered"
             ),
-            format!("point dms_task_arn back to the task that loaded it if that still exists; {NO_SECOND_LOAD}"),
+            format!("point dms_task_arn back to the task that loaded it if that still exists; else {}", load_again(&table.source)),
         )
     })
 }

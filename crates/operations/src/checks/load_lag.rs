@@ -13,11 +13,10 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, limits: &Limits) -> Opti
         &table.source,
         format!(
             "is stale: {} files wait to be loaded, the oldest for {}",
-            counts.files_waiting,
+            counts.change_files_waiting,
             duration(age)
         ),
-        "look at the load task's last error: one file that cannot be loaded holds up all behind it. A LOAD file is one of a \
-         full load, which no task takes",
+        "look at the load task's last error: one file that cannot be loaded holds up all behind it",
     ))
 }
 
@@ -27,7 +26,10 @@ mod tests {
 
     #[test]
     fn the_oldest_is_told() {
-        let found = with_counts(|counts| (counts.files_waiting, counts.files_wait_seconds) = (2, Some(7200)));
+        let found = with_counts(|counts| {
+            (counts.files_waiting, counts.change_files_waiting) = (2, 2);
+            counts.files_wait_seconds = Some(7200);
+        });
         assert_eq!(found, ["LOAD-LATE shop.orders: is stale: 2 files wait to be loaded, the oldest for 2 h"]);
     }
 }

@@ -13,6 +13,7 @@ mod dms_runs;
 mod dms_silent;
 mod dms_table;
 mod doubled_keys;
+mod load_files;
 mod load_lag;
 mod merge_lag;
 mod migration_type;
@@ -55,13 +56,14 @@ const CHAIN_CHECKS: [ChainCheck; 5] =
     [dms_answers::check, migration_type::check, dms_runs::check, tasks::check, source_known::check];
 
 /// What is looked at of a table.
-const TABLE_CHECKS: [TableCheck; 14] = [
+const TABLE_CHECKS: [TableCheck; 15] = [
     missing_objects::check,
     awaits_load::check,
     cut_over::check,
     dms_replaced::check,
     dms_table::check,
     dms_reloaded::check,
+    load_files::check,
     dms_silent::check,
     source_key::check,
     doubled_keys::check,

@@ -4,7 +4,7 @@ use pipeline::Pipeline;
 use warehouse::catalog::Snapshot;
 
 use crate::engine::StepError;
-use crate::finding::{Code, NO_SECOND_LOAD};
+use crate::finding::{Code, load_again};
 use crate::target::Chain;
 
 const APPLY: &str = "run `terraform apply`: it creates what is missing and repairs what was changed by hand";
@@ -75,14 +75,5 @@ pub fn awaits_load(snapshot: &Snapshot, pipeline: &Pipeline) -> Option<StepError
     let message = format!(
         "{ods} was created empty, since {raw} no longer had every change; {source} has to be loaded again"
     );
-    Some(StepError::finding(Code::AwaitsLoad, &source, message, load_again(&source, &raw, &ods)))
-}
-
-/// How a table is loaded again whose changes are lost.
-pub(super) fn load_again(source: &str, raw: &str, ods: &str) -> String {
-    format!(
-        "{NO_SECOND_LOAD}, so it takes these steps by hand, and readers see {ods} empty or gone meanwhile: `runbook suspend \
-         --table {source}`, drop {raw} and {ods}, `terraform apply`, `aws dms reload-tables` for this table, `runbook cutover \
-         --table {source}`"
-    )
+    Some(StepError::finding(Code::AwaitsLoad, &source, message, load_again(&source)))
 }

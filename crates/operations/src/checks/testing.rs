@@ -24,6 +24,7 @@ pub(crate) fn good() -> ChainFacts {
             ever_started: true,
             fresh_start: Some(began),
             full_load_finished: Some(began),
+            prep_mode: None,
         }),
         dms_error: None,
         has_source: true,

@@ -118,6 +118,7 @@ impl Dms for AwsDms {
         let kind = match how {
             StartKind::StartReplication => StartReplicationTaskTypeValue::StartReplication,
             StartKind::ResumeProcessing => StartReplicationTaskTypeValue::ResumeProcessing,
+            StartKind::ReloadTarget => StartReplicationTaskTypeValue::ReloadTarget,
         };
         let client = self.client().await;
         let call =
@@ -170,7 +171,14 @@ fn task_view(task: &ReplicationTask) -> TaskView {
             || stats.is_some_and(|stats| stats.fresh_start_date().is_some()),
         fresh_start: time(stats.and_then(|stats| stats.fresh_start_date())),
         full_load_finished: time(stats.and_then(|stats| stats.full_load_finish_date())),
+        prep_mode: task.replication_task_settings().and_then(prep_mode),
     }
+}
+
+/// What the settings say of files that are there before a load.
+fn prep_mode(settings: &str) -> Option<String> {
+    let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
+    settings.pointer("/FullLoadSettings/TargetTablePrepMode")?.as_str().map(str::to_owned)
 }
 
 fn time(at: Option<&aws_sdk_databasemigration::primitives::DateTime>) -> Option<DateTime<Utc>> {

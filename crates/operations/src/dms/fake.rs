@@ -1,6 +1,6 @@
 //! A DMS in memory, for tests: one task, which writes its files for a scripted Databend when it is started.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -73,6 +73,11 @@ struct State {
     unloaded: BTreeSet<String>,
     /// Tables that it loads because it was asked.
     requested: Vec<String>,
+    /// Loads of tables that were loaded before: when each began, and how many looks it takes.
+    reloads: BTreeMap<String, (DateTime<Utc>, u32)>,
+    /// Files with changes that it has written.
+    files: usize,
+    prep_mode: &'static str,
     /// The inserts that it has counted since the load, of each table.
     inserts: u64,
 }
@@ -95,6 +100,9 @@ impl FakeDms {
             refusals: 0,
             unloaded: BTreeSet::new(),
             requested: Vec::new(),
+            reloads: BTreeMap::new(),
+            files: 0,
+            prep_mode: "DO_NOTHING",
             inserts: 0,
         };
         Arc::new(Self { scripted, state: Mutex::new(state) })
@@ -134,6 +142,58 @@ impl FakeDms {
     /// The task stops, as after `StopReplicationTask`.
     pub(crate) fn halt(&self) {
         self.lock().status = "stopped".into();
+    }
+
+    /// The source's table has these rows from now on: the next full load reads them.
+    pub(crate) fn set_rows(&self, table: &str, rows: &[Change]) {
+        let mut state = self.lock();
+        for known in state.tables.iter_mut().filter(|known| known.table == table) {
+            known.rows = rows.to_vec();
+        }
+    }
+
+    /// Delivers changes of a table.
+    pub(crate) fn deliver(&self, table: &str, changes: &[Change]) {
+        let mut state = self.lock();
+        state.files += 1;
+        let number = state.files;
+        for known in state.tables.iter().filter(|known| known.table == table) {
+            let file = format!("{}20270115-09{number:07}.parquet", known.path);
+            self.scripted.write_file(&known.stage, &file, changes.to_vec());
+        }
+    }
+
+    /// Somebody has the task load a table, in the console.
+    pub(crate) fn reload_by_hand(&self, table: &str) {
+        self.lock().load_table(table, &self.scripted).unwrap();
+        self.lock().requested.clear();
+    }
+
+    /// The task is replaced by one that was never started. Changes of the time between are in nobody's files.
+    pub(crate) fn replace(&self) {
+        let mut state = self.lock();
+        state.status = "ready".into();
+        state.ever_started = false;
+        state.loaded_at = None;
+        state.reloads.clear();
+        for table in &mut state.tables {
+            table.changes.clear();
+        }
+    }
+
+    /// Somebody starts the task, in the console.
+    pub(crate) fn start_by_hand(&self) {
+        self.lock().run(&self.scripted);
+    }
+
+    /// The task fails.
+    pub(crate) fn fail(&self) {
+        self.lock().status = "failed".into();
+    }
+
+    /// What the task's settings say of files that are there before a load.
+    pub(crate) fn set_prep_mode(&self, mode: &'static str) {
+        self.lock().prep_mode = mode;
     }
 
     /// Has another program start the task right before the next start, which is then refused.
@@ -233,7 +293,9 @@ impl State {
             self.is_overtaken = false;
             self.run(scripted);
         }
-        if !matches!(self.status.as_str(), "ready" | "stopped") {
+        let is_startable = matches!(self.status.as_str(), "ready" | "stopped")
+            || (self.status == "failed" && how == StartKind::ReloadTarget);
+        if !is_startable {
             return Err(DmsError::InvalidState { call, detail: format!("the task is {}", self.status) });
         }
         if how == StartKind::StartReplication && self.ever_started {
@@ -241,6 +303,9 @@ impl State {
             return Err(DmsError::Refused { call, detail });
         }
         self.starts.push(how);
+        if how == StartKind::ReloadTarget {
+            self.ever_started = false;
+        }
         self.run(scripted);
         Ok(())
     }
@@ -259,8 +324,10 @@ impl State {
             if !self.unloaded.contains(&table.table) {
                 load(table, scripted);
             }
-            let file = format!("{}20270115-080000000.parquet", table.path);
-            scripted.write_file(&table.stage, &file, table.changes.clone());
+            if !table.changes.is_empty() {
+                let file = format!("{}20270115-080000000.parquet", table.path);
+                scripted.write_file(&table.stage, &file, table.changes.clone());
+            }
         }
     }
 
@@ -274,7 +341,11 @@ impl State {
         };
         load(table, scripted);
         self.requested.push(name.to_owned());
-        self.looks_until_loaded = LOOKS_UNTIL_LOADED;
+        if self.unloaded.contains(name) {
+            self.looks_until_loaded = LOOKS_UNTIL_LOADED;
+        } else {
+            self.reloads.insert(name.to_owned(), (scripted.now(), LOOKS_UNTIL_LOADED));
+        }
         Ok(())
     }
 
@@ -294,6 +365,7 @@ impl State {
             ever_started: self.ever_started,
             fresh_start: self.loaded_at,
             full_load_finished: self.loaded_at.filter(|_| !self.unloaded.is_empty()),
+            prep_mode: Some(self.prep_mode.to_owned()),
         }
     }
 
@@ -303,7 +375,26 @@ impl State {
         }
         let is_loaded = self.looks_until_loaded == 0;
         self.looks_until_loaded = self.looks_until_loaded.saturating_sub(1);
+        let inserts = self.inserts;
+        for (_, looks) in self.reloads.values_mut() {
+            *looks = looks.saturating_sub(1);
+        }
+        let reloads = &self.reloads;
         let view = |table: &SourceTable| {
+            if let Some((began, looks)) = reloads.get(&table.table) {
+                return TableView {
+                    schema: table.schema.clone(),
+                    table: table.table.clone(),
+                    state: if *looks == 0 { "Table completed" } else { "Table is being reloaded" }.into(),
+                    full_load_rows: if *looks == 0 { table.rows.len() as u64 } else { 0 },
+                    full_load_started: Some(*began),
+                    full_load_ended: (*looks == 0).then_some(*began),
+                    reloaded: true,
+                    inserts,
+                    updates: 0,
+                    deletes: 0,
+                };
+            }
             let is_requested = self.requested.contains(&table.table);
             let has_begun = is_requested || !self.unloaded.contains(&table.table);
             let is_loaded = is_loaded || (has_begun && !is_requested && !self.unloaded.is_empty());
@@ -315,7 +406,7 @@ impl State {
                 full_load_started: self.loaded_at.filter(|_| has_begun),
                 full_load_ended: self.loaded_at.filter(|_| has_begun && is_loaded),
                 reloaded: is_requested,
-                inserts: self.inserts,
+                inserts,
                 updates: 0,
                 deletes: 0,
             }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use miette::Diagnostic;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use aws::{Aws, AwsDms};
 pub use watch::{View, Watch, look};
@@ -66,6 +66,8 @@ pub enum StartKind {
     StartReplication,
     /// From where it stopped.
     ResumeProcessing,
+    /// With another full load of all its tables.
+    ReloadTarget,
 }
 
 impl StartKind {
@@ -74,6 +76,7 @@ impl StartKind {
         match self {
             Self::StartReplication => "start-replication",
             Self::ResumeProcessing => "resume-processing",
+            Self::ReloadTarget => "reload-target",
         }
     }
 }
@@ -97,6 +100,8 @@ pub struct TaskView {
     pub fresh_start: Option<DateTime<Utc>>,
     /// When its full load was done.
     pub full_load_finished: Option<DateTime<Utc>>,
+    /// What it does with the files of a table before it loads the table: `TargetTablePrepMode` of its settings, if they say.
+    pub prep_mode: Option<String>,
 }
 
 /// A table of a replication task.
@@ -124,6 +129,25 @@ pub struct TableView {
     pub deletes: u64,
 }
 
+/// Inserts and deletes of a table, as DMS counts them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Inserts.
+    pub inserts: u64,
+    /// Deletes.
+    pub deletes: u64,
+}
+
+impl Counted {
+    /// Those since an earlier look. Whether DMS counts from zero again when it reloads a table is not documented: a count
+    /// that is lower than before has.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        let since = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        Self { inserts: since(self.inserts, before.inserts), deletes: since(self.deletes, before.deletes) }
+    }
+}
+
 /// What a table's state means for the cutover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableProgress {
@@ -139,6 +163,20 @@ impl TableView {
     /// Whether DMS loads it, or has loaded it at least once.
     pub fn has_begun(&self) -> bool {
         self.is_loading() || self.full_load_started.is_some() || self.full_load_ended.is_some()
+    }
+
+    /// The changes of its rows that DMS has counted.
+    pub fn counted(&self) -> Counted {
+        Counted { inserts: self.inserts, deletes: self.deletes }
+    }
+
+    /// Whether DMS began to load it after a time at which this was the begin of its latest load.
+    pub fn has_begun_since(&self, before: Option<DateTime<Utc>>) -> bool {
+        match (self.full_load_started, before) {
+            (Some(now), Some(before)) => now > before,
+            (now, None) => now.is_some(),
+            (None, Some(_)) => false,
+        }
     }
 
     /// Whether DMS loads it now.

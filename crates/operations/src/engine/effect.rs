@@ -18,6 +18,8 @@ pub enum Effect {
     Query(String),
     /// A statement that does no harm when it is sent twice.
     Statement(String),
+    /// CREATE of something that belongs to the step alone: "already exists" counts as done.
+    Create(String),
     /// Statements that become visible together, with the journal's row that says so, and only under the lease.
     Transaction(Vec<String>),
     /// A task runs when it is due.
@@ -33,7 +35,7 @@ pub enum Effect {
         /// How.
         how: StartKind,
     },
-    /// `ReloadTables` for a table that the task does not load by itself. It is given a while first.
+    /// `ReloadTables` for a table.
     LoadTable {
         /// The task.
         arn: String,
@@ -41,8 +43,8 @@ pub enum Effect {
         schema: String,
         /// MySQL table.
         table: String,
-        /// How long.
-        unless_within: Duration,
+        /// How long the task may take to load the table by itself before it is asked to; none for a table that it has loaded.
+        unless_within: Option<Duration>,
     },
 }
 
@@ -65,7 +67,7 @@ impl Effect {
     /// What it sends, in order, for a step that needs these leases.
     pub fn actions(&self, key: &StepKey, leases: &[String]) -> Vec<Action> {
         match self {
-            Self::Query(sql) | Self::Statement(sql) => vec![Action::Sql(sql.clone())],
+            Self::Query(sql) | Self::Statement(sql) | Self::Create(sql) => vec![Action::Sql(sql.clone())],
             Self::Transaction(statements) => {
                 let [fence, holders] = lease::fence(leases, "<lease token>");
                 let begin = transaction::BEGIN.to_owned();
@@ -82,9 +84,12 @@ impl Effect {
                 vec![Action::Api(format!("dms:StartReplicationTask {arn} ({})", how.as_str()))]
             }
             Self::LoadTable { arn, schema, table, unless_within } => {
+                let unless = unless_within.map(|within| {
+                    format!(" (unless the task begins to load it within {} s)", within.as_secs())
+                });
                 vec![Action::Api(format!(
-                    "dms:ReloadTables {arn} {schema}.{table} (unless the task begins to load it within {} s)",
-                    unless_within.as_secs()
+                    "dms:ReloadTables {arn} {schema}.{table}{}",
+                    unless.unwrap_or_default()
                 ))]
             }
         }

@@ -12,17 +12,16 @@ use tokio::sync::Semaphore;
 use warehouse::catalog::Object;
 use warehouse::{Row, Transaction, WarehouseError};
 
+use super::begins::begins_by_itself;
 use super::hear::{Heard, tell_while};
+use super::trouble::{SHOWS_WITHIN, Trouble, not_taken, refused, why};
 use super::{Answers, Driver, Effect, Look, Place, Site, Step, StepError, Told, World};
-use crate::dms::{DmsError, TableView};
 use crate::journal::{Operation, Recorded, StepKey, StepName};
 use crate::lease::{FencedError, Lease, MARGIN};
 use crate::progress::{Progress, Reporter};
 
 /// How often a step is tried: others may write to the same tables, or answers may be lost.
 const ATTEMPTS: u32 = 20;
-/// How long an effect whose answer was lost may take to show.
-const SHOWS_WITHIN: u32 = 20;
 /// How long to look after Databend refused a statement: an earlier one, of a killed run, may have been under way.
 const LOOKS_AFTER_REFUSAL: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -57,19 +56,6 @@ struct About {
     reports: Vec<StepReport>,
     /// The step that is taken, or that failed.
     at: Option<StepName>,
-}
-
-/// Why an attempt did not end well.
-enum Trouble {
-    /// Trying again may help, after this many looks whether the effect shows.
-    Again { looks: u32, error: StepError },
-    /// COMMIT gave no answer.
-    Unknown(Recorded, WarehouseError),
-    /// Databend refused a statement. It may be done all the same: an earlier one, of a killed run, may have collided with
-    /// this one.
-    Refused(StepError),
-    /// Trying again does not help.
-    Final(StepError),
 }
 
 impl<'a> Execution<'a> {
@@ -128,7 +114,7 @@ impl<'a> Execution<'a> {
             if !intended && effects.iter().any(Effect::changes_something) {
                 self.world.go_on()?;
                 // A run that was stopped does not write over what another one has written meanwhile.
-                self.lease.require_time().await?;
+                self.lease.require(&leases).await?;
                 let actions: Vec<_> =
                     effects.iter().flat_map(|effect| effect.actions(&key, &leases)).collect();
                 self.world.journal.intent(&key, serde_json::json!({ "actions": actions })).await?;
@@ -258,6 +244,12 @@ impl<'a> Execution<'a> {
                     let rows = tell_while(progress, &doing, &heard, sent).await;
                     answers.push(rows.map_err(|error| refused::<S>(site, error))?);
                 }
+                Effect::Create(sql) => {
+                    progress.say(&format!("{}: CREATE", S::NAME));
+                    let created = self.world.warehouse.create(sql).await;
+                    created.map_err(|error| refused::<S>(site, error))?;
+                    answers.push(Vec::new());
+                }
                 Effect::Transaction(statements) => {
                     self.transaction::<S>(site, key, need, statements, &mut answers, progress).await?;
                     recorded = true;
@@ -287,48 +279,21 @@ impl<'a> Execution<'a> {
                     }
                 }
                 Effect::LoadTable { arn, schema, table, unless_within } => {
-                    let begins = self.begins_by_itself(schema, table, *unless_within, progress).await;
-                    if begins.map_err(Trouble::Final)? {
-                        continue;
+                    if let Some(within) = unless_within {
+                        let begins = begins_by_itself(self.world, schema, table, *within, progress).await;
+                        if begins.map_err(Trouble::Final)? {
+                            continue;
+                        }
+                        // It was waited for.
+                        let held = self.lease.require(&leases).await;
+                        held.map_err(|error| Trouble::Final(error.into()))?;
                     }
-                    // It was waited for.
-                    let held = self.lease.require(&leases).await;
-                    held.map_err(|error| Trouble::Final(error.into()))?;
                     progress.say(&format!("{}: ReloadTables", S::NAME));
                     self.world.dms.load_table(arn, schema, table).await.map_err(not_taken)?;
                 }
             }
         }
         Ok((answers, recorded))
-    }
-
-    /// Whether DMS begins to load a table before it has to be asked.
-    async fn begins_by_itself(
-        &self,
-        schema: &str,
-        table: &str,
-        within: Duration,
-        progress: &dyn Progress,
-    ) -> Result<bool, StepError> {
-        let mut latest = self.world.watch().await.subscribe();
-        let until = tokio::time::Instant::now() + within;
-        loop {
-            tokio::select! {
-                changed = latest.changed() => if changed.is_err() {
-                    return Err(StepError::Interrupted);
-                },
-                () = tokio::time::sleep_until(until) => return Ok(false),
-                () = self.world.cancel.cancelled() => return Err(StepError::Interrupted),
-                () = self.world.lost.cancelled() => self.world.go_on()?,
-            }
-            let seen = latest.borrow_and_update().clone();
-            if let Some(Ok(view)) = seen
-                && view.table(schema, table).is_some_and(TableView::has_begun)
-            {
-                return Ok(true);
-            }
-            progress.progress("waiting whether DMS begins to load the table by itself");
-        }
     }
 
     /// Changes a task, in time.
@@ -479,16 +444,6 @@ impl Driver for Execution<'_> {
     }
 }
 
-/// What it means that DMS did not say yes. Another program, or an earlier try of ours whose answer was lost, may have been
-/// faster: then another look shows it.
-fn not_taken(error: DmsError) -> Trouble {
-    match error {
-        DmsError::InvalidState { .. } => Trouble::Again { looks: 1, error: error.into() },
-        error if error.may_pass() => Trouble::Again { looks: 1, error: error.into() },
-        error => Trouble::Final(error.into()),
-    }
-}
-
 /// Waits for the answer to a statement that Databend cannot fence no longer than the lease is surely ours.
 async fn in_time<T>(
     statement: &str,
@@ -500,27 +455,6 @@ async fn in_time<T>(
             detail: format!("no answer within {} s", MARGIN.as_secs()),
         })
     })
-}
-
-/// What Databend's answer to a statement that may be repeated means.
-fn refused<S: Step>(site: &S::Site, error: WarehouseError) -> Trouble {
-    if error.is_outcome_unknown() {
-        Trouble::Again { looks: SHOWS_WITHIN, error: error.into() }
-    } else if error.is_conflict() {
-        Trouble::Again { looks: 1, error: error.into() }
-    } else {
-        Trouble::Refused(S::explain(site, error))
-    }
-}
-
-/// Why an attempt did not succeed, for people.
-fn why(error: &StepError) -> String {
-    match error {
-        StepError::Warehouse(conflict) if conflict.is_conflict() => {
-            format!("another writer was faster ({conflict})")
-        }
-        error => error.to_string(),
-    }
 }
 
 /// What is being done, for people.

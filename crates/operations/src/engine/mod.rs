@@ -5,6 +5,7 @@
 //! intent, effects, done. Because every step begins by looking, a run that follows a killed one needs nothing from it
 //! but what exists. [`Preview`] looks too, and shows the effects of the steps that are to be done.
 
+mod begins;
 mod driver;
 mod effect;
 mod error;
@@ -12,6 +13,7 @@ mod execute;
 mod hear;
 mod preview;
 mod step;
+mod trouble;
 mod world;
 
 #[cfg(test)]

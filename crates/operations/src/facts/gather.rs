@@ -80,14 +80,14 @@ pub async fn chain(
     })
 }
 
-/// The journal's row that says that a table is cut over.
+/// The journal's row that says that a table is cut over: that of its cutover, or that of the load that was admitted last.
 pub fn cut_over(journal: &Journal, chain: &str, table: &str) -> Option<Event> {
-    journal.done(&StepKey {
-        operation: Operation::Cutover,
-        pipeline: chain.to_owned(),
-        table: table.to_owned(),
-        step: StepName::CompareOds,
-    })
+    let key =
+        |operation, step| StepKey { operation, pipeline: chain.to_owned(), table: table.to_owned(), step };
+    let cutover = journal.done(&key(Operation::Cutover, StepName::CompareOds));
+    // An admission that was begun since and not committed changes nothing.
+    let reload = journal.last_done(&key(Operation::Reload, StepName::Admit));
+    cutover.into_iter().chain(reload).max_by_key(|event| event.at)
 }
 
 async fn table(
@@ -145,7 +145,12 @@ async fn counts(
         counted_at: backlog.now,
         files_waiting: files.len() as u64,
         change_files_waiting: of_changes(&files)?,
-        files_wait_seconds: files.iter().filter_map(last_modified).map(age).max(),
+        files_wait_seconds: files
+            .iter()
+            .filter(|row| is_of_changes(row))
+            .filter_map(last_modified)
+            .map(age)
+            .max(),
         raw_rows,
         ods_rows,
         changes: are_told.then(|| raw_rows.total.saturating_sub(raw_rows.full_load)),
@@ -166,6 +171,10 @@ pub(super) async fn change_files(warehouse: &Warehouse, pipeline: &Pipeline) -> 
 fn of_changes(files: &[Row]) -> Result<u64, WarehouseError> {
     let names = files.iter().map(|row| row.get::<String>("name")).collect::<Result<Vec<_>, _>>()?;
     Ok(names.iter().filter(|name| !is_full_load_file(name)).count() as u64)
+}
+
+fn is_of_changes(file: &Row) -> bool {
+    file.get::<String>("name").is_ok_and(|name| !is_full_load_file(&name))
 }
 
 /// The values that do not fit their type in ODS.

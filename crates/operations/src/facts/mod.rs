@@ -157,7 +157,7 @@ pub struct Counts {
     pub files_waiting: u64,
     /// Those of them that are not of a full load.
     pub change_files_waiting: u64,
-    /// Age of the oldest of them in seconds: DMS → raw.
+    /// Age of the oldest of those in seconds: DMS → raw.
     pub files_wait_seconds: Option<i64>,
     /// Raw.
     pub raw_rows: RawCounts,

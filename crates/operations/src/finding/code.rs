@@ -47,6 +47,8 @@ codes! {
     DmsMigrationType = "DMS-MIGRATION-TYPE",
     /// DMS could not be asked.
     DmsNoAnswer = "DMS-NO-ANSWER",
+    /// The DMS task would remove files with changes before it loads a table again (`TargetTablePrepMode`).
+    DmsPrepMode = "DMS-PREP-MODE",
     /// DMS loaded a table again, after it was cut over or while raw held an earlier load. The rows of that load have no place
     /// in the order of changes.
     DmsReloaded = "DMS-RELOADED",
@@ -64,6 +66,8 @@ codes! {
     DmsTableNotLoaded = "DMS-TABLE-NOT-LOADED",
     /// The DMS task does not know a table: its table mappings leave it out.
     DmsTableUnknown = "DMS-TABLE-UNKNOWN",
+    /// Another DMS task, which fed a table before, still delivers its changes.
+    DmsTwoReaders = "DMS-TWO-READERS",
     /// The full load of a table takes longer than `full_load_timeout_seconds`.
     FullLoadSlow = "FULL-LOAD-SLOW",
     /// `primary_key` is not the primary key of the table at the source. DMS writes before images of the primary key alone, so
@@ -71,8 +75,16 @@ codes! {
     KeyNotPrimary = "KEY-NOT-PRIMARY",
     /// ODS has a key more than once.
     KeysDoubled = "KEYS-DOUBLED",
+    /// Files of a full load that nobody asked the runbook for wait in a table's folder. No task takes them.
+    LoadFiles = "LOAD-FILES",
+    /// DMS is loading a table, and the runbook did not ask for it.
+    LoadInProgress = "LOAD-IN-PROGRESS",
+    /// A later full load is not the whole table, or has not arrived as a whole.
+    LoadIncomplete = "LOAD-INCOMPLETE",
     /// Files wait longer than `stale_after_seconds` to be loaded into raw.
     LoadLate = "LOAD-LATE",
+    /// A later full load would mark many rows as deleted.
+    ManyDeletes = "MANY-DELETES",
     /// Changes in raw wait longer than `stale_after_seconds` to be merged into ODS.
     MergeLate = "MERGE-LATE",
     /// Something that a table needs is not in Databend, or is not as it must be.
@@ -87,8 +99,18 @@ codes! {
     RawDiffers = "RAW-DIFFERS",
     /// Rows of raw have no key, so they are not merged.
     RowsWithoutKey = "ROWS-WITHOUT-KEY",
+    /// Change sequences do not carry the time of the source's clock, or it cannot be told whether they do.
+    SequenceZone = "SEQUENCE-ZONE",
+    /// Statements or transactions at the source have been open for long. A later load waits for them.
+    SourceBusy = "SOURCE-BUSY",
+    /// Another server answers as the source than before, after a failover for example.
+    SourceChanged = "SOURCE-CHANGED",
     /// The source has another number of rows than DMS has delivered.
     SourceDiffers = "SOURCE-DIFFERS",
+    /// The source is a replica. A later load needs the primary's clock and process list.
+    SourceIsReplica = "SOURCE-IS-REPLICA",
+    /// A later load needs a look at the source, and its DSN is not known.
+    SourceNeeded = "SOURCE-NEEDED",
     /// Something about the source could not be told, such as whether it was idle, because its DSN is not known or it does not
     /// say. No reason for exit code 2.
     SourceUnknown = "SOURCE-UNKNOWN",

@@ -17,12 +17,13 @@ use pipeline::chain::LoadTasks;
 use warehouse::scripted::When;
 
 use crate::journal::{Operation, StepName};
-use crate::testing::{Process, TestBed};
+use crate::testing::{KEY, Process, TestBed};
 use crate::verbs::Changing;
 
 const CUTOVER: Changing = Changing::Operation(Operation::Cutover);
 const SUSPEND: Changing = Changing::Operation(Operation::Suspend);
 const RESUME: Changing = Changing::Operation(Operation::Resume);
+const RELOAD: Changing = Changing::Operation(Operation::Reload);
 
 const THREE: &[&str] = &["orders", "items", "customers"];
 
@@ -58,6 +59,26 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over().after(SUSPEND)),
             ("grouped chain", grouped().cut_over().after(SUSPEND)),
             ("not cut over", one()),
+        ],
+        Changing::Operation(Operation::Reload) => vec![
+            ("one table of a task that was replaced", one().with_source(&[KEY]).cut_over().replaced()),
+            ("one of two tables, files of another load before", {
+                let bed =
+                    TestBed::new(&THREE[..2], LoadTasks::PerTable).with_source(&[KEY]).cut_over().only(0);
+                bed.changed_unseen(0);
+                bed.dms.reload_by_hand(THREE[0]);
+                // Until DMS has loaded it.
+                for _ in 0..3 {
+                    Process::status(&bed);
+                    bed.restart();
+                }
+                bed
+            }),
+            ("one of a grouped chain", {
+                let bed = grouped().with_source(&[KEY]).cut_over().only(1);
+                bed.changed_unseen(1);
+                bed
+            }),
         ],
         Changing::Unlock => vec![("a killed cutover of two tables", {
             let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable);
@@ -131,30 +152,60 @@ fn ods_filled_by_hand() {
 }
 
 #[test]
+fn reload_of_a_replaced_task() {
+    check(RELOAD, "one table of a task that was replaced");
+}
+
+#[test]
+fn reload_beside_files_of_another_load() {
+    check(RELOAD, "one of two tables, files of another load before");
+}
+
+#[test]
+fn reload_in_a_grouped_chain() {
+    check(RELOAD, "one of a grouped chain");
+}
+
+#[test]
+fn every_scenario_of_a_reload_is_run() {
+    let run = [
+        "one table of a task that was replaced",
+        "one of two tables, files of another load before",
+        "one of a grouped chain",
+    ];
+    assert_eq!(scenarios(RELOAD).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), run);
+}
+
+#[test]
+fn reload_twice() {
+    check_twice(RELOAD, 4);
+}
+
+#[test]
 fn every_other_verb() {
-    for verb in Changing::all().into_iter().filter(|verb| *verb != CUTOVER) {
+    for verb in Changing::all().into_iter().filter(|verb| ![CUTOVER, RELOAD].contains(verb)) {
         for (name, _) in scenarios(verb) {
             check(verb, name);
         }
     }
 }
 
-/// Killed, and the run after it killed or without an answer, in a verb's first scenario.
-fn check_twice(verb: Changing) {
+/// Killed, and the run after it killed or without an answer, in a verb's first scenario. Every so many of its statements.
+fn check_twice(verb: Changing, every: usize) {
     let scenarios = scenarios(verb);
     let (name, bed) = scenarios.first().unwrap();
-    tell(&format!("{verb:?}, {name}, twice"), &matrix::run_pairs(bed, verb));
+    tell(&format!("{verb:?}, {name}, twice"), &matrix::run_pairs(bed, verb, every));
 }
 
 #[test]
 fn one_table_twice() {
-    check_twice(CUTOVER);
+    check_twice(CUTOVER, 1);
 }
 
 #[test]
 fn every_other_verb_twice() {
-    for verb in Changing::all().into_iter().filter(|verb| *verb != CUTOVER) {
-        check_twice(verb);
+    for verb in Changing::all().into_iter().filter(|verb| ![CUTOVER, RELOAD].contains(verb)) {
+        check_twice(verb, 1);
     }
 }
 

@@ -45,6 +45,8 @@ pub struct IllegalEvent {
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     states: BTreeMap<StepKey, StepState>,
+    /// The last row of each step that says it is done, whatever came after it.
+    done: BTreeMap<StepKey, Event>,
     /// Of steps that several tables share, the runs whose intent no row has answered: runs on different tables take such a
     /// step side by side.
     shared: BTreeSet<(StepKey, RunId)>,
@@ -64,6 +66,11 @@ impl Log {
     /// Where a step stands.
     pub fn state(&self, key: &StepKey) -> StepState {
         self.states.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The last row that says that a step is done, whatever came after it.
+    pub fn last_done(&self, key: &StepKey) -> Option<&Event> {
+        self.done.get(key)
     }
 
     /// Whether an event may come now.
@@ -96,6 +103,9 @@ impl Log {
             self.shared.remove(&mine);
         } else if key.table.is_empty() {
             self.shared.insert(mine);
+        }
+        if event.event == EventKind::Done {
+            self.done.insert(key.clone(), event.clone());
         }
         let state = match event.event {
             EventKind::Intent => StepState::Intended { by: event.run_id },

@@ -71,11 +71,13 @@ pub enum Operation {
     Suspend,
     /// From suspended tasks to running ones.
     Resume,
+    /// A later full load of tables.
+    Reload,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cutover, Self::Suspend, Self::Resume];
+    pub const ALL: [Self; 4] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload];
 
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
@@ -83,6 +85,7 @@ impl Operation {
             Self::Cutover => "cutover",
             Self::Suspend => "suspend",
             Self::Resume => "resume",
+            Self::Reload => "reload",
         }
     }
 
@@ -116,11 +119,23 @@ pub enum StepName {
     FirstRun,
     /// The tasks do not run.
     SuspendTasks,
+    /// A later load has its place in the order of changes, and nothing is open at the source that came before it.
+    OpenGeneration,
+    /// DMS has written the later load.
+    LoadAgain,
+    /// The later load is complete, apart from raw.
+    StageLoad,
+    /// Nothing that the source has is missing from the later load.
+    CheckLoad,
+    /// The later load is in raw and ODS.
+    Admit,
+    /// Nothing is left of the later load but its rows.
+    CloseGeneration,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -131,6 +146,12 @@ impl StepName {
         Self::ResumeTasks,
         Self::FirstRun,
         Self::SuspendTasks,
+        Self::OpenGeneration,
+        Self::LoadAgain,
+        Self::StageLoad,
+        Self::CheckLoad,
+        Self::Admit,
+        Self::CloseGeneration,
     ];
 
     /// As it is written in the journal.
@@ -146,6 +167,12 @@ impl StepName {
             Self::ResumeTasks => "resume-tasks",
             Self::FirstRun => "first-run",
             Self::SuspendTasks => "suspend-tasks",
+            Self::OpenGeneration => "open-generation",
+            Self::LoadAgain => "load-again",
+            Self::StageLoad => "stage-load",
+            Self::CheckLoad => "check-load",
+            Self::Admit => "admit",
+            Self::CloseGeneration => "close-generation",
         }
     }
 

@@ -104,6 +104,11 @@ impl Journal {
         }
     }
 
+    /// The last row that says the step is done, whatever came after it.
+    pub fn last_done(&self, key: &StepKey) -> Option<Event> {
+        self.log().last_done(key).cloned()
+    }
+
     /// Writes that a step's effect is about to be brought about.
     pub async fn intent(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
         self.write(key, &[(EventKind::Intent, detail)]).await

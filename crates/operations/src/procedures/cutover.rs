@@ -19,7 +19,7 @@ use crate::{checks, facts};
 /// How the work on a table or on tasks ended.
 pub type Outcome = Result<(), StepError>;
 
-/// How a cutover ended.
+/// How a cutover or a reload ended.
 #[derive(Debug)]
 pub struct Ended {
     /// The DMS task, and what stopped everything if something did.
@@ -28,6 +28,15 @@ pub struct Ended {
     pub tables: Vec<(TableSite, Outcome)>,
     /// What came of the tasks of tables that share them. Other tables' tasks are in `tables`.
     pub shared: Vec<(UnitSite, Outcome)>,
+}
+
+impl Ended {
+    /// What was in the way.
+    pub(super) fn errors(self) -> Vec<StepError> {
+        let tables = self.tables.into_iter().map(|(_, outcome)| outcome);
+        let shared = self.shared.into_iter().map(|(_, outcome)| outcome);
+        [self.chain.1].into_iter().chain(tables).chain(shared).filter_map(Result::err).collect()
+    }
 }
 
 /// Cuts a chain over.
@@ -165,7 +174,7 @@ fn cannot_load(filled: &[(TableSite, Result<(), Unfilled>)]) -> Option<StepError
     })
 }
 
-fn chain_site<D: Driver>(driver: &D, chain: &Chain, arn: &str) -> ChainSite {
+pub(super) fn chain_site<D: Driver>(driver: &D, chain: &Chain, arn: &str) -> ChainSite {
     let cut_over = chain.tables.iter().filter(|table| is_cut_over(driver, &table_site(chain, arn, table)));
     ChainSite {
         chain: chain.name.clone(),
@@ -175,7 +184,7 @@ fn chain_site<D: Driver>(driver: &D, chain: &Chain, arn: &str) -> ChainSite {
     }
 }
 
-fn table_site(chain: &Chain, arn: &str, table: &ChainTable) -> TableSite {
+pub(super) fn table_site(chain: &Chain, arn: &str, table: &ChainTable) -> TableSite {
     TableSite { chain: chain.name.clone(), dms_task_arn: arn.to_owned(), table: table.clone() }
 }
 

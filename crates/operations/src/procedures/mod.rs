@@ -4,6 +4,7 @@
 //! (`crate::interrupted`) then asks for a scenario.
 
 mod cutover;
+mod reload;
 mod resume;
 mod suspend;
 
@@ -14,18 +15,15 @@ use crate::journal::Operation;
 use crate::target::{Chain, ChainTable};
 
 pub use cutover::{Ended, Outcome, cutover};
+pub use reload::reload;
 pub use resume::{Woken, resume};
 pub use suspend::suspend;
 
 /// Goes through the procedure of an operation. What was in the way.
 pub async fn go_through<D: Driver>(driver: &D, operation: Operation, chain: &Chain) -> Vec<StepError> {
     match operation {
-        Operation::Cutover => {
-            let ended = cutover(driver, chain, &driver.world().dms_task_arn).await;
-            let tables = ended.tables.into_iter().map(|(_, outcome)| outcome);
-            let shared = ended.shared.into_iter().map(|(_, outcome)| outcome);
-            [ended.chain.1].into_iter().chain(tables).chain(shared).filter_map(Result::err).collect()
-        }
+        Operation::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
+        Operation::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Operation::Suspend => {
             let ended = suspend(driver, chain).await;
             ended.into_iter().filter_map(|(_, suspended)| suspended.err()).collect()

@@ -25,6 +25,13 @@ pub struct Compared {
     verdict: String,
 }
 
+impl Compared {
+    /// Counts that fit together, and why.
+    pub(super) fn new(loaded: Loaded, raw: RawCounts, verdict: String) -> Self {
+        Self { loaded, raw, verdict }
+    }
+}
+
 impl Told for Compared {
     fn summary(&self) -> String {
         match self.raw.unmergeable {
@@ -111,7 +118,7 @@ fn not_the_load(pipeline: &Pipeline, what: &str) -> StepError {
 
 /// Whether raw has everything. A file that was loaded twice doubles rows, which does no harm: ODS takes one per key. Fewer
 /// keys than DMS read rows are rows that are missing, however many rows there are.
-fn judge(counts: RawCounts, dms: u64, sequence: bool) -> Result<String, String> {
+pub(super) fn judge(counts: RawCounts, dms: u64, sequence: bool) -> Result<String, String> {
     // A row without a key is one that DMS read: a zero date in a key arrives as NULL.
     let placed = |keys: u64| keys + counts.unmergeable.min(counts.full_load) >= dms;
     let RawCounts { full_load: raw, full_load_keys: keys, .. } = counts;

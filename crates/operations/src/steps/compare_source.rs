@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use source::{Source, TableRef};
 
-use super::Compared;
-use crate::dms::{TableView, look};
+use super::{Compared, Loaded};
+use crate::dms::{Counted, TableView, look};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::finding::Code;
 use crate::journal::StepName;
@@ -68,7 +68,7 @@ impl Step for CompareSource {
         let sourced = |rows| Look::Done(Sourced { compared: compared.clone(), rows });
         let Some(source) = &world.source else { return Ok(sourced(None)) };
         let seen = Seen::now(site, source, world).await?;
-        Ok(match seen.difference(compared.loaded.rows) {
+        Ok(match seen.difference(&compared.loaded) {
             None => sourced(Some(seen.rows)),
             Some(difference) => Look::Needed(Some(difference)),
         })
@@ -99,12 +99,13 @@ impl Step for CompareSource {
     ) -> Result<Sourced, StepError> {
         let sourced = |rows| Sourced { compared: compared.clone(), rows };
         let Some(source) = &world.source else { return Ok(sourced(None)) };
-        let loaded = compared.loaded.rows;
         let mut tried = 0;
         loop {
             tried += 1;
             let seen = Seen::now(site, source, world).await?;
-            let Some(difference) = seen.difference(loaded) else { return Ok(sourced(Some(seen.rows))) };
+            let Some(difference) = seen.difference(&compared.loaded) else {
+                return Ok(sourced(Some(seen.rows)));
+            };
             if tried == TRIES {
                 return Err(differs(site, difference));
             }
@@ -129,10 +130,11 @@ impl Seen {
     }
 
     /// What does not fit, if so.
-    fn difference(&self, loaded: u64) -> Option<Difference> {
-        let (inserts, deletes) = self.dms.as_ref().map_or((0, 0), |dms| (dms.inserts, dms.deletes));
-        let fits = self.dms.as_ref().is_some_and(|dms| fits(self.rows, loaded, dms));
-        (!fits).then_some(Difference { rows: self.rows, loaded, inserts, deletes })
+    fn difference(&self, loaded: &Loaded) -> Option<Difference> {
+        let counted = self.dms.as_ref().map(|dms| dms.counted().since(loaded.counted_before));
+        let fits = counted.is_some_and(|counted| fits(self.rows, loaded.rows, counted));
+        let Counted { inserts, deletes } = counted.unwrap_or_default();
+        (!fits).then_some(Difference { rows: self.rows, loaded: loaded.rows, inserts, deletes })
     }
 }
 
@@ -157,8 +159,8 @@ impl fmt::Display for Difference {
 
 /// Whether the source can have so many rows after a load of so many, with what DMS has counted since. A row that was
 /// inserted while the load ran may be in the load and among the inserts.
-fn fits(rows: u64, loaded: u64, dms: &TableView) -> bool {
-    (loaded.saturating_sub(dms.deletes)..=loaded + dms.inserts).contains(&rows)
+fn fits(rows: u64, loaded: u64, since: Counted) -> bool {
+    (loaded.saturating_sub(since.deletes)..=loaded + since.inserts).contains(&rows)
 }
 
 fn differs(site: &TableSite, difference: Difference) -> StepError {
@@ -179,28 +181,17 @@ fn differs(site: &TableSite, difference: Difference) -> StepError {
 mod tests {
     use super::*;
 
-    fn dms(inserts: u64, deletes: u64) -> TableView {
-        TableView {
-            schema: "shop".into(),
-            table: "orders".into(),
-            state: "Table completed".into(),
-            full_load_rows: 10,
-            full_load_started: None,
-            full_load_ended: None,
-            reloaded: false,
-            inserts,
-            updates: 0,
-            deletes,
-        }
+    fn dms(inserts: u64, deletes: u64) -> Counted {
+        Counted { inserts, deletes }
     }
 
     #[test]
     fn only_counted_changes_explain_a_difference() {
-        assert!(fits(10, 10, &dms(0, 0)));
-        assert!(!fits(11, 10, &dms(0, 0)), "a load that ended short");
-        assert!(!fits(9, 10, &dms(0, 0)), "rows that the source does not have");
-        assert!(fits(12, 10, &dms(2, 0)) && !fits(13, 10, &dms(2, 0)));
-        assert!(fits(8, 10, &dms(0, 2)) && !fits(7, 10, &dms(0, 2)));
-        assert!(fits(10, 10, &dms(5, 0)), "inserted while the load ran");
+        assert!(fits(10, 10, dms(0, 0)));
+        assert!(!fits(11, 10, dms(0, 0)), "a load that ended short");
+        assert!(!fits(9, 10, dms(0, 0)), "rows that the source does not have");
+        assert!(fits(12, 10, dms(2, 0)) && !fits(13, 10, dms(2, 0)));
+        assert!(fits(8, 10, dms(0, 2)) && !fits(7, 10, dms(0, 2)));
+        assert!(fits(10, 10, dms(5, 0)), "inserted while the load ran");
     }
 }

@@ -7,7 +7,7 @@ use super::initial_insert::refuse_doubled;
 use crate::counts::{OdsCounts, RawCounts};
 use crate::engine::{Site, StepError, TableSite, Told, World};
 use crate::facts::{LoadFacts, cut_over as journaled, load};
-use crate::finding::{Code, NO_SECOND_LOAD};
+use crate::finding::{Code, load_again};
 
 /// A table that an earlier run has cut over, and that still looks so.
 #[derive(Debug, Clone)]
@@ -64,7 +64,10 @@ async fn refuse_another_load(site: &TableSite, world: &World, load: &LoadFacts) 
                 load.dms_task,
                 site.dms_task_arn
             ),
-            format!("point dms_task_arn back to that task if it still exists; {NO_SECOND_LOAD}"),
+            format!(
+                "point dms_task_arn back to that task if it still exists; else {}",
+                load_again(&pipeline.source())
+            ),
         ));
     }
     let view = super::full_load::view(world).await?;
@@ -80,7 +83,8 @@ async fn refuse_another_load(site: &TableSite, world: &World, load: &LoadFacts) 
                 began.format("%Y-%m-%d %H:%M:%S")
             ),
             format!(
-                "ODS shows the changes that DMS delivers, but not rows that only the new load has; {NO_SECOND_LOAD}"
+                "ODS shows the changes that DMS delivers, but not rows that only the new load has; {}",
+                load_again(&pipeline.source())
             ),
         )),
         None => Ok(()),

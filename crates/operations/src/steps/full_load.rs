@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::checks::dms_stopped_help;
-use crate::dms::{TableProgress, TableView, TaskView, View};
+use crate::dms::{Counted, TableProgress, TableView, TaskView, View};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::finding::Code;
 use crate::journal::{Operation, StepName, StepState};
@@ -42,6 +42,8 @@ pub struct Loaded {
     pub fresh_start: Option<DateTime<Utc>>,
     /// When the load of this table began: with the task's ARN and its start, the identity of this load.
     pub began: Option<DateTime<Utc>>,
+    /// Inserts and deletes that DMS had counted before this load.
+    pub counted_before: Counted,
 }
 
 /// How the load comes about.
@@ -67,7 +69,7 @@ impl Told for Loaded {
 }
 
 impl Loaded {
-    fn new(task: &TaskView, table: &TableView, requested: bool) -> Self {
+    pub(super) fn new(task: &TaskView, table: &TableView, requested: bool) -> Self {
         Self {
             rows: table.full_load_rows,
             // What we asked for shows as a reload too.
@@ -75,6 +77,7 @@ impl Loaded {
             requested,
             fresh_start: task.fresh_start,
             began: table.full_load_started,
+            counted_before: Counted::default(),
         }
     }
 }
@@ -123,7 +126,7 @@ impl Step for FullLoad {
                 arn: site.dms_task_arn.clone(),
                 schema: pipeline.source_schema.clone(),
                 table: pipeline.source_table.clone(),
-                unless_within,
+                unless_within: Some(unless_within),
             }],
         }
     }
@@ -248,11 +251,11 @@ fn judge(site: &TableSite, view: &View, requested: bool) -> Standing {
     }
 }
 
-fn is_stopped(task: &TaskView) -> bool {
+pub(super) fn is_stopped(task: &TaskView) -> bool {
     matches!(task.status.as_str(), "stopped" | "failed" | "stopping")
 }
 
-fn stopped(site: &TableSite, task: &TaskView) -> StepError {
+pub(super) fn stopped(site: &TableSite, task: &TaskView) -> StepError {
     let why = task.last_failure.as_deref().or(task.stop_reason.as_deref());
     StepError::finding(
         Code::DmsStopped,

@@ -8,9 +8,9 @@ use warehouse::{Warehouse, WarehouseError};
 
 use super::Loaded;
 use crate::counts::RawCounts;
-use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::finding::Code;
-use crate::journal::StepName;
+use crate::journal::{Operation, StepName};
 use crate::progress::Progress;
 
 /// COPY of the full-load files into raw.
@@ -25,14 +25,19 @@ pub struct Copied {
     how: How,
 }
 
-/// The files that wait, if that is known.
+/// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Waiting(Option<usize>);
+pub struct Waiting {
+    /// The files that wait, if that is known.
+    files: Option<usize>,
+    /// A table that had these names before has left a floor: the rows of this load would lie below it.
+    has_foreign_floor: bool,
+}
 
 impl Waiting {
     /// How often COPY has to run.
     fn portions(self) -> usize {
-        self.0.unwrap_or(1).div_ceil(sql::FILES_PER_COPY).max(1)
+        self.files.unwrap_or(1).div_ceil(sql::FILES_PER_COPY).max(1)
     }
 }
 
@@ -71,30 +76,33 @@ impl Step for Load {
         loaded: &Loaded,
         world: &World,
     ) -> Result<Look<Waiting, Copied>, StepError> {
+        let has_foreign_floor = has_foreign_floor(site, world).await?;
         let counts = RawCounts::count(&world.warehouse, site.pipeline()).await?;
         let files = full_load_files(&world.warehouse, site.pipeline()).await?.len();
         if is_second_load(loaded.reloaded, counts, files) {
             return Err(super::second_load::finding(site.pipeline()));
         }
-        Ok(if is_loaded(loaded.rows, counts, files) {
+        Ok(if !has_foreign_floor && is_loaded(loaded.rows, counts, files) {
             Look::Done(Copied { loaded: loaded.clone(), how: How::Found(counts) })
         } else {
-            Look::Needed(Waiting(Some(files)))
+            Look::Needed(Waiting { files: Some(files), has_foreign_floor })
         })
     }
 
     fn usual(_: &TableSite) -> Waiting {
-        Waiting(None)
+        Waiting { files: None, has_foreign_floor: false }
     }
 
     fn effects(site: &TableSite, waiting: &Waiting) -> Vec<Effect> {
         // Databend remembers the files that it loaded, so a COPY that is repeated loads none twice, and each portion takes
         // files that none before it took (docs/facts/databend.md, "COPY").
-        vec![Effect::Statement(sql::load_full(site.pipeline())); waiting.portions()]
+        let floor = waiting.has_foreign_floor.then(|| sql::forget_floor(site.pipeline()));
+        let portions = vec![sql::load_full(site.pipeline()); waiting.portions()];
+        floor.into_iter().chain(portions).map(Effect::Statement).collect()
     }
 
     fn amount(waiting: &Waiting) -> Option<String> {
-        waiting.0.map(|files| format!("{files} files"))
+        waiting.files.map(|files| format!("{files} files"))
     }
 
     async fn conclude(
@@ -105,7 +113,9 @@ impl Step for Load {
         _: &World,
         _: &dyn Progress,
     ) -> Result<Copied, StepError> {
-        let files: Vec<_> = (0..waiting.portions()).flat_map(|portion| answers.rows(portion)).collect();
+        let first = usize::from(waiting.has_foreign_floor);
+        let portions = first..first + waiting.portions();
+        let files: Vec<_> = portions.flat_map(|portion| answers.rows(portion)).collect();
         let rows = files.iter().map(|row| row.get::<u64>("Rows_loaded")).sum::<Result<u64, _>>()?;
         Ok(Copied { loaded: loaded.clone(), how: How::Copied { files: files.len() as u64, rows } })
     }
@@ -130,6 +140,16 @@ impl Step for Load {
             error => error.into(),
         }
     }
+}
+
+/// Whether the floor that the table's names have is that of another table, which was dropped: a floor of this one is written
+/// together with a row of the journal.
+async fn has_foreign_floor(site: &TableSite, world: &World) -> Result<bool, StepError> {
+    if world.journal.last_done(&site.key(Operation::Reload, StepName::Admit)).is_some() {
+        return Ok(false);
+    }
+    let floor: String = world.warehouse.query_one(&sql::floor_of(site.pipeline())).await?.get("floor")?;
+    Ok(!floor.is_empty())
 }
 
 /// Whether nothing is left to load. Files may stay behind when their removal failed; Databend only logs that.
@@ -176,7 +196,7 @@ mod tests {
 
     #[test]
     fn more_files_than_a_copy_takes_are_loaded_in_portions() {
-        let portions = |files| Waiting(files).portions();
+        let portions = |files| Waiting { files, has_foreign_floor: false }.portions();
         assert_eq!(
             [None, Some(0), Some(1), Some(15_000), Some(15_001), Some(45_000)].map(portions),
             [1, 1, 1, 1, 2, 3]

@@ -3,22 +3,16 @@
 //! DMS writes its second full load under the names of the first (`LOAD00000001.parquet`), and Databend passes over a file
 //! whose name it has loaded, whatever is in it (docs/facts/databend.md, "COPY"). Where it does load both, nothing orders them:
 //! neither has a change sequence, and on a running task both carry the time of its start (docs/facts/dms.md §2, hazard c). So
-//! nobody is told to reload a table by hand.
+//! nobody is told to reload a table by hand: `runbook reload` gives the load its place.
 
 use pipeline::Pipeline;
 
 use crate::engine::StepError;
-use crate::finding::{Code, NO_SECOND_LOAD};
+use crate::finding::{Code, load_again};
 
 /// That only another full load settles it, as a message goes on.
 pub(super) fn only_way(pipeline: &Pipeline) -> String {
-    format!(
-        "DMS would then have to load {} once more, and {NO_SECOND_LOAD}. Leave {} and the files under @{}/{} as they are",
-        pipeline.source(),
-        pipeline.raw.plain(),
-        pipeline.stage,
-        pipeline.path
-    )
+    format!("If nothing else helps, {}", load_again(&pipeline.source()))
 }
 
 /// DMS has loaded the table again, and raw still has the first load.
@@ -32,7 +26,8 @@ pub(super) fn finding(pipeline: &Pipeline) -> StepError {
             pipeline.raw.plain()
         ),
         format!(
-            "{NO_SECOND_LOAD}. Nothing was changed: ODS is as it was, and the table's tasks stay as they are"
+            "{}. Nothing was changed: ODS is as it was, and the table's tasks stay as they are",
+            load_again(&pipeline.source())
         ),
     )
 }

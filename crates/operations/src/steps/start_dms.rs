@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::checks::dms_stopped_help;
 use crate::dms::{Dms, FULL_LOAD_AND_CDC, StartKind, TaskView};
 use crate::engine::{Answers, ChainSite, Effect, Look, Step, StepError, Told, World};
-use crate::finding::{Code, NO_SECOND_LOAD};
+use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
@@ -163,15 +163,13 @@ fn never_started(site: &ChainSite, tables: &[String]) -> StepError {
                 tables => format!("{} were", tables.join(", ")),
             }
         ),
-        format!(
-            "point dms_task_arn back to the task that fed these tables if it still exists; {NO_SECOND_LOAD}. Do not start the \
-             task by hand"
-        ),
+        "point dms_task_arn back to the task that fed these tables if it still exists; else run `runbook reload --all-of-task`, \
+         which starts this task and gives its load a place in the order of changes. Do not start the task by hand",
     )
 }
 
 /// Waits until the task runs.
-async fn until_running<F>(
+pub(super) async fn until_running<F>(
     site: &ChainSite,
     dms: &dyn Dms,
     progress: &dyn Progress,
@@ -237,6 +235,7 @@ mod tests {
             ever_started,
             fresh_start: None,
             full_load_finished: None,
+            prep_mode: None,
         }
     }
 

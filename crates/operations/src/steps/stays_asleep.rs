@@ -2,9 +2,9 @@
 
 use crate::checks::awaits_load;
 use crate::counts::OdsCounts;
-use crate::engine::{Site, StepError, TableSite, World};
+use crate::engine::{StepError, TableSite, World};
+use crate::facts;
 use crate::finding::Code;
-use crate::journal::{Operation, StepName};
 
 /// Why a table's merge must not be resumed, if it must not: it would fill ODS without a comparison.
 pub async fn stays_asleep(site: &TableSite, world: &World) -> Result<Option<StepError>, StepError> {
@@ -12,7 +12,7 @@ pub async fn stays_asleep(site: &TableSite, world: &World) -> Result<Option<Step
     if let Some(problem) = awaits_load(&world.snapshot, pipeline) {
         return Ok(Some(problem));
     }
-    let is_cut_over = world.journal.done(&site.key(Operation::Cutover, StepName::CompareOds)).is_some();
+    let is_cut_over = facts::cut_over(&world.journal, &site.chain, &pipeline.source()).is_some();
     if is_cut_over || world.snapshot.table(&pipeline.ods).is_none() {
         return Ok(None);
     }

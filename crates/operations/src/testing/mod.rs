@@ -17,7 +17,7 @@ use crate::dms::fake::FakeDms;
 use crate::lease::TIME_TO_LIVE;
 use crate::target::{Chain, ChainTable};
 
-pub(crate) use self::source::description;
+pub(crate) use self::source::{KEY, description};
 use crate::verbs::Changing;
 pub(crate) use process::Process;
 
@@ -33,6 +33,8 @@ pub(crate) struct TestBed {
     pub(crate) chain: Chain,
     /// The source, if its DSN is known.
     pub(crate) source: Option<Arc<::source::scripted::Scripted>>,
+    /// What runbook.toml says of the zone of sequences.
+    pub(crate) sequences_are_utc: bool,
 }
 
 impl TestBed {
@@ -44,7 +46,7 @@ impl TestBed {
             scripted.sql(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         let dms = FakeDms::new(scripted.clone(), declared.tables.iter().map(source::table).collect());
-        Self { scripted, dms, chain: chain(&declared), source: None }
+        Self { scripted, dms, chain: chain(&declared), source: None, sequences_are_utc: true }
     }
 
     /// The same pipeline, with a source that can be asked: its tables have these primary keys, and as many rows as DMS loads
@@ -55,6 +57,7 @@ impl TestBed {
             let (table, rows) = source::at_source(&table.pipeline, primary_key);
             scripted.put_table(table, rows);
         }
+        scripted.set_clock(self.scripted.now());
         self.source = Some(scripted);
         self
     }
@@ -90,7 +93,13 @@ impl TestBed {
     pub(crate) fn copy(&self) -> Self {
         let scripted = self.scripted.copy();
         let dms = self.dms.copy(scripted.clone());
-        Self { scripted, dms, chain: self.chain.clone(), source: self.source.clone() }
+        Self {
+            scripted,
+            dms,
+            chain: self.chain.clone(),
+            source: self.source.clone(),
+            sequences_are_utc: self.sequences_are_utc,
+        }
     }
 
     /// The same pipeline, cut over.
@@ -132,6 +141,47 @@ impl TestBed {
         bed
     }
 
+    /// The same pipeline, whose DMS task was replaced after changes that nobody has read.
+    pub(crate) fn replaced(&self) -> Self {
+        let bed = self.copy();
+        bed.dms.replace();
+        for table in 0..bed.chain.tables.len() {
+            bed.changed_unseen(table);
+        }
+        bed
+    }
+
+    /// Changes a table at the source, of which no DMS task tells: one row is changed, one deleted, one inserted.
+    pub(crate) fn changed_unseen(&self, table: usize) {
+        let pipeline = &self.chain.tables[table].pipeline;
+        let rows = source::rows_after_a_gap();
+        let name = ::source::TableRef::new(&pipeline.source_schema, &pipeline.source_table);
+        if let Some(source) = &self.source {
+            source.set_rows(&name, rows.len() as u64);
+            source.set_keys(&name, source::KEYS_AFTER_A_GAP.map(|key| vec![key.to_owned()]));
+        }
+        self.dms.set_rows(&pipeline.source_table, &rows);
+    }
+
+    /// The names of the tables beside raw tables.
+    pub(crate) fn side_tables(&self) -> Vec<String> {
+        let sides = |table: &ChainTable| {
+            self.scripted.sql(&sql::generation::existing_sides(&table.pipeline)).unwrap()
+        };
+        let rows = self.chain.tables.iter().flat_map(sides);
+        rows.map(|row| row.get("name").unwrap()).collect()
+    }
+
+    /// The keys of the rows that each ODS table shows.
+    pub(crate) fn alive(&self) -> Vec<Vec<String>> {
+        let keys = |table: &ChainTable| {
+            let ods = &table.pipeline.ods;
+            let rows = self.scripted.sql(&format!("SELECT {KEY} FROM {ods} WHERE NOT is_deleted")).unwrap();
+            rows.iter().map(|row| row.get(KEY).unwrap()).collect()
+        };
+        self.chain.tables.iter().map(keys).collect()
+    }
+
     /// Suspends all tasks by hand, and empties the ODS table of one table.
     pub(crate) fn truncate_ods(&self, table: usize) {
         for task in self.chain.tasks().root_first() {
@@ -161,6 +211,7 @@ impl TestBed {
             dms: self.dms.clone(),
             chain: self.chain.clone(),
             source: self.source.clone(),
+            sequences_are_utc: self.sequences_are_utc,
         }
     }
 
@@ -183,6 +234,12 @@ impl TestBed {
         let mut held: Vec<String> = held.map(|(table, _)| table).collect();
         held.sort();
         held
+    }
+
+    /// Gives up all leases, also those that have expired.
+    pub(crate) fn give_up_leases(&self) {
+        let leases = sql::own::LEASES.table_name();
+        self.scripted.sql(&format!("UPDATE {leases} SET holder = '', token = ''")).unwrap();
     }
 
     /// How many rows the journal has.

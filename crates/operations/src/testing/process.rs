@@ -48,12 +48,12 @@ impl<'a> Process<'a> {
             let done = async { Self::start(bed).await?.take(Changing::Operation(Operation::Cutover)).await };
             done.await.unwrap_or_else(|error| vec![error])
         });
-        run(&beds[0].scripted, join_all(all)).unwrap()
+        run(beds[0], join_all(all)).unwrap()
     }
 
     /// A verb that changes something: what went wrong. `None`: the process was killed.
     pub(crate) fn verb(bed: &'a TestBed, verb: Changing) -> Option<Vec<StepError>> {
-        run(&bed.scripted, async {
+        run(bed, async {
             let done = async { Self::start(bed).await?.take(verb).await };
             done.await.unwrap_or_else(|error| vec![error])
         })
@@ -61,17 +61,17 @@ impl<'a> Process<'a> {
 
     /// `runbook plan`.
     pub(crate) fn plan(bed: &'a TestBed, operation: Operation) -> Vec<Planned> {
-        run(&bed.scripted, async { Self::start(bed).await?.preview(operation).await }).unwrap().unwrap()
+        run(bed, async { Self::start(bed).await?.preview(operation).await }).unwrap().unwrap()
     }
 
     /// `runbook status`.
     pub(crate) fn status(bed: &'a TestBed) -> Vec<Finding> {
-        run(&bed.scripted, async { Self::start(bed).await?.look().await }).unwrap().unwrap()
+        run(bed, async { Self::start(bed).await?.look().await }).unwrap().unwrap()
     }
 
     /// Something else that needs what a verb has.
     pub(crate) fn with<T>(bed: &'a TestBed, what: impl AsyncFnOnce(Self) -> T) -> T {
-        run(&bed.scripted, async { what(Self::start(bed).await.unwrap()).await }).unwrap()
+        run(bed, async { what(Self::start(bed).await.unwrap()).await }).unwrap()
     }
 
     async fn start(bed: &'a TestBed) -> Result<Self, StepError> {
@@ -136,6 +136,10 @@ impl<'a> Process<'a> {
                 full_load_timeout: Duration::from_hours(1),
                 load_begins_within: Duration::from_mins(1),
                 first_run_timeout: Duration::from_hours(1),
+                open_work_timeout: Duration::from_mins(10),
+                delivery: Duration::from_secs(90),
+                sequences_are_utc: self.bed.sequences_are_utc,
+                accept_deletes: false,
                 longest_pause: Duration::from_secs(5),
                 parallel_tables: 2,
             },
@@ -184,25 +188,30 @@ impl<'a> Process<'a> {
 }
 
 /// Runs a process to its end, or until it is killed. Its time passes as fast as it can, and Databend's with it.
-fn run<T>(scripted: &Scripted, process: impl Future<Output = T>) -> Option<T> {
+fn run<T>(bed: &TestBed, process: impl Future<Output = T>) -> Option<T> {
+    let scripted = &*bed.scripted;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         tokio::select! {
             biased;
             () = scripted.stopped() => None,
-            () = databend(scripted) => unreachable!("Databend does not end"),
+            () = servers(bed) => unreachable!("servers do not end"),
             ended = process => Some(ended),
             () = tokio::time::sleep(LONGEST) => panic!("the process did not end:\n{:#?}", last(scripted)),
         }
     })
 }
 
-/// Databend's clock and its scheduler.
-async fn databend(scripted: &Scripted) {
+/// The servers' clocks, and Databend's scheduler.
+async fn servers(bed: &TestBed) {
+    let scripted = &bed.scripted;
     for second in 1.. {
         tokio::time::sleep(Duration::from_secs(1)).await;
         scripted.advance(Duration::from_secs(1));
+        if let Some(source) = &bed.source {
+            source.advance_clock(Duration::from_secs(1));
+        }
         if second % SCHEDULE == 0 {
             scripted.tick();
         }

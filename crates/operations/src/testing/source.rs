@@ -14,7 +14,7 @@ use crate::dms::fake::SourceTable;
 
 pub(super) const STAGE: &str = "dms";
 const SCHEMA: &str = "shop";
-const KEY: &str = "id";
+pub(crate) const KEY: &str = "id";
 
 /// A table of the pipeline.
 pub(crate) fn description(name: &str) -> Table {
@@ -54,6 +54,15 @@ pub(super) fn at_source(pipeline: &Pipeline, primary_key: &[&str]) -> (::source:
         primary_key: primary_key.iter().map(|&name| name.to_owned()).collect(),
     };
     (described, table(pipeline).rows.len() as u64)
+}
+
+/// The keys at the source after changes that nobody has read.
+pub(super) const KEYS_AFTER_A_GAP: [&str; 3] = ["1", "4", "5"];
+
+/// The rows at the source then: 1 was changed, 3 deleted, 5 inserted.
+pub(super) fn rows_after_a_gap() -> Vec<Change> {
+    let row = |(id, key): (u64, &str)| Change::full_load(id, key, &[(KEY, key), ("note", "after the gap")]);
+    (11..).zip(KEYS_AFTER_A_GAP).map(row).collect()
 }
 
 /// Three rows, and then an update, a delete and an insert.

@@ -3,7 +3,7 @@
 use crate::column::Column;
 use crate::sql::floor::not_below_floor;
 use crate::sql::session::HINT;
-use crate::sql::{TableName, ident, idents};
+use crate::sql::{TableName, ident, idents, literal};
 use crate::table::{OP_COLUMN, SEQ_COLUMN, Table};
 
 /// Alias of the change kind within generated SQL: `I`, `U` or `D`.
@@ -41,17 +41,29 @@ pub(super) fn raw(column: &str) -> String {
 ///
 /// Changes below the table's floor are left out: the table's latest load contains them.
 pub(super) fn newest_per_key(table: &Table, from: &TableName) -> String {
+    newest_per_key_of(table, from, None)
+}
+
+/// The same of the rows that have this order key.
+pub(super) fn newest_per_key_at(table: &Table, from: &TableName, at: &str) -> String {
+    newest_per_key_of(table, from, Some(at))
+}
+
+fn newest_per_key_of(table: &Table, from: &TableName, at: Option<&str>) -> String {
     let seq = order_key(table);
+    let at = at.map(|at| format!("{seq} = {}", literal(at)));
     let ts = raw(&table.timestamp_column);
     let mut changes = format!(
-        "SELECT {}, COALESCE({}, 'I') AS {}, {seq} AS {}, {ts} AS {} FROM {from} AS r",
+        "SELECT {}, COALESCE({}, 'I') AS {}, {seq} AS {}, {ts} AS {} FROM {from} AS r{}",
         upserts(table).join(", "),
         raw(OP_COLUMN),
         ident(CHANGE_OP),
         ident(SEQ_COLUMN),
         ident(CHANGE_TS),
+        at.as_ref().map(|at| format!(" WHERE {at}")).unwrap_or_default(),
     );
-    if let Some(prefix) = &table.before_image_prefix {
+    // The rows of a load have no old keys.
+    if let Some(prefix) = table.before_image_prefix.as_ref().filter(|_| at.is_none()) {
         changes.push_str(" UNION ALL ");
         changes.push_str(&old_keys(table, from, prefix, &seq, &ts));
     }

@@ -1,7 +1,9 @@
 //! Questions about what the tables hold: counts, doubled keys, rows that cannot be merged, backlog.
 
 use super::{ident, idents};
-use crate::table::{DELETED_COLUMN, Table};
+use crate::sql::changes::{order_key, raw};
+use crate::sql::floor::{FLOOR_COLUMN, floor, join_floor};
+use crate::table::{DELETED_COLUMN, OP_COLUMN, Table};
 
 fn keys(table: &Table) -> String {
     idents(&table.primary_key)
@@ -12,24 +14,33 @@ fn key_is(table: &Table, condition: &str, joined: &str) -> String {
     parts.join(joined)
 }
 
-/// Raw in one row: `total` rows, `full_load` of them from the full load (an empty change sequence,
-/// docs/facts/dms.md §2; all of them where there is no sequence), `full_load_keys` different keys among those, and
-/// `unmergeable` rows without a key; `newest` is the latest time that DMS wrote.
+/// Raw in one row: `total` rows, `full_load` of them from the table's latest full load (all of them where there is no
+/// sequence), `full_load_keys` different keys among those, and `unmergeable` rows without a key; `newest` is the latest time
+/// that DMS wrote. The rows of a first load have an empty change sequence (docs/facts/dms.md §2), those of a later one stand
+/// at the table's floor.
 pub fn raw_counts(table: &Table) -> String {
-    let keys = keys(table);
-    let (full_load, full_load_keys) = match &table.change_seq_column {
-        Some(seq) => {
-            let is_full_load = format!("COALESCE({}, '') = ''", ident(seq));
-            let keys = format!("(SELECT count(DISTINCT {keys}) FROM {} WHERE {is_full_load})", table.raw);
-            (format!("count_if({is_full_load})"), keys)
+    let keys: Vec<_> = table.primary_key.iter().map(|key| raw(key)).collect();
+    let null: Vec<_> = keys.iter().map(|key| format!("{key} IS NULL")).collect();
+    let (is_full_load, floor) = match &table.change_seq_column {
+        Some(_) => {
+            let at_floor = format!("{} = f.{}", order_key(table), ident(FLOOR_COLUMN));
+            let op = raw(OP_COLUMN);
+            (Some(format!("{at_floor} AND COALESCE({op}, 'I') <> 'D'")), format!(" {}", join_floor(table)))
         }
-        None => ("count(*)".to_owned(), format!("count(DISTINCT {keys})")),
+        None => (None, String::new()),
+    };
+    let (full_load, full_load_keys) = match is_full_load {
+        Some(is_it) => {
+            let keys: Vec<_> = keys.iter().map(|key| format!("IF({is_it}, {key}, NULL)")).collect();
+            (format!("count_if({is_it})"), keys.join(", "))
+        }
+        None => ("count(*)".to_owned(), keys.join(", ")),
     };
     format!(
-        "SELECT count(*) AS total, {full_load} AS full_load, {full_load_keys} AS full_load_keys, \
-         count_if({}) AS unmergeable, max(TRY_CAST({} AS TIMESTAMP)) AS newest FROM {}",
-        key_is(table, "IS NULL", " OR "),
-        ident(&table.timestamp_column),
+        "SELECT count(*) AS total, {full_load} AS full_load, count(DISTINCT {full_load_keys}) AS full_load_keys, \
+         count_if({}) AS unmergeable, max(TRY_CAST({} AS TIMESTAMP)) AS newest FROM {} AS r{floor}",
+        null.join(" OR "),
+        raw(&table.timestamp_column),
         table.raw
     )
 }
@@ -50,14 +61,17 @@ pub fn ods_total(table: &Table) -> String {
     format!("SELECT count(*) AS total FROM {}", table.ods)
 }
 
-/// How many keys of raw ODS lacks: none, once everything is merged, since ODS keeps a row for deleted keys too.
+/// How many keys of raw ODS lacks: none, once everything is merged, since ODS keeps a row for deleted keys too. Changes below
+/// the table's floor do not count: the latest load contains them.
 /// By EXCEPT, which compares every type: Databend has no `=` for BINARY.
 pub fn missing_keys(table: &Table) -> String {
     let keys = keys(table);
     format!(
-        "SELECT count(*) AS n FROM (SELECT {keys} FROM {} WHERE {} EXCEPT SELECT {keys} FROM {}) AS m",
+        "SELECT count(*) AS n FROM (SELECT {keys} FROM {} AS r WHERE {} AND {} >= {} EXCEPT SELECT {keys} FROM {}) AS m",
         table.raw,
         key_is(table, "IS NOT NULL", " AND "),
+        order_key(table),
+        floor(table),
         table.ods,
     )
 }
@@ -120,15 +134,23 @@ mod tests {
         sql
     }
 
+    const FLOOR: &str = concat!(
+        r#"CROSS JOIN (SELECT COALESCE(max(f."order_key"), '') AS "_cdc_floor" FROM "databend_cdc"."floors" AS f "#,
+        r#"WHERE f."raw_database" = 'raw' AND f."raw_table" = 't') AS f"#
+    );
+
     #[test]
-    fn full_load_rows_are_those_with_an_empty_sequence() {
+    fn full_load_rows_are_those_at_the_floor() {
+        let is_it = r#"COALESCE(r."seq", '') = f."_cdc_floor" AND COALESCE(r."Op", 'I') <> 'D'"#;
         assert_eq!(
             check(&["id"], Some("seq"), raw_counts),
-            concat!(
-                r#"SELECT count(*) AS total, count_if(COALESCE("seq", '') = '') AS full_load, "#,
-                r#"(SELECT count(DISTINCT "id") FROM "raw"."t" WHERE COALESCE("seq", '') = '') AS full_load_keys, "#,
-                r#"count_if("id" IS NULL) AS unmergeable, "#,
-                r#"max(TRY_CAST("ts" AS TIMESTAMP)) AS newest FROM "raw"."t""#
+            format!(
+                concat!(
+                    r#"SELECT count(*) AS total, count_if({is}) AS full_load, count(DISTINCT IF({is}, r."id", NULL)) AS full_load_keys, "#,
+                    r#"count_if(r."id" IS NULL) AS unmergeable, max(TRY_CAST(r."ts" AS TIMESTAMP)) AS newest FROM "raw"."t" AS r {floor}"#
+                ),
+                is = is_it,
+                floor = FLOOR
             )
         );
     }
@@ -136,18 +158,18 @@ mod tests {
     #[test]
     fn composite_keys_are_counted_together() {
         let sql = check(&["a", "b"], Some("seq"), raw_counts);
-        assert!(
-            sql.contains(
-                r#"(SELECT count(DISTINCT "a", "b") FROM "raw"."t" WHERE COALESCE("seq", '') = '')"#
-            )
-        );
-        assert!(sql.contains(r#"count_if("a" IS NULL OR "b" IS NULL) AS unmergeable"#), "{sql}");
+        assert!(sql.contains(r#", r."a", NULL), IF("#), "{sql}");
+        assert!(sql.contains(r#"count_if(r."a" IS NULL OR r."b" IS NULL) AS unmergeable"#), "{sql}");
     }
 
     #[test]
     fn without_a_sequence_every_row_counts() {
         let sql = check(&["id"], None, raw_counts);
-        assert!(sql.contains(r#"count(*) AS full_load, count(DISTINCT "id") AS full_load_keys"#), "{sql}");
+        assert!(
+            sql.contains(r#"count(*) AS full_load, count(DISTINCT r."id") AS full_load_keys"#)
+                && !sql.contains("floors"),
+            "{sql}"
+        );
     }
 
     #[test]
@@ -167,7 +189,8 @@ mod tests {
         assert_eq!(
             check(&["a", "b"], Some("seq"), missing_keys),
             concat!(
-                r#"SELECT count(*) AS n FROM (SELECT "a", "b" FROM "raw"."t" WHERE "a" IS NOT NULL AND "b" IS NOT NULL "#,
+                r#"SELECT count(*) AS n FROM (SELECT "a", "b" FROM "raw"."t" AS r WHERE "a" IS NOT NULL AND "b" IS NOT NULL "#,
+                r#"AND COALESCE(r."seq", '') >= COALESCE((SELECT max("order_key") FROM "databend_cdc"."floors" WHERE "raw_database" = 'raw' AND "raw_table" = 't'), '') "#,
                 r#"EXCEPT SELECT "a", "b" FROM "ods"."t") AS m"#
             )
         );

@@ -28,12 +28,22 @@ pub fn record_incomplete(raw: &TableName) -> String {
 }
 
 /// Records that an ODS table was lost, that its raw table no longer has every change, and that ODS is created empty. It is
-/// not merged until the table is loaded again, into a new raw table, whose id is another one.
+/// not merged until the table is loaded again.
 pub fn record_emptied(raw: &TableName, raw_table_id: u64) -> String {
     let (database, table) = (literal(&raw.database), literal(&raw.table));
     format!(
         r#"INSERT INTO {} ("format", "operation", "at", "raw_database", "raw_table", "raw_table_id", "horizon") SELECT {FORMAT}, 'empty', NOW(), {database}, {table}, {raw_table_id}, TO_TIMESTAMP(0)"#,
         HORIZONS.table_name(),
+    )
+}
+
+/// Takes back what [`record_emptied`] recorded: the table was loaded again.
+pub(super) fn forget_emptied(raw: &TableName) -> String {
+    format!(
+        r#"DELETE FROM {} WHERE "operation" = 'empty' AND "raw_database" = {} AND "raw_table" = {}"#,
+        HORIZONS.table_name(),
+        literal(&raw.database),
+        literal(&raw.table),
     )
 }
 

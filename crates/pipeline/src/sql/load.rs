@@ -1,6 +1,6 @@
 //! COPY of DMS files into the raw table.
 
-use crate::sql::literal;
+use crate::sql::{TableName, literal};
 use crate::table::Table;
 
 /// Full-load files: `LOAD` and a hexadecimal counter (docs/facts/dms.md, "Layout"). The pattern is searched for in the path
@@ -16,13 +16,18 @@ pub const FILES_PER_COPY: usize = 15_000;
 /// COPY of the files with changes: what the load task runs. Full-load files are the runbook's: what a later load brings
 /// must not be merged without its place in the order of changes.
 pub fn load(table: &Table) -> String {
-    copy(table, CHANGE_FILES)
+    copy(&table.raw, table, CHANGE_FILES)
 }
 
 /// COPY of the full-load files: what the cutover runs before it counts, as often as there are portions of
 /// [`FILES_PER_COPY`].
 pub fn load_full(table: &Table) -> String {
-    copy(table, FULL_LOAD_FILES)
+    load_full_into(table, &table.raw)
+}
+
+/// COPY of the full-load files into another table than raw.
+pub(super) fn load_full_into(table: &Table, into: &TableName) -> String {
+    copy(into, table, FULL_LOAD_FILES)
 }
 
 /// - `MISSING_FIELD_AS = FIELD_DEFAULT`: without it, files that differ in their columns fail together.
@@ -32,11 +37,11 @@ pub fn load_full(table: &Table) -> String {
 ///
 /// All observed: docs/facts/databend.md, "Names and schema" and "COPY". The patterns avoid backslashes, since a task's text is
 /// stored without escaping them.
-fn copy(table: &Table, pattern: &str) -> String {
+fn copy(into: &TableName, table: &Table, pattern: &str) -> String {
     format!(
         "COPY INTO {} FROM {} PATTERN = {} FILE_FORMAT = (TYPE = PARQUET, MISSING_FIELD_AS = FIELD_DEFAULT) PURGE = TRUE \
          MAX_FILES = {FILES_PER_COPY}",
-        table.raw,
+        into,
         location(table),
         literal(pattern),
     )

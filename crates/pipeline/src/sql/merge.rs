@@ -1,6 +1,6 @@
 //! The merge of changes into ODS.
 
-use crate::sql::changes::{CHANGE_OP, newest_per_key, order_columns, upserts};
+use crate::sql::changes::{CHANGE_OP, newest_per_key, newest_per_key_at, order_columns, upserts};
 use crate::sql::normalize::{normalize, normalize_body};
 use crate::sql::{TableName, ident, idents};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
@@ -48,7 +48,16 @@ fn names(statement: &str, name: &str) -> bool {
     })
 }
 
+/// `MERGE` of the changes of raw that have this order key: those of a later full load.
+pub(super) fn merge_at(table: &Table, order_key: &str) -> String {
+    merge_of(table, &newest_per_key_at(table, &table.raw, order_key))
+}
+
 fn merge_from(table: &Table, from: &TableName) -> String {
+    merge_of(table, &newest_per_key(table, from))
+}
+
+fn merge_of(table: &Table, source: &str) -> String {
     let on: Vec<_> = table
         .key_columns()
         .into_iter()
@@ -76,7 +85,6 @@ fn merge_from(table: &Table, from: &TableName) -> String {
          WHEN NOT MATCHED AND s.{op} = 'D' THEN INSERT ({keys}, {deleted}, {seq}) VALUES ({source_keys}, TRUE, s.{seq}) \
          WHEN NOT MATCHED AND s.{op} <> 'D' THEN INSERT ({all}, {deleted}, {seq}) VALUES ({source_all}, FALSE, s.{seq})",
         ods = table.ods,
-        source = newest_per_key(table, from),
         on = on.join(" AND "),
         values = values.join(", "),
         source_keys = source_keys.join(", "),

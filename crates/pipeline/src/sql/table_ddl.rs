@@ -40,6 +40,15 @@ pub fn create_raw(table: &Table) -> String {
     )
 }
 
+/// `CREATE TABLE` of a table that takes files in raw's place. New columns in the files arrive by themselves.
+pub(super) fn create_beside(name: &TableName, raw_columns: &[DatabendColumn], comment: &str) -> String {
+    format!(
+        "CREATE TABLE {name} ({}) {STORAGE_FORMAT} enable_schema_evolution = true COMMENT = {}",
+        columns(raw_columns),
+        literal(comment)
+    )
+}
+
 /// `CREATE TABLE` of the ODS table.
 pub fn create_ods(table: &Table) -> String {
     let cluster = if table.cluster_by.is_empty() {

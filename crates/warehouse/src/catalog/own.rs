@@ -116,7 +116,7 @@ impl Own {
     }
 
     /// Whether the ODS table beside a raw table was created empty, because raw could not fill it, and waits for the table
-    /// to be loaded again: into another raw table.
+    /// to be loaded again.
     pub fn awaits_load(&self, raw: &TableInfo) -> bool {
         self.emptied.contains(&raw_id(raw))
     }

@@ -31,6 +31,11 @@ impl Change {
         change
     }
 
+    /// The id of the `n`th change of a second.
+    pub fn id_at(second: chrono::DateTime<chrono::Utc>, n: u64) -> u64 {
+        second.format("%Y%m%d%H%M%S").to_string().parse::<u64>().map_or(n, |digits| digits * PER_SECOND + n)
+    }
+
     /// A delete of a row.
     pub fn delete(id: u64, key: &str) -> Self {
         let cells = BTreeMap::from([
@@ -105,9 +110,29 @@ impl OdsRow {
     }
 }
 
+/// The column of the change sequence.
+pub(super) const SEQ: &str = pipeline::table::DEFAULT_CHANGE_SEQ_COLUMN;
+
+/// Ids of one second. An id from [`FIRST_OF_A_SECOND`] on holds the second's digits and a number within it.
+const PER_SECOND: u64 = 100_000;
+const FIRST_OF_A_SECOND: u64 = 10_000_000_000_000 * PER_SECOND;
+
 /// The change sequence of a change.
 fn order_key(id: u64) -> String {
-    format!("{id:035}")
+    if id < FIRST_OF_A_SECOND {
+        return format!("{id:035}");
+    }
+    format!("{:014}00{:019}", id / PER_SECOND, id % PER_SECOND)
+}
+
+/// The id of a change sequence, or of a boundary. A row of a first load has none.
+pub(super) fn id_of(order_key: &str) -> Option<u64> {
+    if order_key.len() != 35 || !order_key.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let second: u64 = order_key[..14].parse().ok()?;
+    let number: u64 = order_key[16..].parse().ok()?;
+    Some(second * PER_SECOND + number)
 }
 
 impl Changes {

@@ -166,7 +166,7 @@ fn binary(frame: &Frame<'_>, op: &BinaryOperator, left: &Expr, right: &Expr) -> 
             _ => Value::Null,
         },
         BinaryOperator::StringConcat => match (left.to_text(), right.to_text()) {
-            (Some(a), Some(b)) => Value::Text(a + &b),
+            (Some(a), Some(b)) => Value::text(a + &b),
             _ => Value::Null,
         },
         other => panic!("the scripted Databend does not know the operator {other}"),
@@ -176,7 +176,7 @@ fn binary(frame: &Frame<'_>, op: &BinaryOperator, left: &Expr, right: &Expr) -> 
 fn cast(value: &Value, ty: &str) -> Value {
     match ty.to_uppercase().as_str() {
         "TIMESTAMP" | "TIMESTAMP NULL" => value.to_time().map_or(Value::Null, Value::Time),
-        "STRING" | "STRING NULL" => value.to_text().map_or(Value::Null, Value::Text),
+        "STRING" | "STRING NULL" => value.to_text().map_or(Value::Null, Value::text),
         "INT64" | "UINT64" | "INT32" => {
             value.to_text().and_then(|text| text.parse().ok()).map_or(Value::Null, Value::Int)
         }
@@ -227,12 +227,15 @@ fn call(frame: &Frame<'_>, func: &FunctionCall) -> Result<Value, Refusal> {
         }
         ("to_timestamp", [value]) => value.to_time().map_or(Value::Null, Value::Time),
         ("to_variant", [value]) => value.clone(),
-        ("to_string", [value]) => value.to_text().map_or(Value::Null, Value::Text),
+        ("to_string", [value]) => value.to_text().map_or(Value::Null, Value::text),
         ("concat_ws", [separator, values @ ..]) => {
             let texts: Vec<_> = values.iter().filter_map(Value::to_text).collect();
-            separator.to_text().map_or(Value::Null, |separator| Value::Text(texts.join(&separator)))
+            separator.to_text().map_or(Value::Null, |separator| Value::text(texts.join(&separator)))
         }
-        ("lower", [value]) => value.to_text().map_or(Value::Null, |text| Value::Text(text.to_lowercase())),
+        ("left", [Value::Text(text), Value::Int(n)]) => {
+            Value::text(text.chars().take(usize::try_from(*n).unwrap_or_default()).collect::<String>())
+        }
+        ("lower", [value]) => value.to_text().map_or(Value::Null, |text| Value::text(text.to_lowercase())),
         ("stream_status", [Value::Text(stream)]) => {
             let (database, table) = stream.split_once('.').unwrap_or(("default", stream));
             let state = frame.context.state;

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 
 use chrono::{DateTime, Utc};
 use databend_common_ast::ast::{
-    Expr, GroupBy, Literal, Query, SelectStmt, SelectTarget, SetExpr, SetOperator, TableReference,
+    Expr, GroupBy, JoinOperator, Literal, Query, SelectStmt, SelectTarget, SetExpr, SetOperator,
+    TableReference,
 };
 
 use super::evaluate::{Frame, evaluate, is_aggregate};
@@ -54,7 +55,7 @@ type Made = (Vec<Value>, Vec<Value>);
 
 /// Runs a query.
 pub(super) fn query(context: Context<'_>, query: &Query) -> Answer {
-    assert!(query.with.is_none() && query.offset.is_none(), "not modeled: {query}");
+    assert!(query.with.is_none(), "not modeled: {query}");
     let (columns, input, mut made) = body(context, &query.body)?;
     if !query.order_by.is_empty() {
         let mut keyed = Vec::new();
@@ -78,6 +79,10 @@ pub(super) fn query(context: Context<'_>, query: &Query) -> Answer {
         }
         keyed.sort_by(|(a, ..), (b, ..)| order_of(a, b));
         made = keyed.into_iter().map(|(_, out, source)| (out, source)).collect();
+    }
+    if let Some(offset) = &query.offset {
+        let Expr::Literal { value: Literal::UInt64(n), .. } = offset else { panic!("not modeled: {query}") };
+        made.drain(..usize::try_from(*n).unwrap_or(usize::MAX).min(made.len()));
     }
     if let Some(limit) = query.limit.last() {
         let Expr::Literal { value: Literal::UInt64(n), .. } = limit else { panic!("not modeled: {query}") };
@@ -241,6 +246,15 @@ fn output(frame: &Frame<'_>, select: &SelectStmt) -> Result<Vec<Value>, Refusal>
     Ok(out)
 }
 
+/// Each row of one with each of the other.
+fn cross_join(context: Context<'_>, left: &TableReference, right: &TableReference) -> Answer {
+    let (left, right) = (source(context, left)?, source(context, right)?);
+    let columns = left.columns.into_iter().chain(right.columns).collect();
+    let joined = |row: &Vec<Value>| right.rows.iter().map(|other| [row.as_slice(), other].concat()).collect();
+    let rows = left.rows.iter().flat_map::<Vec<_>, _>(joined).collect();
+    Ok(Relation { columns, rows })
+}
+
 fn source(context: Context<'_>, from: &TableReference) -> Answer {
     let (mut relation, alias) = match from {
         TableReference::Table { table, alias, temporal: None, .. } => {
@@ -256,6 +270,9 @@ fn source(context: Context<'_>, from: &TableReference) -> Answer {
         TableReference::Subquery { subquery, alias, .. } => {
             let relation = query(context, subquery)?;
             (relation, alias.as_ref().map(|alias| fold(&alias.name)).unwrap_or_default())
+        }
+        TableReference::Join { join, .. } if matches!(join.op, JoinOperator::CrossJoin) => {
+            return cross_join(context, &join.left, &join.right);
         }
         other => panic!("the scripted Databend does not read from {other}"),
     };

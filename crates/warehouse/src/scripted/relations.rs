@@ -45,13 +45,13 @@ fn changes(table: &Table, place: u64) -> Relation {
 /// shows the id of the change whose value it has.
 fn ods_rows(table: &Table) -> Relation {
     let cell = |key: &str, row: &OdsRow, column: &Column| match column.name.as_str() {
-        SEQ_COLUMN => Value::Text(row.order_key()),
+        SEQ_COLUMN => Value::text(row.order_key()),
         DELETED_COLUMN => Value::Bool(row.is_deleted),
         name if !column.nullable => Value::text(row.key.get(name).map_or(key, String::as_str)),
         name => match row.shows.get(name) {
             None => Value::Null,
             Some(&DEFAULT) => Value::text("default"),
-            Some(id) => Value::Text(id.to_string()),
+            Some(id) => Value::text(id.to_string()),
         },
     };
     let shown = |(key, row): (&String, &OdsRow)| {
@@ -89,7 +89,7 @@ fn tables(state: &State) -> Relation {
             Value::text(&name.table),
             Value::count(table.id),
             Value::text(table.engine),
-            Value::Text(table.options.iter().map(option).collect()),
+            Value::text(table.options.iter().map(option).collect::<String>()),
             Value::text(&table.cluster_by),
             Value::text(&table.comment),
         ]
@@ -129,7 +129,7 @@ fn streams(state: &State) -> Relation {
             Value::text(if stream.append_only { "append_only" } else { "standard" }),
             Value::text(&stream.comment),
             Value::text(stream.base.plain()),
-            Value::Text(invalid.unwrap_or_default()),
+            Value::text(invalid.unwrap_or_default()),
             has_data,
         ]
     });
@@ -162,7 +162,7 @@ fn stages(state: &State) -> Relation {
             Value::text(name),
             Value::text("External"),
             Value::text(&stage.url),
-            Value::Text(get("endpoint_url").unwrap_or_else(|| "https://s3.amazonaws.com".into())),
+            Value::text(get("endpoint_url").unwrap_or_else(|| "https://s3.amazonaws.com".into())),
             Value::Json(params),
             Value::Json(serde_json::json!({})),
             Value::Bool(stage.connection.contains_key("access_key_id")),
@@ -196,11 +196,11 @@ fn tasks(state: &State) -> Relation {
             Value::text(&task.comment),
             Value::text(&task.warehouse),
             // A task with AFTER shows none.
-            task.schedule.clone().filter(|_| task.after.is_empty()).map_or(Value::Null, Value::Text),
+            task.schedule.clone().filter(|_| task.after.is_empty()).map_or(Value::Null, Value::text),
             Value::text(if task.started { "Started" } else { "Suspended" }),
             Value::text(&task.definition),
-            Value::Text(task.when.clone().unwrap_or_default()),
-            Value::Text(task.after.join(",")),
+            Value::text(task.when.clone().unwrap_or_default()),
+            Value::text(task.after.join(",")),
             task.suspend_after.map_or(Value::Null, Value::count),
             Value::text(&task.error_integration),
             Value::Json(serde_json::json!(task.parameters)),
@@ -220,7 +220,7 @@ fn task_history(state: &State) -> Relation {
             Value::Time(run.at),
             run.error.as_ref().map_or(Value::Null, |_| Value::Int(500)),
             run.error.as_ref().map_or(Value::Null, Value::text),
-            Value::Text(i.to_string()),
+            Value::text(i.to_string()),
         ]
     });
     // A run in progress is the newest one of its task.

@@ -221,10 +221,13 @@ impl Scripted {
         self.lock().state.files.iter().map(|file| format!("{}/{}", file.stage, file.path)).collect()
     }
 
-    /// What an ODS table lacks of every change that its raw table ever received, in words; empty if nothing.
+    /// What an ODS table lacks of every change that its raw table ever received and that is not below its floor, in words;
+    /// empty if nothing.
     pub fn missing(&self, raw: &TableName, ods: &TableName) -> Vec<String> {
         let server = self.lock();
-        let received = server.state.received.get(raw).cloned().unwrap_or_default();
+        let mut received = server.state.received.get(raw).cloned().unwrap_or_default();
+        let floor = statements::sources::floor(&server.state, raw);
+        received.retain(|change| change.id >= floor);
         match server.state.tables.get(ods) {
             None => vec![format!("{ods} does not exist")],
             Some(table) => {

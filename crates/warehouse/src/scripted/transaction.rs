@@ -139,7 +139,12 @@ pub(super) fn commit_open(server: &mut Server, open: Transaction) -> Answer {
     }
     if work.files != base.files {
         state.files.retain(|file| !base.files.contains(file) || work.files.contains(file));
-        state.received = work.received.clone();
+    }
+    // Of a raw table that another commit changed there would have been a conflict.
+    for (raw, received) in &work.received {
+        if base.received.get(raw) != Some(received) {
+            state.received.insert(raw.clone(), received.clone());
+        }
     }
     server.state = state;
     Ok(Relation::default())

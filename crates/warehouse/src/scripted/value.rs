@@ -1,6 +1,7 @@
 //! Values of the evaluator.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use databend_driver::{NumberValue, Value as DriverValue};
@@ -12,14 +13,15 @@ pub(super) enum Value {
     Null,
     Bool(bool),
     Int(i64),
-    Text(String),
+    /// Shared: rows are copied often.
+    Text(Arc<str>),
     Time(DateTime<Utc>),
     Json(serde_json::Value),
 }
 
 impl Value {
-    pub(super) fn text(text: impl Into<String>) -> Self {
-        Self::Text(text.into())
+    pub(super) fn text(text: impl AsRef<str>) -> Self {
+        Self::Text(text.as_ref().into())
     }
 
     /// A count or an id.
@@ -62,7 +64,7 @@ impl Value {
             Self::Null => None,
             Self::Bool(value) => Some(value.to_string()),
             Self::Int(value) => Some(value.to_string()),
-            Self::Text(text) => Some(text.clone()),
+            Self::Text(text) => Some(text.to_string()),
             Self::Time(time) => Some(time.format(TIME).to_string()),
             Self::Json(json) => Some(json.to_string()),
         }
@@ -76,7 +78,7 @@ impl From<Value> for DriverValue {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Boolean(value),
             Value::Int(value) => Self::Number(NumberValue::Int64(value)),
-            Value::Text(text) => Self::String(text),
+            Value::Text(text) => Self::String(text.to_string()),
             Value::Time(time) => Self::String(time.format(TIME).to_string()),
             Value::Json(json) => Self::Variant(json.to_string()),
         }

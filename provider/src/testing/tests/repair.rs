@@ -78,7 +78,7 @@ fn plan_says_what_a_lost_ods_table_has_lost_and_apply_stops_at_it_alone() {
         "ods.orders cannot be rebuilt from raw.orders",
         "UNDROP TABLE \"ods\".\"orders\"",
         "ods.when_lost = \"create_empty\"",
-        "runbook cutover --table shop.orders",
+        "runbook reload --table shop.orders",
     ] {
         assert!(said(&plan).contains(part), "{part}: {}", said(&plan));
     }

@@ -3,5 +3,6 @@
 mod added_tables;
 mod comparing_source;
 mod identities;
+mod reload;
 mod same_statements;
 mod starting_dms;

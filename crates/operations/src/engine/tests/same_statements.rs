@@ -7,7 +7,7 @@ use crate::engine::{Action, Planned, State};
 use crate::journal::Operation;
 use crate::lease::TIME_TO_LIVE;
 use crate::testing::wire::{Unit, is_read, short, units};
-use crate::testing::{ARN, Process, TestBed};
+use crate::testing::{ARN, KEY, Process, TestBed};
 use crate::verbs::Changing;
 
 /// Every this many statements a cutover is killed, and what is left to do is previewed.
@@ -67,6 +67,16 @@ fn of_tasks_that_are_suspended_and_resumed() {
     }
 }
 
+#[test]
+fn of_a_reload() {
+    for load_tasks in [LoadTasks::PerTable, LoadTasks::Grouped] {
+        let bed = TestBed::new(&THREE[..2], load_tasks).with_source(&[KEY]).cut_over();
+        bed.changed_unseen(0);
+        check_operation(&bed.copy().only(0), Operation::Reload);
+        check_operation(&bed.replaced(), Operation::Reload);
+    }
+}
+
 /// Previews a cutover, executes it on the same pipeline, and compares.
 fn check(bed: &TestBed) {
     check_operation(bed, Operation::Cutover);
@@ -77,7 +87,7 @@ fn check_operation(bed: &TestBed, operation: Operation) {
     let before = bed.copy();
     let planned = Process::plan(&before, operation);
     assert!(planned.iter().all(|step| step.state != State::Blocked), "{planned:#?}");
-    let started = bed.dms.starts().len();
+    let (started, requested_before) = (bed.dms.starts().len(), bed.dms.requested().len());
     let bed = bed.copy();
     let ended = Process::verb(&bed, Changing::Operation(operation)).unwrap();
     assert!(ended.is_empty(), "{ended:?}");
@@ -89,9 +99,11 @@ fn check_operation(bed: &TestBed, operation: Operation) {
     let calls: Vec<_> = calls.collect();
     let starts = bed.dms.starts();
     let starts = starts[started..].iter();
-    let starts: Vec<_> =
-        starts.map(|how| format!("dms:StartReplicationTask {ARN} ({})", how.as_str())).collect();
-    assert_eq!(calls, starts);
+    let starts = starts.map(|how| format!("dms:StartReplicationTask {ARN} ({})", how.as_str()));
+    let requested = bed.dms.requested();
+    let loads =
+        requested[requested_before..].iter().map(|table| format!("dms:ReloadTables {ARN} shop.{table}"));
+    assert_eq!(calls, starts.chain(loads).collect::<Vec<_>>());
 
     let heard = bed.scripted.heard();
     for (table, statements) in by_table(&planned) {

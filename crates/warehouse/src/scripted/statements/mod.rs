@@ -1,12 +1,13 @@
 //! One file per kind of statement.
 
+mod admission;
 mod alter_table;
 pub(super) mod clean_up;
 mod copy;
 mod database;
 mod merge;
 mod rows;
-mod sources;
+pub(super) mod sources;
 pub(super) mod stage;
 mod stream;
 mod table;

@@ -12,7 +12,7 @@ use super::super::query::{self, ColumnName, Context, Relation};
 use super::super::state::{State, Table};
 use super::super::value::Value;
 use super::super::{Answer, Refusal, code, relations};
-use super::{clean_up, sources};
+use super::{admission, clean_up, sources};
 
 /// The project's own database, whose tables hold plain rows.
 const OWN: &str = pipeline::sql::own::DATABASE;
@@ -24,6 +24,9 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
     );
     let target = table_name(statement.table.database.as_ref(), &statement.table.table);
     if target.database != OWN {
+        if admission::is_of_changes(statement) {
+            return admission::insert(state, statement);
+        }
         return insert_changes(state, statement);
     }
     let context = Context { state, now, outer: None };

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use databend_common_ast::ast::{Expr, TableReference};
+use databend_common_ast::ast::{BinaryOperator, Expr, Literal, TableReference};
 use derive_visitor::{Drive, visitor_enter_fn};
 use pipeline::sql::{TableName, own};
 
-use super::super::data::Change;
+use super::super::data::{Change, id_of};
 use super::super::names::{fold, table_name};
 use super::super::state::State;
+use super::super::value::Value;
 use super::super::{Refusal, code, relations};
 
 /// The tables and streams that a tree reads, each with its alias.
@@ -29,9 +30,6 @@ pub(super) fn require_all(state: &State, tree: &impl Drive) -> Result<(), Refusa
     let tables = named(tree);
     for (name, _) in &tables {
         relations::require(state, name)?;
-        let is_floors = *name == own::FLOORS.table_name();
-        let has_floor = is_floors && state.tables.get(name).is_some_and(|floors| !floors.values.is_empty());
-        assert!(!has_floor, "the scripted Databend does not compare changes with floors");
     }
     let mut columns = Vec::new();
     tree.drive(&mut visitor_enter_fn(|expression: &Expr| {
@@ -62,17 +60,56 @@ pub(super) fn changes(state: &State, tree: &impl Drive) -> Result<(Vec<Change>, 
     let names: BTreeSet<TableName> = named(tree).into_iter().map(|(name, _)| name).collect();
     let mut changes = Vec::new();
     let mut consumed = Vec::new();
+    let mut floors = false;
+    let mut raw = TableName::new("", "");
     for name in names {
         if state.streams.contains_key(&name) {
             let stream = state.usable_stream(&name)?;
+            raw = stream.base.clone();
             changes.extend(state.table(&stream.base)?.changes.since(stream.place));
             consumed.push(name);
+        } else if name == own::FLOORS.table_name() {
+            floors = true;
         } else if name.database != "system" {
             changes.extend(state.table(&name)?.changes.since(0));
+            raw = name;
         }
+    }
+    if let Some(at) = at(tree) {
+        changes.retain(|change| change.id == at);
+    }
+    if floors {
+        // A statement compares changes with the floor of the one raw table that it reads.
+        changes.retain(|change| change.id >= floor(state, &raw));
     }
     changes.sort_by_key(|change| change.id);
     Ok((changes, consumed))
+}
+
+/// The floor of a raw table.
+pub(in super::super) fn floor(state: &State, raw: &TableName) -> u64 {
+    let Ok(floors) = state.table(&own::FLOORS.table_name()) else { return 0 };
+    let text = |row: &[Value], column: &str| {
+        floors.column(column).and_then(|at| row[at].to_text()).unwrap_or_default()
+    };
+    let of_table = floors
+        .values
+        .iter()
+        .filter(|row| text(row, "raw_database") == raw.database && text(row, "raw_table") == raw.table);
+    of_table.filter_map(|row| id_of(&text(row, "order_key"))).max().unwrap_or_default()
+}
+
+/// The boundary that a tree's rows have to have, if it names one in an equation.
+fn at(tree: &impl Drive) -> Option<u64> {
+    let mut found = None;
+    tree.drive(&mut visitor_enter_fn(|expression: &Expr| {
+        if let Expr::BinaryOp { op: BinaryOperator::Eq, right, .. } = expression
+            && let Expr::Literal { value: Literal::String(text), .. } = right.as_ref()
+        {
+            found = found.or_else(|| id_of(text));
+        }
+    }));
+    found
 }
 
 /// The names of the tables that a tree reads.

@@ -1,8 +1,8 @@
-//! What came of a cutover, and how it is shown.
+//! What came of a cutover or a reload, and how it is shown.
 
 use operations::StepError;
 use operations::engine::{Execution, Site, StepReport, TableSite};
-use operations::journal::{RunId, StepName};
+use operations::journal::StepName;
 use operations::procedures::{Ended, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,6 +11,23 @@ use crate::output::Output;
 use crate::output::document::{Ending, Problem};
 use crate::verbs::Setup;
 
+/// What a verb's outcome is called.
+pub(super) struct Words {
+    /// Of a table, or of all of them.
+    done: &'static str,
+    /// Of a chain of which some tables are not.
+    partly: &'static str,
+    /// Of a chain of which none is.
+    not: &'static str,
+}
+
+/// The words of `cutover`.
+pub(super) const CUTOVER: Words =
+    Words { done: "cut over", partly: "not all tables are cut over", not: "not cut over" };
+/// The words of `reload`.
+pub(super) const RELOAD: Words =
+    Words { done: "loaded again", partly: "not all tables are loaded again", not: "not loaded again" };
+
 /// What came of one table.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct TableOutcome {
@@ -18,7 +35,7 @@ pub(super) struct TableOutcome {
     source: String,
     /// Its ODS table.
     ods: String,
-    /// Whether it is cut over.
+    /// Whether it was done.
     ok: bool,
     /// The steps that ended.
     steps: Vec<StepReport>,
@@ -28,10 +45,12 @@ pub(super) struct TableOutcome {
     error: Option<Problem>,
     #[serde(skip)]
     ends_the_run: bool,
+    #[serde(skip)]
+    done: &'static str,
 }
 
 impl TableOutcome {
-    fn of(driver: &Execution<'_>, site: &TableSite, ended: &Outcome) -> Self {
+    fn of(driver: &Execution<'_>, site: &TableSite, ended: &Outcome, words: &Words) -> Self {
         let (steps, at) = driver.reports(site);
         let pipeline = site.pipeline();
         let error = told(driver, site, ended);
@@ -43,6 +62,7 @@ impl TableOutcome {
             failed: at.filter(|_| ended.is_err()),
             error,
             ends_the_run: ended.as_ref().is_err_and(StepError::ends_the_run),
+            done: words.done,
         };
         driver.progress(site).keep(&outcome.state());
         outcome
@@ -51,7 +71,7 @@ impl TableOutcome {
     /// In a few words.
     fn state(&self) -> String {
         match (self.ok, self.failed, self.ends_the_run) {
-            (true, ..) => "cut over".to_owned(),
+            (true, ..) => self.done.to_owned(),
             (false, None, _) => "not begun".to_owned(),
             (false, Some(step), true) => format!("stopped at {step}"),
             (false, Some(step), false) => format!("failed at {step}"),
@@ -64,7 +84,7 @@ impl TableOutcome {
 pub(super) struct ChainOutcome {
     /// The chain.
     chain: String,
-    /// Whether all that was asked for is cut over.
+    /// Whether all that was asked for was done.
     pub(super) ok: bool,
     /// The steps that tables share and that ended.
     steps: Vec<StepReport>,
@@ -74,31 +94,18 @@ pub(super) struct ChainOutcome {
     error: Option<Problem>,
 }
 
-/// What `cutover` prints.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Cutover {
-    /// The run, as `runbook log` shows it.
-    run_id: RunId,
-    /// The chains.
-    chains: Vec<ChainOutcome>,
-}
-
-impl Ending for Cutover {
-    const NAME: &'static str = "cutover";
-}
-
 impl ChainOutcome {
-    pub(super) fn of(driver: &Execution<'_>, ended: &Ended) -> Self {
+    pub(super) fn of(driver: &Execution<'_>, ended: &Ended, words: &Words) -> Self {
         let (site, chain) = &ended.chain;
         let tables: Vec<_> =
-            ended.tables.iter().map(|(site, ended)| TableOutcome::of(driver, site, ended)).collect();
+            ended.tables.iter().map(|(site, ended)| TableOutcome::of(driver, site, ended, words)).collect();
         let shared = ended.shared.iter().map(|(site, ended)| told(driver, site, ended));
         let error = shared.fold(told(driver, site, chain), Option::or);
         let ok = error.is_none() && tables.iter().all(|table| table.ok);
         let last_words = match (ok, &error) {
-            (true, _) => "cut over",
-            (false, None) => "not all tables are cut over",
-            (false, Some(_)) => "not cut over",
+            (true, _) => words.done,
+            (false, None) => words.partly,
+            (false, Some(_)) => words.not,
         };
         driver.progress(site).keep(last_words);
         Self { chain: site.chain.clone(), ok, steps: driver.reports(site).0, tables, error }
@@ -115,10 +122,16 @@ fn told(driver: &Execution<'_>, site: &dyn Site, ended: &Outcome) -> Option<Prob
     Some(problem)
 }
 
-pub(super) fn print(setup: &Setup, run: RunId, outcomes: Vec<ChainOutcome>) {
+/// Shows what came of it.
+pub(super) fn print<T: Ending>(
+    setup: &Setup,
+    outcomes: Vec<ChainOutcome>,
+    words: &Words,
+    ending: impl FnOnce(Vec<ChainOutcome>) -> T,
+) {
     let output = Output::new(setup.global.json);
     if setup.global.json {
-        output.json(Cutover { run_id: run, chains: outcomes });
+        output.json(ending(outcomes));
         return;
     }
     let mut table = output.table(&["chain", "table", "ODS", "state", ""]);
@@ -133,9 +146,9 @@ pub(super) fn print(setup: &Setup, run: RunId, outcomes: Vec<ChainOutcome>) {
         }
         let (state, last) = match &chain.error {
             None if chain.ok => {
-                ("running".to_owned(), chain.steps.last().map(|s| s.summary.clone()).unwrap_or_default())
+                (words.done.to_owned(), chain.steps.last().map(|s| s.summary.clone()).unwrap_or_default())
             }
-            None => ("partly running".to_owned(), String::new()),
+            None => (words.partly.to_owned(), String::new()),
             Some(error) => ("failed".to_owned(), error.message.clone()),
         };
         table.add_row([chain.chain.clone(), "(chain)".to_owned(), String::new(), state, last]);

@@ -10,8 +10,6 @@
 //! - A table that is slow or cannot be cut over does not hold up the others. Only in a grouped chain a table whose files
 //!   cannot be copied does: the shared load task would fail on it again and again, and with it every merge behind.
 
-mod outcome;
-
 use futures_util::future::join_all;
 use operations::engine::Execution;
 use operations::journal::{Operation, RunId};
@@ -19,15 +17,29 @@ use operations::lease::Lease;
 use operations::procedures;
 use operations::target::Chain;
 use operations::{StepError, World};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-pub use outcome::Cutover;
-use outcome::{ChainOutcome, print};
-
 use super::Setup;
+use super::outcome::{CUTOVER, ChainOutcome, print};
 use super::setup::SetupError;
 use crate::output::Exit;
+use crate::output::document::Ending;
 use crate::talk::{Unanswered, confirm};
+
+/// What `cutover` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Cutover {
+    /// The run, as `runbook log` shows it.
+    run_id: RunId,
+    /// The chains.
+    chains: Vec<ChainOutcome>,
+}
+
+impl Ending for Cutover {
+    const NAME: &'static str = "cutover";
+}
 
 /// Runs the cutover of all chains, each on its own.
 pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, CutoverError> {
@@ -43,20 +55,20 @@ pub async fn cutover(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, 
         let chains = worlds.iter().map(|(chain, world)| async move {
             let driver = Execution::new(world, Operation::Cutover, lease, &setup.talk);
             let ended = procedures::cutover(&driver, chain, &world.dms_task_arn).await;
-            ChainOutcome::of(&driver, &ended)
+            ChainOutcome::of(&driver, &ended, &CUTOVER)
         });
         join_all(chains).await
     };
     let outcomes = setup.under_lease(Some(&clients), run, cancel, execute).await?;
     let is_done = outcomes.iter().all(|chain| chain.ok);
-    print(setup, run, outcomes);
+    print(setup, outcomes, &CUTOVER, |chains| Cutover { run_id: run, chains });
     if cancel.is_cancelled() {
         return Err(StepError::Interrupted.into());
     }
     Ok(if is_done { Exit::Done } else { Exit::Failed })
 }
 
-/// A cutover that could not begin, or was ended.
+/// A cutover or a reload that could not begin, or was ended.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum CutoverError {
     /// It could not begin.
