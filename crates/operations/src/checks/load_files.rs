@@ -17,7 +17,7 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Fi
             format!("{files} files of a full load wait in its folder, and no task takes those"),
             format!(
                 "if a `runbook reload` of this table was stopped, run it again; if the stage's role may not remove files, correct \
-                 that. Else somebody had DMS load it without the runbook: {}",
+                 that. Otherwise DMS loaded it without the runbook: {}",
                 load_again(&table.source)
             ),
         )

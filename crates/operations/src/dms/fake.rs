@@ -163,7 +163,7 @@ impl FakeDms {
         }
     }
 
-    /// Somebody has the task load a table, in the console.
+    /// A user reloads a table in the console.
     pub(crate) fn reload_by_hand(&self, table: &str) {
         self.lock().load_table(table, &self.scripted).unwrap();
         self.lock().requested.clear();
@@ -181,7 +181,7 @@ impl FakeDms {
         }
     }
 
-    /// Somebody starts the task, in the console.
+    /// A user starts the task in the console.
     pub(crate) fn start_by_hand(&self) {
         self.lock().run(&self.scripted);
     }

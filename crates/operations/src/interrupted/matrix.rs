@@ -243,7 +243,7 @@ impl<'a> Trial<'a> {
         let mut problems = Vec::new();
         if self.is_new_each_time() {
             let mut state = State::of(bed, self.verb);
-            // A process that was stopped between its look at the lease and its ALTER TASK suspends the task when it goes on.
+            // A process that was stopped between its look at the lease and its ALTER TASK suspends the task when it continues.
             // Nothing can fence that. `status` tells it, with the way out.
             if state.running != self.state.running {
                 let told = Process::status(bed).iter().any(|finding| finding.code == Code::TaskSuspended);

@@ -187,7 +187,7 @@ impl Lease {
 
     /// An error unless the leases are ours for [`MARGIN`] more, by a clock that does not stop in sleep. Databend is asked
     /// only when that time is over.
-    pub async fn require_time(&self) -> Result<(), LeaseError> {
+    async fn require_time(&self) -> Result<(), LeaseError> {
         if self.shared.has_time() { Ok(()) } else { self.shared.renew_at_once().await }
     }
 

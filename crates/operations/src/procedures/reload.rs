@@ -51,7 +51,7 @@ pub async fn reload<D: Driver>(driver: &D, chain: &Chain, dms_task_arn: &str) ->
     }
     let loads = tables.into_iter().zip(opened).map(|((table, site), opened)| async move {
         let outcome = match opened {
-            Ok(Opened::Anew(generation)) => load(driver, chain, table, &site, generation, loads_all).await,
+            Ok(Opened::New(generation)) => load(driver, chain, table, &site, generation, loads_all).await,
             Ok(Opened::Admitted(generation)) => {
                 let generation = driver.given(generation);
                 match wake(driver, chain, table, &generation).await {
@@ -101,7 +101,7 @@ fn loads_all(chain: &Chain, left_out: &ChainTable, how: &str) -> StepError {
 /// A table's generation.
 enum Opened<T> {
     /// One whose load is to come, or to be admitted.
-    Anew(T),
+    New(T),
     /// One that an interrupted run has admitted.
     Admitted(Generation),
 }
@@ -126,7 +126,7 @@ async fn open<D: Driver>(
         let woken = wake(driver, chain, table, &generation).await?;
         close(driver, site, generation, woken).await?;
     }
-    driver.step::<OpenGeneration>(site, &driver.given(fed)).await.map(Opened::Anew)
+    driver.step::<OpenGeneration>(site, &driver.given(fed)).await.map(Opened::New)
 }
 
 /// From an open generation to one that is closed.
@@ -189,7 +189,7 @@ async fn close<D: Driver>(
     driver.step::<CloseGeneration>(site, &driver.both(generation, woken)).await.map(drop)
 }
 
-/// The table's own tasks. A load task that other tables share goes on: it takes no file of a full load.
+/// The table's own tasks. A load task that other tables share keeps running: it takes no file of a full load.
 fn tasks(chain: &Chain, table: &ChainTable, order: fn(&ChainTasks) -> Vec<String>) -> UnitSite {
     let shared = |task: &String| {
         let others = chain.tables.iter().filter(|other| other.pipeline.raw != table.pipeline.raw);

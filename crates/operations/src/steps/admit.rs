@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use warehouse::chain::TaskControl;
 use warehouse::history::RunState;
 
-use super::open_generation::{Generation, floor};
+use super::generation_state::floor;
+use super::open_generation::Generation;
 use super::{Gone, Loaded};
 use crate::counts::OdsCounts;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn order_keys_of_both_forms_have_a_second() {
-        let second = "2026-03-01T12:00:01Z".parse().ok();
+        let second = Some("2026-03-01T12:00:01Z".parse().unwrap());
         assert_eq!(time_of("20260301120001990000000000000000042"), second);
         assert_eq!(time_of("2026-03-01 12:00:01.000000"), second);
         assert_eq!(time_of("00000000000000000000000000000000007"), None);

@@ -2,18 +2,18 @@
 
 use async_trait::async_trait;
 use pipeline::sql::drop_table;
-use pipeline::sql::generation::existing_sides;
 use pipeline::{Boundary, TableName};
 use serde_json::{Value, json};
 
+use super::generation_state::side_tables;
 use super::open_generation::Generation;
 use super::wake_tasks::Woken;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::journal::StepName;
 use crate::progress::Progress;
 
-/// Removes the side tables of a table: that of the load, those of loads that were given up, and files that were set aside. A
-/// generation whose side table exists is not finished.
+/// Removes the side tables of a table: that of the load, those of loads that were given up, and files that were set aside. An
+/// admitted generation whose side table exists is not finished.
 pub struct CloseGeneration;
 
 /// The generation is closed.
@@ -48,8 +48,7 @@ impl Step for CloseGeneration {
         world: &World,
     ) -> Result<Look<Vec<TableName>, Closed>, StepError> {
         let pipeline = site.pipeline();
-        let rows = world.warehouse.query(&existing_sides(pipeline)).await?;
-        let names = rows.iter().map(|row| row.get::<String>("name")).collect::<Result<Vec<_>, _>>()?;
+        let names = side_tables(site, world).await?;
         let own = generation.side(pipeline);
         let (own, mut others): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| *name == own.name().table);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use warehouse::{Warehouse, WarehouseError};
 
 use super::Loaded;
+use super::generation_state::floor;
 use crate::counts::RawCounts;
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::finding::Code;
@@ -148,8 +149,7 @@ async fn has_foreign_floor(site: &TableSite, world: &World) -> Result<bool, Step
     if world.journal.last_done(&site.key(Operation::Reload, StepName::Admit)).is_some() {
         return Ok(false);
     }
-    let floor: String = world.warehouse.query_one(&sql::floor_of(site.pipeline())).await?.get("floor")?;
-    Ok(!floor.is_empty())
+    Ok(!floor(site, world).await?.is_empty())
 }
 
 /// Whether nothing is left to load. Files may stay behind when their removal failed; Databend only logs that.

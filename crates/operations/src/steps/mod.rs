@@ -12,6 +12,7 @@ mod compare_source;
 mod cut_over;
 mod first_run;
 mod full_load;
+mod generation_state;
 mod initial_insert;
 mod load;
 mod load_again;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use pipeline::sql::FILES_PER_COPY;
-use pipeline::sql::generation::{SideTable, existing_sides, newest_order_keys};
+use pipeline::sql::generation::SideTable;
 use pipeline::{Boundary, Pipeline};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use warehouse::chain::TaskControl;
 
 use super::boundary::{choose, wait_for_open_work};
 use super::full_load_files;
+use super::generation_state::{floor, side_tables};
 use super::start_whole_load::loads_everything;
 use crate::checks;
 use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableView, TaskView, View, look};
@@ -257,15 +258,8 @@ pub async fn admitted(site: &TableSite, world: &World) -> Result<Option<Generati
         return Ok(None);
     }
     let load = generation.side(pipeline);
-    let rows = world.warehouse.query(&existing_sides(pipeline)).await?;
-    let names = rows.iter().map(|row| row.get::<String>("name")).collect::<Result<Vec<_>, _>>()?;
+    let names = side_tables(site, world).await?;
     Ok(names.contains(&load.name().table).then_some(generation))
-}
-
-/// The table's floor, as text; empty for none.
-pub(super) async fn floor(site: &TableSite, world: &World) -> Result<String, StepError> {
-    let newest = world.warehouse.query_one(&newest_order_keys(site.pipeline())).await?;
-    Ok(newest.get_or_default("floor")?)
 }
 
 /// The table in DMS's eyes.

@@ -1,12 +1,12 @@
 //! A later full load is complete, apart from raw.
 
 use async_trait::async_trait;
-use pipeline::Pipeline;
 use pipeline::sql::FILES_PER_COPY;
-use pipeline::sql::generation::{SideTable, existing_sides};
-use warehouse::{Row, Warehouse, WarehouseError};
+use pipeline::sql::generation::SideTable;
+use warehouse::{Row, WarehouseError};
 
 use super::compare_raw::judge;
+use super::generation_state::side_tables;
 use super::open_generation::Generation;
 use super::{Compared, Load, Loaded, full_load_files};
 use crate::counts::RawCounts;
@@ -48,7 +48,7 @@ impl Step for StageLoad {
         let pipeline = site.pipeline();
         let load = generation.side(pipeline);
         let files = full_load_files(&world.warehouse, pipeline).await?.len();
-        if files == 0 && exists(&world.warehouse, pipeline, &load).await? {
+        if files == 0 && side_tables(site, world).await?.contains(&load.name().table) {
             let counts = read(&world.warehouse.query_one(&load.counts(pipeline)).await?)?;
             if let Ok(verdict) = judge(counts, loaded.rows, true) {
                 return Ok(Look::Done(Compared::new(loaded.clone(), counts, verdict)));
@@ -89,17 +89,6 @@ impl Step for StageLoad {
     fn explain(site: &TableSite, error: WarehouseError) -> StepError {
         Load::explain(site, error)
     }
-}
-
-/// Whether a side table exists.
-async fn exists(
-    warehouse: &Warehouse,
-    pipeline: &Pipeline,
-    side: &SideTable,
-) -> Result<bool, WarehouseError> {
-    let rows = warehouse.query(&existing_sides(pipeline)).await?;
-    let names = rows.iter().map(|row| row.get::<String>("name")).collect::<Result<Vec<_>, _>>()?;
-    Ok(names.contains(&side.name().table))
 }
 
 /// All rows of a side table are of the load.

@@ -33,6 +33,19 @@ pub(super) fn raw(column: &str) -> String {
     format!("r.{}", ident(column))
 }
 
+/// The condition that a row `t` of ODS and a row `r` of raw, or of a table like it, have the same key.
+pub(super) fn same_key(table: &Table) -> String {
+    let keys: Vec<_> = table
+        .key_columns()
+        .into_iter()
+        .map(|c| {
+            let ods = format!("t.{}", ident(&c.name));
+            format!("{} = {}", c.comparable(&ods), c.comparable(&c.cast_raw(&raw(&c.name))))
+        })
+        .collect();
+    keys.join(" AND ")
+}
+
 /// A SELECT with one row per key of `from` (the stream, or raw itself): every ODS column but the flags, then the change kind and the order key.
 ///
 /// A U whose key changed is two changes: a delete of the old key and an upsert of the new one. DMS writes one row with

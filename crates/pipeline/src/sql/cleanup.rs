@@ -1,6 +1,6 @@
 //! Removal of old changes from the raw table.
 
-use crate::sql::changes::{order_key, raw};
+use crate::sql::changes::{order_key, raw, same_key};
 use crate::sql::floor::floor;
 use crate::sql::horizon::{horizon, record_cleanup};
 use crate::sql::ident;
@@ -25,21 +25,13 @@ pub fn cleanup(table: &Table) -> [String; 4] {
 }
 
 fn removable(table: &Table, cutoff: &str) -> String {
-    let keys: Vec<_> = table
-        .key_columns()
-        .into_iter()
-        .map(|c| {
-            let ods = format!("t.{}", ident(&c.name));
-            format!("{} = {}", c.comparable(&ods), c.comparable(&c.cast_raw(&raw(&c.name))))
-        })
-        .collect();
     let order = order_key(table);
     format!(
         "TRY_CAST({ts} AS TIMESTAMP) < {cutoff} AND ({order} < {floor} OR EXISTS (SELECT 1 FROM {ods} AS t WHERE {keys} AND t.{seq} >= {order}))",
         ts = raw(&table.timestamp_column),
         floor = floor(table),
         ods = table.ods,
-        keys = keys.join(" AND "),
+        keys = same_key(table),
         seq = ident(SEQ_COLUMN),
     )
 }

@@ -1,9 +1,9 @@
 //! The admission of a later full load.
 
-use super::{SideTable, same_key};
+use super::SideTable;
 use crate::boundary::Boundary;
 use crate::column::DatabendColumn;
-use crate::sql::changes::raw;
+use crate::sql::changes::{raw, same_key};
 use crate::sql::floor::raise_floor;
 use crate::sql::horizon::forget_emptied;
 use crate::sql::merge::{merge, merge_at};

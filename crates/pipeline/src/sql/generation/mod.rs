@@ -13,20 +13,3 @@ pub use questions::{
     key_columns, newest_change, newest_order_keys, stale_rows, unloaded_keys, unmerged_keys,
 };
 pub use side::{SideTable, existing_sides, value_columns};
-
-use crate::sql::changes::raw;
-use crate::sql::ident;
-use crate::table::Table;
-
-/// The condition that a row `t` of ODS and a row `r` of raw or of a side table have the same key.
-fn same_key(table: &Table) -> String {
-    let keys: Vec<_> = table
-        .key_columns()
-        .into_iter()
-        .map(|c| {
-            let ods = format!("t.{}", ident(&c.name));
-            format!("{} = {}", c.comparable(&ods), c.comparable(&c.cast_raw(&raw(&c.name))))
-        })
-        .collect();
-    keys.join(" AND ")
-}

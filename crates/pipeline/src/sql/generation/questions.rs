@@ -1,9 +1,9 @@
 //! Questions before and after a later full load is admitted.
 
-use super::{SideTable, same_key};
+use super::SideTable;
 use crate::boundary::Boundary;
 use crate::data_type::DatabendType;
-use crate::sql::changes::order_key;
+use crate::sql::changes::{order_key, same_key};
 use crate::sql::floor::floor;
 use crate::sql::session::HINT;
 use crate::sql::{ident, idents, literal};
