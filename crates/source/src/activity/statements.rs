@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::{Client, OpenStatement};
 use crate::look::Look;
 use crate::row::Row;
-use crate::{Flavor, Server, SourceError};
+use crate::{Flavor, Server};
 
 /// How much longer a statement of MySQL may have run than the process list prints: TIME is in whole seconds.
 const ROUNDING: TimeDelta = TimeDelta::seconds(2);
@@ -89,7 +89,7 @@ impl Look for ReadStatements {
     }
 
     #[cfg(feature = "scripted")]
-    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, SourceError> {
+    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, crate::SourceError> {
         Ok(state.work.statement_rows(state.clock))
     }
 }

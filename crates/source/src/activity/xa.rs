@@ -4,7 +4,7 @@ use super::PreparedXa;
 use crate::look::Look;
 use crate::name::literal;
 use crate::row::Row;
-use crate::{Flavor, Server, SourceError};
+use crate::{Flavor, Server};
 
 pub(super) struct ReadPreparedXa;
 
@@ -55,7 +55,7 @@ impl Look for ReadPreparedXa {
     }
 
     #[cfg(feature = "scripted")]
-    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, SourceError> {
+    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, crate::SourceError> {
         Ok(state.work.xa_rows())
     }
 }
