@@ -51,7 +51,6 @@ class Admin:
             ("DELETE", "dms/switches"): self._clear_switches,
             ("POST", "dms/hold"): self._hold,
             ("POST", "dms/release"): self._release,
-            ("POST", "dms/added-tables"): self._added_tables,
             ("GET", "dms/clock"): lambda _: {"offset_seconds": clock.offset(), "now": _iso(clock.now())},
             ("POST", "dms/clock"): self._shift_clock,
             ("POST", "s3/damage"): self._damage,
@@ -149,15 +148,6 @@ class Admin:
         keys = None if tables is None else [(t["schema"], t["table"]) for t in tables]
         self._dms.runner.switchboard.release(arn, keys)
         return {"held_tables": self._dms.runner.switchboard.of(arn).get("held_tables", [])}
-
-    def _added_tables(self, raw: dict[str, Any]) -> Any:
-        """The switch `added_tables` of a task, by its older name."""
-        loads = raw["loads"]
-        if not isinstance(loads, bool):
-            raise ValueError('"loads" is true or false')
-        for task in self._tasks(raw):
-            self._dms.runner.switchboard.set(task.arn, {"added_tables": "loaded" if loads else "followed"})
-        return {"loads": loads}
 
     def _scope(self, raw: dict[str, Any]) -> str | None:
         """The ARN of the task that a call names, if it names one."""

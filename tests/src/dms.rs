@@ -145,7 +145,9 @@ impl DmsTask {
         });
         self.aws.dms("ModifyReplicationTask", arguments).await?;
         self.until("stopped").await?;
-        self.aws.admin("dms/added-tables", json!({ "task": self.arn, "loads": loads })).await.map(drop)
+        let added = if loads { "loaded" } else { "followed" };
+        let switches = json!({ "task": self.arn, "switches": { "added_tables": added } });
+        self.aws.admin("dms/switches", switches).await.map(drop)
     }
 
     /// What DMS says about a table: `Table completed` for instance; nothing while it does not list it.

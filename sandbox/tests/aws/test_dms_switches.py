@@ -265,8 +265,7 @@ def test_numbers_stay_the_same_over_several_resumes_with_a_counter_that_restarts
 
 
 @pytest.mark.parametrize("loads", [False, True])
-@pytest.mark.parametrize("call", ["dms/switches", "dms/added-tables"])
-def test_added_tables_are_followed_or_loaded_at_the_resume(lab: Lab, loads: bool, call: str) -> None:
+def test_added_tables_are_followed_or_loaded_at_the_resume(lab: Lab, loads: bool) -> None:
     lab.orders(1)
     lab.orders(2, table="lines")
     task = lab.task(rules=[lab.include("orders")]).run()
@@ -274,10 +273,7 @@ def test_added_tables_are_followed_or_loaded_at_the_resume(lab: Lab, loads: bool
     rules = json.dumps({"rules": [lab.include("orders"), lab.include("lines")]})
     lab.dms.modify_replication_task(ReplicationTaskArn=task.arn, TableMappings=rules)
     task.wait("stopped")
-    if call == "dms/switches":
-        task.switch(added_tables="loaded" if loads else "followed")
-    else:
-        lab.service.admin("POST", call, {"task": task.arn, "loads": loads})
+    task.switch(added_tables="loaded" if loads else "followed")
     task.resume().loaded("lines")
     lab.sql("UPDATE {s}.lines SET status = 'x' WHERE id = 1")
     task.flush()
