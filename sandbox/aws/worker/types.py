@@ -86,7 +86,8 @@ def select_expression(column: SourceColumn) -> str:
     """How the full load asks for the column, so that the text loses nothing."""
     name = "`" + column.name.replace("`", "``") + "`"
     if column.data_type == "float":
-        return f"({name} + 0e0)"  # the text of a FLOAT has six digits only
+        # The text of a FLOAT has six digits only. A sum would lose the sign of a zero.
+        return f"CAST({name} AS DOUBLE)"
     return name
 
 

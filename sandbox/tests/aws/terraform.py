@@ -80,7 +80,8 @@ class Terraform:
     def run(self, *arguments: str, expect: int = 0) -> str:
         command = ["terraform", *arguments, "-no-color"]
         done = subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False)
-        assert done.returncode == expect, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        # The errors last: of a long text CI keeps the ends.
+        assert done.returncode == expect, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr}"
         return done.stdout
 
     def apply(self) -> None:

@@ -7,7 +7,7 @@ use e2e::compare::Form;
 pub(crate) enum Reading {
     /// As the comparison of whole tables reads it.
     As(Form),
-    /// Single precision: its text has six digits in `MySQL`.
+    /// Single precision: its text has six digits in `MySQL`. A sum would lose the sign of a zero.
     Float,
     /// `bit(n)` of more than one bit: bytes in Databend, a number in `MySQL`.
     Bits(usize),
@@ -36,7 +36,7 @@ impl Reading {
     /// The expression that reads it at the source.
     pub(crate) fn in_mysql(self, column: &str) -> String {
         match self {
-            Self::Float => format!("{column} + 0e0"),
+            Self::Float => format!("CAST({column} AS DOUBLE)"),
             Self::Bits(bytes) => format!("LPAD(HEX({column} + 0), {}, '0')", bytes * 2),
             Self::Geometry | Self::As(Form::Bytes) => format!("HEX({column})"),
             Self::As(Form::Integer) => format!("{column} + 0"),
