@@ -5,12 +5,12 @@
 pub(super) fn rewriting() -> impl FnMut(&str) -> Option<String> + Send {
     let mut held: Vec<(String, String)> = Vec::new();
     move |sql| {
-        let rows = rows(sql)?;
-        if let (Some(key), false) = (key(rows), sql.contains(DONE)) {
-            held.push((key, rows.to_owned()));
-            return Some("SELECT 1".into());
+        let (into, rows) = rows(sql)?;
+        if let (Some(key), false) = (key(&rows), rows.contains(DONE)) {
+            held.push((key, rows));
+            return Some(WRITTEN.into());
         }
-        let mut all = sql.to_owned();
+        let mut all = format!("{into} VALUES {rows}");
         held.retain(|(key, row)| {
             let is_it = ENDS.iter().any(|end| rows.contains(&format!("{key}{end}")));
             if is_it {
@@ -23,14 +23,25 @@ pub(super) fn rewriting() -> impl FnMut(&str) -> Option<String> + Send {
     }
 }
 
+/// What Databend answers to an INSERT of one row.
+const WRITTEN: &str = "SELECT 1 AS \"number of rows inserted\"";
+
 const INTENT: &str = ", 'intent', now()";
 const DONE: &str = ", 'done', now()";
 const ENDS: [&str; 2] = [DONE, ", 'failed', now()"];
 
-/// What stands behind VALUES in a statement that writes to the journal.
-fn rows(sql: &str) -> Option<&str> {
-    let (into, rows) = sql.split_once(" VALUES ")?;
-    (into.starts_with("INSERT INTO") && into.contains("\"journal\"")).then_some(rows)
+/// A statement that writes to the journal: what stands before its rows, and the rows as those of VALUES.
+fn rows(sql: &str) -> Option<(&str, String)> {
+    if !sql.starts_with("INSERT INTO \"databend_cdc\".\"journal\"") {
+        return None;
+    }
+    if let Some((into, rows)) = sql.split_once(" VALUES ") {
+        return Some((into, rows.to_owned()));
+    }
+    // One row, if leases are held.
+    let (into, rest) = sql.split_once(" SELECT ")?;
+    let (row, _) = rest.rsplit_once(" FROM \"databend_cdc\".\"leases\"")?;
+    Some((into, format!("({row})")))
 }
 
 /// Pipeline, table and step of the first row, if that is an intent: `('run', 1, 'pipeline', 'table', 'step', 'intent', …`.
@@ -41,6 +52,9 @@ fn key(rows: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline::sql::journal::{JournalRow, insert, insert_while_held};
+    use pipeline::sql::lease::Held;
+
     use super::*;
 
     const INTO: &str = r#"INSERT INTO "databend_cdc"."journal" (run_id, seq) VALUES "#;
@@ -51,8 +65,8 @@ mod tests {
         let intent = "('r', 1, 'p', 't', 'load', 'intent', now(), '{}', 'me')";
         let other = "('r', 2, 'p', 'u', 'load', 'intent', now(), '{}', 'me')";
         let done = "('r', 3, 'p', 't', 'load', 'done', now(), '{}', 'me')";
-        assert_eq!(rewrite(&format!("{INTO}{intent}")).as_deref(), Some("SELECT 1"));
-        assert_eq!(rewrite(&format!("{INTO}{other}")).as_deref(), Some("SELECT 1"));
+        assert_eq!(rewrite(&format!("{INTO}{intent}")).as_deref(), Some(WRITTEN));
+        assert_eq!(rewrite(&format!("{INTO}{other}")).as_deref(), Some(WRITTEN));
         assert_eq!(rewrite(&format!("{INTO}{done}")), Some(format!("{INTO}{done}, {intent}")));
         assert_eq!(rewrite(&format!("{INTO}{done}")), Some(format!("{INTO}{done}")));
         assert_eq!(rewrite("SELECT 2"), None);
@@ -60,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_statements_are_those_of_the_runbook() {
-        let row = pipeline::sql::journal::JournalRow {
+        let row = JournalRow {
             run_id: "r",
             seq: "1",
             pipeline: "p",
@@ -71,7 +85,12 @@ mod tests {
             actor: "me",
             operation: "cutover",
         };
-        let intent = pipeline::sql::journal::insert(&[row]);
-        assert_eq!(rewriting()(&intent).as_deref(), Some("SELECT 1"), "{intent}");
+        let held = Held { tables: &["raw.orders".to_owned()], token: "t" };
+        let intent = insert_while_held(&row, held);
+        let mut rewrite = rewriting();
+        assert_eq!(rewrite(&intent).as_deref(), Some(WRITTEN), "{intent}");
+        let failed = insert_while_held(&JournalRow { event: "failed", ..row.clone() }, held);
+        let both = insert(&[JournalRow { event: "failed", ..row.clone() }, row]);
+        assert_eq!(rewrite(&failed), Some(both));
     }
 }

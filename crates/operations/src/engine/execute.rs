@@ -113,11 +113,13 @@ impl<'a> Execution<'a> {
             let effects = S::effects(site, &need);
             if !intended && effects.iter().any(Effect::changes_something) {
                 self.world.go_on()?;
-                // A run that was stopped does not write over what another one has written meanwhile.
-                self.lease.require(&leases).await?;
+                self.lease.require_time().await?;
                 let actions: Vec<_> =
                     effects.iter().flat_map(|effect| effect.actions(&key, &leases)).collect();
-                self.world.journal.intent(&key, serde_json::json!({ "actions": actions })).await?;
+                let detail = serde_json::json!({ "actions": actions });
+                if !self.world.journal.intent(&key, detail, self.lease.held(&leases)).await? {
+                    return Err(Lease::taken_over(&leases).into());
+                }
                 intended = true;
             }
             let trouble = match self.attempt::<S>(site, &key, &need, &effects, progress.as_ref()).await {
@@ -421,7 +423,9 @@ impl Driver for Execution<'_> {
         {
             let key = site.key(self.operation, S::NAME);
             // If not even this can be written, the first error is the one to tell.
-            if let Err(journal) = self.world.journal.fail(&key, &error.to_string()).await {
+            let leases = site.leases();
+            let held = self.lease.held(&leases);
+            if let Err(journal) = self.world.journal.fail(&key, &error.to_string(), held).await {
                 tracing::debug!(%journal, "the failure was not written to the journal");
             }
         }

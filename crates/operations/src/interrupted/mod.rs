@@ -37,6 +37,11 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             ("three tables", TestBed::new(THREE, LoadTasks::PerTable)),
             ("one of three tables", TestBed::new(THREE, LoadTasks::PerTable).cut_over_but(1)),
             ("grouped chain", grouped()),
+            ("a table that DMS has to be asked for", {
+                let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable);
+                bed.dms.add(&THREE[1..2]);
+                bed
+            }),
             ("ODS truncated", {
                 let bed = one().cut_over();
                 bed.truncate_ods(0);
@@ -142,6 +147,11 @@ fn grouped_chain() {
 }
 
 #[test]
+fn a_table_that_dms_has_to_be_asked_for() {
+    check(CUTOVER, "a table that DMS has to be asked for");
+}
+
+#[test]
 fn ods_truncated() {
     check(CUTOVER, "ODS truncated");
 }
@@ -216,6 +226,7 @@ fn every_scenario_of_a_cutover_is_run_and_cuts_over() {
         "three tables",
         "one of three tables",
         "grouped chain",
+        "a table that DMS has to be asked for",
         "ODS truncated",
         "ODS filled by hand",
     ];

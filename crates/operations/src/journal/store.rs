@@ -7,8 +7,9 @@ use std::time::Duration;
 use chrono::Utc;
 use miette::Diagnostic;
 use pipeline::sql::journal as sql;
+use pipeline::sql::lease::Held;
 use pipeline::sql::own::FORMAT;
-use warehouse::{Row, Warehouse, WarehouseError};
+use warehouse::{Row, Warehouse, WarehouseError, affected_rows};
 
 use super::{
     Event, EventKind, Identities, IllegalEvent, Log, Operation, RunId, StepKey, StepName, StepState,
@@ -109,23 +110,34 @@ impl Journal {
         self.log().last_done(key).cloned()
     }
 
-    /// Writes that a step's effect is about to be brought about.
-    pub async fn intent(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
-        self.write(key, &[(EventKind::Intent, detail)]).await
+    /// Writes that a step's effect is about to be brought about, if the leases are held. Whether they are.
+    pub async fn intent(
+        &self,
+        key: &StepKey,
+        detail: serde_json::Value,
+        held: Held<'_>,
+    ) -> Result<bool, JournalError> {
+        self.write(key, &[(EventKind::Intent, detail)], Some(held)).await
     }
 
     /// Writes that a step's effect is there.
     pub async fn finish(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
-        self.write(key, &[(EventKind::Done, detail)]).await
+        self.write(key, &[(EventKind::Done, detail)], None).await.map(drop)
     }
 
-    /// Writes that a step's effect could not be brought about. Only after an intent of this run: otherwise there is
-    /// nothing to tell.
-    pub async fn fail(&self, key: &StepKey, message: &str) -> Result<(), JournalError> {
+    /// Writes that a step's effect could not be brought about. Only after an intent of this run, and only while the leases
+    /// are held: otherwise there is nothing to tell.
+    pub async fn fail(
+        &self,
+        key: &StepKey,
+        message: &str,
+        held: Held<'_>,
+    ) -> Result<(), JournalError> {
         if self.state(key) != (StepState::Intended { by: self.run }) {
             return Ok(());
         }
-        self.write(key, &[(EventKind::Failed, serde_json::json!({ "error": message }))]).await
+        let failed = (EventKind::Failed, serde_json::json!({ "error": message }));
+        self.write(key, &[failed], Some(held)).await.map(drop)
     }
 
     /// Writes that a step was found done, or that something was observed: intent and done in one statement.
@@ -133,7 +145,12 @@ impl Journal {
         let mine = self.state(key) == (StepState::Intended { by: self.run });
         let intent = (EventKind::Intent, serde_json::json!({}));
         let done = (EventKind::Done, detail);
-        if mine { self.write(key, &[done]).await } else { self.write(key, &[intent, done]).await }
+        let written = if mine {
+            self.write(key, &[done], None).await
+        } else {
+            self.write(key, &[intent, done], None).await
+        };
+        written.map(drop)
     }
 
     /// The row that a transaction writes beside its effect.
@@ -141,7 +158,7 @@ impl Journal {
         self.log().check(key, self.run, EventKind::Done)?;
         let detail = self.identities.stamp(key, detail);
         let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
-        let sql = self.insert(key, &[(seq, EventKind::Done, &detail)]);
+        let sql = self.insert(key, &[(seq, EventKind::Done, &detail)], None);
         Ok(Recorded { sql, seq, key: key.clone(), detail })
     }
 
@@ -155,11 +172,13 @@ impl Journal {
         Ok(true)
     }
 
+    /// Writes rows; with `held`, one row, and only if those leases are held. Whether it was written.
     async fn write(
         &self,
         key: &StepKey,
         events: &[(EventKind, serde_json::Value)],
-    ) -> Result<(), JournalError> {
+        held: Option<Held<'_>>,
+    ) -> Result<bool, JournalError> {
         // What may not be written is refused before it is.
         let events: Vec<_> =
             events.iter().map(|(kind, detail)| (*kind, self.identities.stamp(key, detail.clone()))).collect();
@@ -170,11 +189,12 @@ impl Journal {
             trial.apply(self.event(key, seq, *kind, detail.clone()))?;
             rows.push((seq, *kind, detail));
         }
-        let statement = self.insert(key, &rows);
+        let statement = self.insert(key, &rows, held);
         let written = |cause| JournalError::Warehouse { action: "written", cause };
         let mut looks = LOOKS;
         loop {
             match self.warehouse.execute(&statement).await {
+                Ok(answer) if held.is_some() && affected_rows(&answer) == 0 => return Ok(false),
                 Ok(_) => break,
                 Err(error) if error.is_outcome_unknown() && looks > 0 => {
                     // All rows of a statement arrive together, so one of them answers for all.
@@ -196,7 +216,7 @@ impl Journal {
         for (seq, kind, detail) in rows {
             self.note(key, seq, kind, detail.clone())?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn arrived(&self, seq: i64) -> Result<bool, JournalError> {
@@ -231,7 +251,12 @@ impl Journal {
         Event { run_id, seq, key: key.clone(), event, at: Utc::now(), detail, actor }
     }
 
-    fn insert(&self, key: &StepKey, rows: &[(i64, EventKind, &serde_json::Value)]) -> String {
+    fn insert(
+        &self,
+        key: &StepKey,
+        rows: &[(i64, EventKind, &serde_json::Value)],
+        held: Option<Held<'_>>,
+    ) -> String {
         let run_id = self.run.to_string();
         let texts: Vec<_> =
             rows.iter().map(|(seq, _, detail)| (seq.to_string(), detail.to_string())).collect();
@@ -250,7 +275,10 @@ impl Journal {
                 operation: key.operation.as_str(),
             })
             .collect();
-        sql::insert(&rows)
+        match (held, rows.as_slice()) {
+            (Some(held), [row]) => sql::insert_while_held(row, held),
+            _ => sql::insert(&rows),
+        }
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {

@@ -173,7 +173,7 @@ impl Lease {
         for _ in 0..RENEWED_WITHIN {
             self.require_time().await?;
             if !self.shared.has(tables).await.map_err(LeaseError::Warehouse)? {
-                return Err(taken_over(tables));
+                return Err(Self::taken_over(tables));
             }
             // The answer may have taken long.
             if self.shared.has_time() {
@@ -187,8 +187,21 @@ impl Lease {
 
     /// An error unless the leases are ours for [`MARGIN`] more, by a clock that does not stop in sleep. Databend is asked
     /// only when that time is over.
-    async fn require_time(&self) -> Result<(), LeaseError> {
+    pub async fn require_time(&self) -> Result<(), LeaseError> {
         if self.shared.has_time() { Ok(()) } else { self.shared.renew_at_once().await }
+    }
+
+    /// The leases on these tables, for a statement that does something only while they are ours.
+    pub fn held<'a>(&'a self, tables: &'a [String]) -> sql::Held<'a> {
+        sql::Held { tables, token: &self.shared.token }
+    }
+
+    /// The error of a run whose leases on these tables another run has.
+    pub fn taken_over(tables: &[String]) -> LeaseError {
+        LeaseError::Lost {
+            tables: tables.join(", "),
+            reason: "another run has taken it over".into(),
+        }
     }
 
     /// Commits a transaction if, and only if, the leases on its tables are still ours.
@@ -349,7 +362,7 @@ impl Shared {
         loop {
             match heartbeat::renew(self).await.map_err(LeaseError::Warehouse)? {
                 Renewal::Done => return Ok(()),
-                Renewal::Lost => return Err(taken_over(&self.tables)),
+                Renewal::Lost => return Err(Lease::taken_over(&self.tables)),
                 Renewal::Busy => tokio::time::sleep(COMMIT_LOOK_EVERY).await,
             }
         }
@@ -399,10 +412,6 @@ impl Shared {
             }
         }
     }
-}
-
-fn taken_over(tables: &[String]) -> LeaseError {
-    LeaseError::Lost { tables: tables.join(", "), reason: "another run has taken it over".into() }
 }
 
 /// After a conflict or a lost answer the rows say how it went.

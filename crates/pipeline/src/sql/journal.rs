@@ -1,5 +1,6 @@
 //! The journal: what the runbook was about to do, and what it did.
 
+use super::lease::Held;
 use super::literal;
 use super::own::{FORMAT, JOURNAL};
 use crate::name::TableName;
@@ -33,27 +34,35 @@ pub struct JournalRow<'a> {
 
 /// Appends rows to the journal.
 pub fn insert(rows: &[JournalRow<'_>]) -> String {
-    let values = rows
-        .iter()
-        .map(|r| {
-            format!(
-                "({}, {}, {}, {}, {}, {}, now(), {}, {}, {FORMAT}, {})",
-                literal(r.run_id),
-                r.seq,
-                literal(r.pipeline),
-                literal(r.table),
-                literal(r.step),
-                literal(r.event),
-                literal(r.detail),
-                literal(r.actor),
-                literal(r.operation)
-            )
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
+    let values: Vec<_> = rows.iter().map(|row| format!("({})", values(row))).collect();
+    format!("{} VALUES {}", insert_into(), values.join(", "))
+}
+
+/// Appends a row to the journal if leases are held. Databend looks at them when it executes the statement, so a process
+/// that was stopped before it sent the row does not write over what another run wrote meanwhile.
+pub fn insert_while_held(row: &JournalRow<'_>, held: Held<'_>) -> String {
+    format!("{} SELECT {} {}", insert_into(), values(row), held.from_leases())
+}
+
+fn insert_into() -> String {
     format!(
-        "INSERT INTO {} (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) VALUES {values}",
+        "INSERT INTO {} (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation)",
         journal_table()
+    )
+}
+
+fn values(row: &JournalRow<'_>) -> String {
+    format!(
+        "{}, {}, {}, {}, {}, {}, now(), {}, {}, {FORMAT}, {}",
+        literal(row.run_id),
+        row.seq,
+        literal(row.pipeline),
+        literal(row.table),
+        literal(row.step),
+        literal(row.event),
+        literal(row.detail),
+        literal(row.actor),
+        literal(row.operation)
     )
 }
 
@@ -118,6 +127,31 @@ mod tests {
             "INSERT INTO \"databend_cdc\".\"journal\" (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) \
              VALUES ('r1', 3, 'shop', 'shop.o''clock', 'copy', 'intent', now(), '{}', 'me@here', 1, 'cutover')"
         );
+    }
+
+    #[test]
+    fn a_row_is_written_only_while_the_leases_are_held() {
+        let row = JournalRow {
+            run_id: "r1",
+            seq: "3",
+            pipeline: "shop",
+            table: "shop.orders",
+            step: "copy",
+            event: "intent",
+            detail: "{}",
+            actor: "me@here",
+            operation: "cutover",
+        };
+        let tables = ["raw.orders", "raw.o'clock"].map(str::to_owned);
+        let sql = insert_while_held(&row, Held { tables: &tables, token: "t1" });
+        assert_eq!(
+            sql,
+            "INSERT INTO \"databend_cdc\".\"journal\" (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) \
+             SELECT 'r1', 3, 'shop', 'shop.orders', 'copy', 'intent', now(), '{}', 'me@here', 1, 'cutover' \
+             FROM \"databend_cdc\".\"leases\" WHERE table_name IN ('raw.orders', 'raw.o''clock') AND token = 't1' \
+             HAVING count(DISTINCT table_name) = 2"
+        );
+        assert_parses(&sql);
     }
 
     #[test]

@@ -28,6 +28,28 @@ fn list<S: AsRef<str>>(texts: &[S]) -> String {
     texts.iter().map(|text| literal(text.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
+/// Leases that a run says it holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// The raw tables, each once.
+    pub tables: &'a [String],
+    /// The run's.
+    pub token: &'a str,
+}
+
+impl Held<'_> {
+    /// The end of a SELECT of constants: one row if all the leases have the token, else none.
+    pub(super) fn from_leases(&self) -> String {
+        format!(
+            "FROM {} WHERE table_name IN ({}) AND token = {} HAVING count(DISTINCT table_name) = {}",
+            leases(),
+            list(self.tables),
+            literal(self.token),
+            self.tables.len()
+        )
+    }
+}
+
 /// Adds the rows that leases live in. Two rows of one table do no harm: a lease is held by who holds all rows.
 pub fn seed<S: AsRef<str>>(tables: &[S]) -> String {
     let rows: Vec<_> = tables

@@ -7,6 +7,7 @@ use pipeline::column::{Column, DatabendColumn};
 use pipeline::schedule::Schedule;
 use pipeline::sql::intents::IntentRow;
 use pipeline::sql::journal::JournalRow;
+use pipeline::sql::lease::Held;
 use pipeline::sql::{self, checks, task_control};
 use pipeline::stage::{Auth, Stage};
 use pipeline::stamp::{SQL_FORMAT, Stamp};
@@ -229,19 +230,22 @@ impl Names {
     }
 
     /// Rows of our own tables.
-    fn rows(&self) -> [String; 2] {
+    fn rows(&self) -> [String; 3] {
+        let row = JournalRow {
+            run_id: &self.detail,
+            seq: "7",
+            pipeline: &self.comment,
+            table: &self.secret,
+            step: "load",
+            event: "done",
+            detail: "{}",
+            actor: &self.detail,
+            operation: &self.comment,
+        };
+        let held = Held { tables: &[self.detail.clone(), self.comment.clone()], token: &self.secret };
         [
-            sql::journal::insert(&[JournalRow {
-                run_id: &self.detail,
-                seq: "7",
-                pipeline: &self.comment,
-                table: &self.secret,
-                step: "load",
-                event: "done",
-                detail: "{}",
-                actor: &self.detail,
-                operation: &self.comment,
-            }]),
+            sql::journal::insert_while_held(&row, held),
+            sql::journal::insert(&[row]),
             sql::intents::insert(&[IntentRow {
                 subject: self.detail.clone(),
                 token: self.secret.clone(),
