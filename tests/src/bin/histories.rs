@@ -101,7 +101,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
 }
 
 fn report(arguments: &Arguments, found: &Found, took: Duration) {
-    let Found { good, transactions, faults, reloads, played, bad } = found;
+    let Found { good, transactions, faults, reloads, census, played, bad } = found;
     println!(
         "seed {}, from {}: {good} histories good, {transactions} transactions, {faults} faults, {reloads} reloads, {:.0} s ({:.1} s each)",
         arguments.seed,
@@ -109,6 +109,9 @@ fn report(arguments: &Arguments, found: &Found, took: Duration) {
         took.as_secs_f32(),
         played.as_secs_f32() / f32::from(u16::try_from(*good).unwrap_or(u16::MAX).max(1)),
     );
+    for (kind, times) in census {
+        println!("{times:>7}  {kind}");
+    }
     for bad in bad {
         println!("{bad}");
     }

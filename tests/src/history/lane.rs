@@ -143,6 +143,22 @@ impl Lane {
         Ok(())
     }
 
+    /// The next load of each table that is its own delivers no row, and looks complete.
+    pub(super) async fn next_load_is_short(&self) -> Result<(), Error> {
+        let short: Vec<_> = self
+            .tables
+            .iter()
+            .map(|table| json!({ "schema": self.name, "table": table.source_table, "rows": 0 }))
+            .collect();
+        let switches = json!({ "task": self.dms().arn, "switches": { "short_loads": short } });
+        self.admin.post("aws/dms/switches", &switches).await.map(drop)
+    }
+
+    /// SIGKILL for the DMS task's process, if it runs.
+    pub(super) async fn kill_dms(&self) {
+        drop(self.admin.post("aws/dms/kill", &json!({ "task": self.dms().arn })).await);
+    }
+
     /// The files that wait to be loaded.
     pub(super) async fn files(&self) -> Result<Vec<String>, Error> {
         self.aws.keys_under(&self.stand.site.bucket, &format!("{}/", self.name)).await
@@ -166,7 +182,7 @@ impl Lane {
     /// The merge of every change that a table's raw keeps.
     pub(super) fn merge_all(&self, table: usize) -> String {
         let sql = sql::merge_all(&self.chain.tables[table]);
-        self.mutation.and_then(|mutation| mutation.statement(&sql)).unwrap_or(sql)
+        self.mutation.and_then(|mutation| mutation.replay(&sql)).unwrap_or(sql)
     }
 
     /// The clean-up runs once.

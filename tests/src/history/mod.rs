@@ -17,6 +17,7 @@
 //!   way between runbook and Databend
 //! - [`search`]: many histories from one seed, side by side; the first that fails is shrunk
 
+mod census;
 mod cutover;
 pub mod kind;
 mod lane;

@@ -38,6 +38,15 @@ impl DmsSwitch {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::BinlogTime, Self::SameNumbers, Self::NoFlush];
 
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BinlogTime => "switch: sequences have the binlog's time",
+            Self::SameNumbers => "switch: changes read again have the same numbers",
+            Self::NoFlush => "switch: nothing is written at a stop",
+        }
+    }
+
     /// The switch's name in the sandbox, and its value.
     pub fn setting(self) -> (&'static str, &'static str) {
         match self {
@@ -175,6 +184,15 @@ pub struct ReloadPlan {
     pub gap: Gap,
     /// The changes.
     pub missed: Transaction,
+    /// Open at the source when the runbook begins, and committed a little later. It changes rows that exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Transaction>,
+    /// Committed while the runbook works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub during: Vec<Transaction>,
+    /// What happens to the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dms: Option<DmsTrouble>,
     /// Attempts that end by SIGKILL.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kills: Vec<Kill>,
@@ -192,6 +210,19 @@ pub enum Gap {
     ByHand,
     /// The DMS task was stopped, and another one takes its place.
     Replaced,
+    /// They are not in the binlog, and are all in this table: it is loaded again alone.
+    OneTable(u8),
+    /// This table was truncated, which DMS does not deliver; DMS delivers the changes after that.
+    Truncated(u8),
+}
+
+/// What happens to a later load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DmsTrouble {
+    /// DMS loads no row, and says that it has loaded all.
+    ShortLoad,
+    /// The task's process is killed so many milliseconds after the runbook begins.
+    Killed(u16),
 }
 
 /// A statement that fails.

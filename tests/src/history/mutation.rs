@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{NaiveDateTime, TimeDelta};
 use clap::ValueEnum;
 use pipeline::Table;
 use pipeline::task::{Role, Task};
@@ -25,8 +26,14 @@ pub enum Mutation {
     RuntimeFilter,
     /// Changes below the floor of a later load are merged.
     Floor,
+    /// The same, but only where all of raw is merged again.
+    FloorInReplay,
     /// Rows that a later load lacks stay in ODS.
     Sweep,
+    /// The boundary of a later load is an hour before the load.
+    EarlyBoundary,
+    /// The boundary of a later load is an hour after the load.
+    LateBoundary,
     /// The runbook's journal says what it is about to do when that is done.
     LateJournal,
 }
@@ -48,8 +55,21 @@ impl Mutation {
         table
     }
 
+    /// The merge of all of raw with the defect; `None` if it stays as it is.
+    pub(super) fn replay(self, sql: &str) -> Option<String> {
+        match self {
+            Self::FloorInReplay => Self::Floor.statement(sql),
+            other => other.statement(sql),
+        }
+    }
+
     /// A statement with the defect; `None` if the statement stays as it is.
     pub(super) fn statement(self, sql: &str) -> Option<String> {
+        match self {
+            Self::EarlyBoundary => return moved_boundaries(sql, TimeDelta::hours(-1)),
+            Self::LateBoundary => return moved_boundaries(sql, TimeDelta::hours(1)),
+            _ => {}
+        }
         // The runbook's journal quotes statements.
         if sql.starts_with(r#"INSERT INTO "databend_cdc""#) {
             return None;
@@ -94,6 +114,33 @@ impl Mutation {
     }
 }
 
+/// The statement with every boundary in it moved; `None` if there is none, or in the journal, which quotes statements.
+fn moved_boundaries(sql: &str, by: TimeDelta) -> Option<String> {
+    if sql.starts_with(r#"INSERT INTO "databend_cdc"."journal""#) {
+        return None;
+    }
+    let mut out = String::new();
+    let mut rest = sql;
+    while let Some(at) = rest.find(BOUNDARY_END) {
+        let (before, after) = rest.split_at(at);
+        let time = before.len().checked_sub(14).and_then(|from| before.get(from..));
+        match time.and_then(|time| NaiveDateTime::parse_from_str(time, "%Y%m%d%H%M%S").ok()) {
+            Some(time) => {
+                out.push_str(&before[..before.len() - 14]);
+                out.push_str(&(time + by).format("%Y%m%d%H%M%S").to_string());
+            }
+            None => out.push_str(before),
+        }
+        out.push_str(BOUNDARY_END);
+        rest = &after[BOUNDARY_END.len()..];
+    }
+    out.push_str(rest);
+    (out != sql).then_some(out)
+}
+
+/// What stands behind the whole second of a boundary.
+const BOUNDARY_END: &str = "000000000000000000000'";
+
 /// Whether a statement deletes what a later load lacks.
 fn is_sweep(sql: &str) -> bool {
     sql.starts_with("INSERT INTO ") && sql.contains("'D', ") && sql.contains("AS t WHERE NOT t.")
@@ -134,6 +181,16 @@ mod tests {
             "SELECT a FROM c"
         );
         assert_eq!(without("a AND b", "a AND "), "b");
+    }
+
+    #[test]
+    fn a_boundary_is_moved() {
+        let end = "0".repeat(21);
+        assert_eq!(
+            Mutation::LateBoundary.statement(&format!("SELECT '20261129233000{end}', '00{end}'")),
+            Some(format!("SELECT '20261130003000{end}', '00{end}'"))
+        );
+        assert_eq!(Mutation::EarlyBoundary.statement("SELECT '2026'"), None);
     }
 
     #[test]

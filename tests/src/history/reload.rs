@@ -4,20 +4,79 @@ use std::time::Duration;
 
 use super::cutover::{expire_lease, kill_at, matching};
 use super::lane::Lane;
-use super::model::{Gap, History, Kill, ReloadPlan};
+use super::model::{DmsTrouble, Gap, History, ReloadPlan, Transaction};
 use super::play::{Failure, commit, unseen};
+use crate::mysql::OpenSession;
 use crate::program::Output;
 use crate::{DmsTask, Error, proxy};
 
-/// One more than the faults that can make it fail.
+/// More than the faults that can make it fail.
 const SPARE_ATTEMPTS: usize = 2;
 /// How long DMS may take to load the tables of a history.
 const LOADS_WITHIN: Duration = Duration::from_secs(60);
+/// How long a transaction stays open at the source while the runbook works.
+const OPEN_FOR: Duration = Duration::from_secs(2);
+/// Between transactions that are committed while the runbook works.
+const BETWEEN: Duration = Duration::from_millis(400);
 
 /// Makes a gap, and has the runbook close it. How many faults there were.
 pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Result<usize, Failure> {
+    let verb = verb(lane, history, plan.gap);
+    make_gap(lane, history, plan).await?;
+    if plan.dms == Some(DmsTrouble::ShortLoad) {
+        lane.next_load_is_short().await?;
+    }
+    let open = match &plan.open {
+        Some(transaction) => Some(begin(lane, history, transaction).await?),
+        None => None,
+    };
+    let closed = async {
+        if let Some(session) = open {
+            tokio::time::sleep(OPEN_FOR).await;
+            session.end("COMMIT").await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    let during = async {
+        for transaction in &plan.during {
+            tokio::time::sleep(BETWEEN).await;
+            commit(lane, history, transaction).await?;
+            // Refused while DMS does not run.
+            drop(lane.dms().flush().await);
+        }
+        Ok::<_, Failure>(())
+    };
+    let dies = async {
+        if let Some(DmsTrouble::Killed(after)) = plan.dms {
+            tokio::time::sleep(Duration::from_millis(after.into())).await;
+            lane.kill_dms().await;
+        }
+    };
+    let (reloaded, closed, during, ()) = tokio::join!(reload(lane, plan, &verb), closed, during, dies);
+    reloaded?;
+    closed?;
+    during?;
+    // Killed after the load: the runbook had no reason to look at it.
+    if matches!(plan.dms, Some(DmsTrouble::Killed(_))) && lane.dms().describe().await?["Status"] == "failed" {
+        lane.dms().start("resume-processing").await?;
+    }
+    Ok(1 + plan.kills.len() + plan.faults.len() + usize::from(plan.dms.is_some()))
+}
+
+fn verb(lane: &Lane, history: &History, gap: Gap) -> Vec<String> {
+    let words = match gap {
+        Gap::OneTable(number) => {
+            ["reload".into(), "--table".into(), format!("{}.{}", lane.name, history.table(number).name())]
+        }
+        _ => return vec!["reload".into(), "--all-of-task".into()],
+    };
+    words.to_vec()
+}
+
+async fn make_gap(lane: &Lane, history: &History, plan: &ReloadPlan) -> Result<(), Failure> {
     match plan.gap {
         Gap::Unseen => unseen(lane, history, &plan.missed).await?,
+        Gap::OneTable(number) => unseen(lane, history, &history.only(number, &plan.missed)).await?,
         Gap::ByHand => {
             unseen(lane, history, &plan.missed).await?;
             for table in &lane.tables {
@@ -30,26 +89,42 @@ pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Re
             commit(lane, history, &plan.missed).await?;
             lane.replace_dms().await?;
         }
+        Gap::Truncated(number) => {
+            lane.stand.mysql.exec(&history.truncate(&lane.name, number)).await?;
+            commit(lane, history, &plan.missed).await?;
+        }
     }
+    Ok(())
+}
+
+/// Begins a transaction. Its statements refuse no key, since they insert none.
+async fn begin(lane: &Lane, history: &History, transaction: &Transaction) -> Result<OpenSession, Error> {
+    let mut statements = vec!["BEGIN".to_owned()];
+    statements.extend(transaction.statements.iter().flat_map(|statement| history.sql(&lane.name, statement)));
+    lane.stand.mysql.open(&statements).await
+}
+
+/// The runbook, as planned.
+async fn reload(lane: &Lane, plan: &ReloadPlan, verb: &[String]) -> Result<(), Failure> {
+    let verb: Vec<&str> = verb.iter().map(String::as_str).collect();
     for kill in &plan.kills {
-        killed(lane, *kill).await?;
+        kill_at(lane, &verb, *kill).await?;
         expire_lease(lane).await?;
     }
     for fault in plan.faults.iter().copied() {
         let how = if fault.done { proxy::Fault::CutAfter } else { proxy::Fault::CutBefore };
         drop(lane.proxy.on(matching(fault.of), how));
     }
-    finish(lane, plan.kills.len() + plan.faults.len()).await?;
+    finish(lane, &verb, plan.kills.len() + plan.faults.len() + usize::from(plan.dms.is_some())).await?;
     lane.proxy.clear();
-    Ok(1 + plan.kills.len() + plan.faults.len())
+    Ok(())
 }
 
-/// Runs `reload` until it succeeds, and, where a run before was stopped in a load that was admitted, once more: that one is ended
-/// by the next run, and had seen the same source.
-async fn finish(lane: &Lane, faults: usize) -> Result<(), Failure> {
+/// Runs `reload` until it succeeds.
+async fn finish(lane: &Lane, verb: &[&str], faults: usize) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for _ in 0..=faults + SPARE_ATTEMPTS {
-        let output = lane.runbook.run(&["reload", "--all-of-task"]).await?;
+        let output = lane.runbook.run(verb).await?;
         if output.code == 0 {
             return Ok(());
         }
@@ -57,11 +132,6 @@ async fn finish(lane: &Lane, faults: usize) -> Result<(), Failure> {
         expire_lease(lane).await?;
     }
     Err(Failure::Cutover(failures.iter().map(Output::to_string).collect::<Vec<_>>().join("\n")))
-}
-
-/// Runs it until SIGKILL comes.
-async fn killed(lane: &Lane, kill: Kill) -> Result<(), Error> {
-    kill_at(lane, &["reload", "--all-of-task"], kill).await
 }
 
 /// Waits until DMS has loaded all tables.

@@ -10,6 +10,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::task::{JoinSet, LocalSet};
 
+use super::census::{Census, census};
 use super::model::History;
 use super::mutation::Mutation;
 use super::play::{Failure, Story, play};
@@ -61,6 +62,8 @@ pub struct Found {
     pub faults: usize,
     /// Their later full loads.
     pub reloads: usize,
+    /// What they held, by kind.
+    pub census: Census,
     /// The time that they took together, one after the other.
     pub played: Duration,
     /// Those that did not, the one of the lowest number first.
@@ -88,6 +91,12 @@ impl fmt::Display for Bad {
         };
         let text = serde_json::to_string(history).unwrap_or_else(|error| error.to_string());
         write!(f, "history {} fails: {failure}\nin short (for tests/histories/cases):\n{text}", self.number)
+    }
+}
+
+fn add(to: &mut Census, from: Census) {
+    for (kind, times) in from {
+        *to.entry(kind).or_default() += times;
     }
 }
 
@@ -143,6 +152,7 @@ pub async fn search(
                         found.transactions += story.transactions;
                         found.faults += story.faults;
                         found.reloads += story.reloads;
+                        add(&mut found.census, census(&history));
                         found.played += story.took;
                         told(number, &story);
                     }
@@ -163,6 +173,7 @@ pub async fn search(
         all.transactions += found.transactions;
         all.faults += found.faults;
         all.reloads += found.reloads;
+        add(&mut all.census, found.census);
         all.played += found.played;
         all.bad.extend(found.bad);
     }

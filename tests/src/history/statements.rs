@@ -1,7 +1,7 @@
 //! A history's steps as statements of `MySQL`.
 
 use super::kind::Kind;
-use super::model::{History, Statement, TableShape};
+use super::model::{History, Statement, TableShape, Transaction};
 use super::names;
 
 /// How many different keys there are: few, so that they meet often.
@@ -116,6 +116,26 @@ impl TableShape {
 }
 
 impl Statement {
+    /// The number of its table.
+    pub(super) fn table(&self) -> u8 {
+        match *self {
+            Self::Insert { table, .. }
+            | Self::Upsert { table, .. }
+            | Self::Replace { table, .. }
+            | Self::Update { table, .. }
+            | Self::UpdateAll { table, .. }
+            | Self::Delete { table, .. }
+            | Self::DeleteAll { table }
+            | Self::Rekey { table, .. }
+            | Self::Swap { table, .. }
+            | Self::RekeyPart { table, .. }
+            | Self::Fill { table, .. }
+            | Self::Seed { table, .. }
+            | Self::Churn { table, .. }
+            | Self::Burst { table, .. } => table,
+        }
+    }
+
     /// The table whose rows may get other keys.
     fn changes_keys(&self) -> Option<u8> {
         match *self {
@@ -130,6 +150,18 @@ impl Statement {
 }
 
 impl History {
+    /// `TRUNCATE` of a table.
+    pub(super) fn truncate(&self, schema: &str, table: u8) -> String {
+        format!("TRUNCATE TABLE {}", self.table(table).at(schema))
+    }
+
+    /// Those statements of a transaction that are about a table.
+    pub(super) fn only(&self, table: u8, transaction: &Transaction) -> Transaction {
+        let about = |statement: &&Statement| self.table(statement.table()).name == self.table(table).name;
+        let statements = transaction.statements.iter().filter(about).cloned().collect();
+        Transaction { statements, ..transaction.clone() }
+    }
+
     /// The table that a step means.
     pub(super) fn table(&self, number: u8) -> &TableShape {
         &self.tables[usize::from(number) % self.tables.len()]

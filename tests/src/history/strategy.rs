@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::kind::Kind;
 use super::model::{
-    CutoverPlan, DmsSwitch, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, Statement, TableShape,
-    Transaction,
+    CutoverPlan, DmsSwitch, DmsTrouble, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, Statement,
+    TableShape, Transaction,
 };
 use super::names;
 use super::statements::KEYS;
@@ -24,7 +24,10 @@ pub fn history() -> impl Strategy<Value = History> {
 pub fn reloaded() -> impl Strategy<Value = History> {
     let part = || (after(), reload());
     let switches = proptest::sample::subsequence(&DmsSwitch::ALL[..], 0..=DmsSwitch::ALL.len());
-    (small(), vec(part(), 1..3), after(), switches).prop_map(|(history, parts, last, dms)| {
+    let parts = prop_oneof![2 => vec(part(), 1), 1 => vec(part(), 2)];
+    // Most have one table, since a table costs as much as a reload.
+    let tables = prop_oneof![3 => vec(table(), 1), 2 => vec(table(), 2..4)];
+    (few_rows(tables), parts, after(), switches).prop_map(|(history, parts, last, dms)| {
         let parts =
             parts.into_iter().flat_map(|(events, plan)| events.into_iter().chain([Event::Reload(plan)]));
         let after = parts.chain(last).map(in_its_time).collect();
@@ -44,25 +47,60 @@ fn reload() -> impl Strategy<Value = ReloadPlan> {
     let faulty =
         &[Faulty::Copy, Faulty::Merge, Faulty::Insert, Faulty::Commit, Faulty::Journal, Faulty::Resume];
     let kill = prop_oneof![2 => fault(faulty).prop_map(Kill::At), 1 => (0..9000_u16).prop_map(Kill::After)];
-    let gap = prop_oneof![2 => Just(Gap::Unseen), 1 => Just(Gap::ByHand), 2 => Just(Gap::Replaced)];
+    let gap = prop_oneof![
+        2 => Just(Gap::Unseen),
+        1 => Just(Gap::ByHand),
+        2 => Just(Gap::Replaced),
+        2 => (0..3_u8).prop_map(Gap::OneTable),
+        1 => (0..3_u8).prop_map(Gap::Truncated),
+    ];
     let none = (Just(Vec::new()), Just(Vec::new()));
     let trouble = prop_oneof![
         4 => none,
         2 => (vec(kill, 1..3), Just(Vec::new())),
         2 => (Just(Vec::new()), vec(fault(faulty), 1..3)),
     ];
-    let missed = transaction().prop_map(|missed| Transaction { days_ago: 0, ..missed });
-    (gap, missed, trouble).prop_map(|(gap, missed, (kills, faults))| ReloadPlan {
-        gap,
-        missed,
-        kills,
-        faults,
-    })
+    let dms = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(DmsTrouble::ShortLoad)),
+        1 => (0..9000_u16).prop_map(|after| Some(DmsTrouble::Killed(after))),
+    ];
+    let now = |transaction| Transaction { days_ago: 0, ..transaction };
+    let open = prop_oneof![2 => Just(None), 1 => open().prop_map(Some)];
+    let during = vec(transaction().prop_map(now), 0..3);
+    (gap, transaction().prop_map(now), open, during, dms, trouble).prop_map(
+        |(gap, missed, open, during, dms, (kills, faults))| ReloadPlan {
+            gap,
+            missed,
+            open,
+            during,
+            dms,
+            kills,
+            faults,
+        },
+    )
+}
+
+/// A transaction that the source takes whatever its rows are.
+fn open() -> impl Strategy<Value = Transaction> {
+    let (table, key, value) = (0..3_u8, 0..KEYS, 0..400_u16);
+    let at = (table.clone(), key.clone(), value);
+    let statement = prop_oneof![
+        2 => at.clone().prop_map(|(table, key, value)| Statement::Update { table, key, value }),
+        2 => at.clone().prop_map(|(table, key, value)| Statement::Upsert { table, key, value }),
+        1 => at.prop_map(|(table, key, value)| Statement::Replace { table, key, value }),
+        2 => (table, key).prop_map(|(table, key)| Statement::Delete { table, key }),
+    ];
+    vec(statement, 1..4).prop_map(|statements| Transaction { statements, ..Transaction::default() })
 }
 
 /// Few rows, of everything.
 fn small() -> impl Strategy<Value = History> {
-    let tables = vec(table(), 1..4).prop_map(|mut tables: Vec<TableShape>| {
+    few_rows(vec(table(), 1..4))
+}
+
+fn few_rows(tables: impl Strategy<Value = Vec<TableShape>>) -> impl Strategy<Value = History> {
+    let tables = tables.prop_map(|mut tables: Vec<TableShape>| {
         // No two tables have one name.
         let mut names = std::collections::BTreeSet::new();
         tables.retain(|table| names.insert(table.name));

@@ -5,6 +5,8 @@
 //! - `one_value_in_every_row`: decimals in raw came back as other numbers when all rows had the same one.
 //! - `a_late_insert_of_a_row_that_is_gone`: DMS keeps an insert back until after a load that lacks the row: what the floor is for.
 //! - `a_row_that_was_deleted_unseen`: what the deletes of a later load are for.
+//! - `a_stream_made_again_after_a_late_insert`: all of raw is merged again, and raw has changes below the floor.
+//! - `a_change_right_after_a_load`: it comes after the load's boundary.
 //! - `many_changes_per_key_beside_a_large_table`, `few_keys_beside_a_long_history`: what the engine's MERGE is known to get
 //!   wrong (docs/engine-defects.md).
 

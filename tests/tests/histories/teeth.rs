@@ -78,6 +78,21 @@ async fn without_the_floor() {
 }
 
 #[tokio::test]
+async fn without_the_floor_in_a_merge_of_all_of_raw() {
+    is_caught_in("a_stream_made_again_after_a_late_insert", Mutation::FloorInReplay).await;
+}
+
+#[tokio::test]
+async fn with_a_boundary_that_is_too_early() {
+    is_caught_in("a_late_insert_of_a_row_that_is_gone", Mutation::EarlyBoundary).await;
+}
+
+#[tokio::test]
+async fn with_a_boundary_that_is_too_late() {
+    is_caught_in("a_change_right_after_a_load", Mutation::LateBoundary).await;
+}
+
+#[tokio::test]
 async fn without_the_sweep() {
     is_caught_in("a_row_that_was_deleted_unseen", Mutation::Sweep).await;
 }
