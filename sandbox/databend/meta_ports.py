@@ -13,6 +13,9 @@ from pathlib import Path
 STORES = 6
 """How many meta stores the engine opens when it starts (observed, databend 1.2.895)."""
 
+_SOURCES = ("meta_ports.c", "no_sync.c")
+"""What is preloaded into the engine's process."""
+
 _FOLDER = "MetaStoreProvider-created-{}"
 _ORDER = "stores"
 _VARIABLE = "SANDBOX_META_PORTS"
@@ -101,17 +104,17 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _compiled(data: Path) -> Path:
-    source = Path(__file__).with_name("meta_ports.c")
-    library = data / "meta_ports.so"
-    if library.exists() and library.stat().st_mtime >= source.stat().st_mtime:
+    sources = [Path(__file__).with_name(name) for name in _SOURCES]
+    library = data / "preloaded.so"
+    if library.exists() and library.stat().st_mtime >= max(source.stat().st_mtime for source in sources):
         return library
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise PersistenceError("no C compiler found; the sandbox needs one at its first start: apt-get install gcc")
     temporary = library.with_suffix(".new")
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(temporary), str(source), "-ldl"]
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(temporary), *map(str, sources), "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise PersistenceError(f"{source} does not compile with {compiler}: {done.stderr.strip()}")
+        raise PersistenceError(f"{' and '.join(map(str, sources))} do not compile with {compiler}: {done.stderr.strip()}")
     temporary.replace(library)
     return library

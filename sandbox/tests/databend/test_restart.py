@@ -83,7 +83,7 @@ def test_a_port_taken_at_the_last_moment_is_replaced_by_another(data: Path) -> N
         for old, new in zip(stores.read_text().split(), ports, strict=True):
             (stores.parent / f"MetaStoreProvider-created-{old}").rename(stores.parent / f"MetaStoreProvider-created-{new}")
         stores.write_text("\n".join(ports))
-        server = Server(data, SANDBOX_META_PORTS=",".join(ports), LD_PRELOAD=str(data / "meta_ports.so"))
+        server = Server(data, SANDBOX_META_PORTS=",".join(ports), LD_PRELOAD=str(data / "preloaded.so"))
         try:
             assert Client(server.port).value("SELECT count(*) FROM t") == "0"
         finally:

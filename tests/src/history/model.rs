@@ -164,7 +164,7 @@ pub enum Event {
     Fail(Fault),
     /// The clean-up task runs.
     CleanUp,
-    /// Somebody runs the cutover once more.
+    /// A user runs the cutover once more.
     Cutover,
     /// `runbook suspend`, and `runbook resume`.
     Pause,
@@ -206,7 +206,7 @@ pub struct ReloadPlan {
 pub enum Gap {
     /// They are not in the binlog.
     Unseen,
-    /// They are not in the binlog, and somebody has DMS load the tables, in the console.
+    /// They are not in the binlog, and a user has DMS load the tables, in the console.
     ByHand,
     /// The DMS task was stopped, and another one takes its place.
     Replaced,

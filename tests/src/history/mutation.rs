@@ -28,7 +28,7 @@ pub enum Mutation {
     Floor,
     /// The same, but only where all of raw is merged again.
     FloorInReplay,
-    /// Rows that a later load lacks stay in ODS.
+    /// Rows that a later load does not have stay in ODS.
     Sweep,
     /// The boundary of a later load is an hour before the load.
     EarlyBoundary,
@@ -141,7 +141,7 @@ fn moved_boundaries(sql: &str, by: TimeDelta) -> Option<String> {
 /// What stands behind the whole second of a boundary.
 const BOUNDARY_END: &str = "000000000000000000000'";
 
-/// Whether a statement deletes what a later load lacks.
+/// Whether a statement deletes what a later load does not have.
 fn is_sweep(sql: &str) -> bool {
     sql.starts_with("INSERT INTO ") && sql.contains("'D', ") && sql.contains("AS t WHERE NOT t.")
 }

@@ -280,7 +280,7 @@ fn loads(model: &Generation, state: &State, read: [Option<u8>; KEYS]) -> Vec<[Op
     all
 }
 
-/// Whether the source has none of the keys that the load lacks, but for those that a change after the boundary made.
+/// Whether the source has none of the keys that the load does not have, but for those that a change after the boundary made.
 fn is_explained(state: &State, boundary: Seq, load: [Option<u8>; KEYS]) -> bool {
     let later = |key: usize| {
         state.changes.iter().any(|change| {

@@ -31,7 +31,7 @@ pub struct Rules {
     pub floor: bool,
     /// The rows of a killed attempt do not enter a later one.
     pub side_table: bool,
-    /// Keys that ODS has below the boundary and the load lacks are deleted.
+    /// Keys that ODS has below the boundary and the load does not have are deleted.
     pub sweep: bool,
     /// No key is swept, and no load admitted, that the source still has, unless a change after the boundary explains it.
     pub look_up: bool,

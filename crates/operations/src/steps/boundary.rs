@@ -54,7 +54,7 @@ fn time_of(order_key: &str) -> Option<DateTime<Utc>> {
     chrono::NaiveDateTime::parse_from_str(&digits, "%Y%m%d%H%M%S").ok().map(|time| time.and_utc())
 }
 
-/// Refuses unless the newest change shows that changes carry times of the source's clock, or somebody vouches for it.
+/// Refuses unless the newest change shows that changes carry times of the source's clock, or `sequences_are_utc` vouches for it.
 /// Sequences that are behind it would let changes after the load count as contained in it.
 fn refuse_other_clock(
     site: &TableSite,

@@ -1,6 +1,6 @@
 //! Nothing that the source has is missing from a later load.
 //!
-//! What ODS shows and the load lacks was deleted at the source, unless the load is not the whole table. So each of these keys
+//! What ODS shows and the load does not have was deleted at the source, unless the load is not the whole table. So each of these keys
 //! is looked for at the source before it is deleted in ODS. And DMS may load a table as it was defined when its task started
 //! (docs/facts/dms.md, "Reload"): a column that was added since is then NULL in every row.
 
@@ -29,10 +29,10 @@ const ONE_IN: u64 = 5;
 /// How many keys a message shows.
 const EXAMPLES: usize = 5;
 
-/// Looks for the keys and columns that the load lacks.
+/// Looks for the keys and columns that the load does not have.
 pub struct CheckLoad;
 
-/// The keys that ODS has and the load lacks are gone at the source.
+/// The keys that ODS has and the load does not have are gone at the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gone {
     /// How many.
@@ -52,7 +52,7 @@ impl Told for Gone {
     }
 }
 
-/// What a look at the source shows of the keys that the load lacks.
+/// What a look at the source shows of the keys that the load does not have.
 struct Seen {
     gone: u64,
     present: u64,
@@ -64,7 +64,7 @@ impl Step for CheckLoad {
     const NAME: StepName = StepName::CheckLoad;
     type Site = TableSite;
     type Input = (Generation, Sourced);
-    /// Rows that the source has, the load lacks, and no delivered change explains yet.
+    /// Rows that the source has, the load does not have, and no delivered change explains yet.
     type Need = Option<u64>;
     type Output = Gone;
 
@@ -90,7 +90,7 @@ impl Step for CheckLoad {
 
     fn note(present: &Option<u64>) -> String {
         present
-            .map(|keys| format!("waits for changes of {keys} rows that the load lacks"))
+            .map(|keys| format!("waits for changes of {keys} rows that the load does not have"))
             .unwrap_or_default()
     }
 
@@ -117,7 +117,7 @@ impl Step for CheckLoad {
                 return Err(short(site, &seen));
             }
             progress.progress(&format!(
-                "check-load: the source has {} rows that the load lacks; waiting for their changes",
+                "check-load: the source has {} rows that the load does not have; waiting for their changes",
                 seen.present
             ));
             world.pause(pause).await?;
@@ -202,7 +202,7 @@ fn not_exact(pipeline: &Pipeline, column: &str) -> StepError {
         pipeline.source(),
         format!(
             "key column {column} of {} is a floating-point number, by which a row cannot be looked for exactly: whether rows that \
-             the load lacks are gone at the source cannot be told",
+             the load does not have are gone at the source cannot be told",
             pipeline.source()
         ),
         "give the table a key of another type",
@@ -240,7 +240,7 @@ fn lacks_column(site: &TableSite, column: &str) -> StepError {
             "column {column} of {source} has values at the source, and none in the load: DMS has loaded the table as it was defined \
              when its task started"
         ),
-        "stop the DMS task and resume it, so that it reads the definition anew; if the task's table mappings leave the column out, \
+        "stop the DMS task and resume it, so that it reads the definition again; if the task's table mappings leave the column out, \
          take it out of `columns`, too. Then run this again. Nothing was changed: ODS is as it was",
     )
 }
@@ -251,7 +251,7 @@ fn short(site: &TableSite, seen: &Seen) -> StepError {
         Code::LoadIncomplete,
         &source,
         format!(
-            "the source has {} rows of {source} that the load lacks, and no change of them has arrived; for example: {}",
+            "the source has {} rows of {source} that the load does not have, and no change of them has arrived; for example: {}",
             seen.present,
             seen.examples.join("; ")
         ),

@@ -115,7 +115,7 @@ impl<const ASKS: bool> Step for LoadAgain<ASKS> {
     }
 }
 
-/// Refuses where the task was started anew since the generation was opened.
+/// Refuses where the task was started again since the generation was opened.
 fn refuse_another_reader(site: &TableSite, generation: &Generation, view: &View) -> Result<(), StepError> {
     if generation.reader.is(&site.dms_task_arn, &view.task) {
         return Ok(());

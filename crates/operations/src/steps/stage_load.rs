@@ -113,6 +113,6 @@ fn incomplete(site: &TableSite, staging: &Staging, what: &str) -> StepError {
             staging.side.name().plain()
         ),
         "a file may have come late: run this again, which copies what has arrived since. If it stays so, run \
-         `runbook reload` for this table once DMS has loaded nothing of it for a while: it has DMS load it anew",
+         `runbook reload` for this table once DMS has loaded nothing of it for a while: it has DMS load it again",
     )
 }

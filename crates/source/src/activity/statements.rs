@@ -72,7 +72,7 @@ impl Look for ReadStatements {
                 Flavor::Mysql => TimeDelta::from_std(age)
                     .ok()
                     .and_then(|age| utc.checked_sub_signed(age)?.checked_sub_signed(ROUNDING)),
-                // TIME starts anew with each statement in a trigger or a function.
+                // TIME starts again with each statement in a trigger or a function.
                 Flavor::Mariadb => None,
             };
             let event = row.optional_number("event_thread")?.zip(row.optional_number("event_id")?);

@@ -26,7 +26,7 @@ pub struct Admission {
 /// 2. a MERGE of what the stream shows. A merge of a task that was bound before has read the same stream and cannot commit
 ///    beside it;
 /// 3. the rows of the load into raw, at the boundary;
-/// 4. deletes at the boundary, for keys that ODS has below it and the load lacks;
+/// 4. deletes at the boundary, for keys that ODS has below it and the load does not have;
 /// 5. a MERGE of the rows at the boundary. It reads raw, since whether a stream shows rows of its own transaction is
 ///    documented nowhere. The next scheduled merge reads them again, which changes nothing;
 /// 6. ODS no longer waits for a load, if it did.

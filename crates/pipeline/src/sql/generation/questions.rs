@@ -30,7 +30,7 @@ pub fn newest_change<'a>(tables: impl IntoIterator<Item = &'a Table>) -> String 
     format!("SELECT max(k) AS newest FROM ({}) AS n", all.join(" UNION ALL "))
 }
 
-/// The keys of ODS rows that the load lacks, a page of them in the order of the key: rows that are alive in ODS and below
+/// The keys of ODS rows that the load does not have, a page of them in the order of the key: rows that are alive in ODS and below
 /// the boundary, and that no change in raw after the boundary has touched. Each is gone at the source, or the load is not
 /// the whole table. The columns are named as [`key_columns`] says; bytes are hexadecimal digits.
 pub fn unloaded_keys(table: &Table, side: &SideTable, boundary: Boundary, limit: u64, offset: u64) -> String {

@@ -1,4 +1,4 @@
-//! INSERT of changes into raw: the rows of a later full load from its side table, and deletes of keys that the load lacks.
+//! INSERT of changes into raw: the rows of a later full load from its side table, and deletes of keys that the load does not have.
 
 use databend_common_ast::ast::{Expr, InsertSource, InsertStmt, Literal, Query, SelectTarget, SetExpr};
 
