@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::Sandbox;
 use e2e::history::{Failure, Mutation, Plan, Sort, Stand, play, search};
+use futures_util::future::join_all;
 
 use crate::cases;
 
@@ -58,41 +59,41 @@ async fn with_a_journal_that_is_late() {
     catches(Mutation::LateJournal, 28).await;
 }
 
-/// A history that goes well, and shows the defect.
-async fn is_caught_in(name: &str, mutation: Mutation) {
+/// A history that goes well, and shows the defects.
+async fn shows(name: &str, mutations: &[Mutation]) {
     let stand = Stand::new(Sandbox::from_env().unwrap()).await.unwrap();
     let history = cases::read(name);
-    if let Err(failure) = play(&stand, &history, None).await {
-        panic!("{name}: {failure}");
-    }
-    match play(&stand, &history, Some(mutation)).await {
+    let well = async {
+        if let Err(failure) = play(&stand, &history, None).await {
+            panic!("{name}: {failure}");
+        }
+    };
+    let (stand, history) = (&stand, &history);
+    let caught = mutations.iter().map(async |&mutation| match play(stand, history, Some(mutation)).await {
         Err(Failure::Different(_)) => {}
         Err(failure) => panic!("{mutation} shows as something else in {name}: {failure}"),
         Ok(_) => panic!("{mutation} does not show in {name}"),
-    }
+    });
+    tokio::join!(well, join_all(caught));
 }
 
 #[tokio::test]
-async fn without_the_floor() {
-    is_caught_in("a_late_insert_of_a_row_that_is_gone", Mutation::Floor).await;
+async fn without_the_floor_and_with_a_boundary_that_is_too_early() {
+    let mutations = [Mutation::Floor, Mutation::EarlyBoundary];
+    shows("a_late_insert_of_a_row_that_is_gone", &mutations).await;
 }
 
 #[tokio::test]
 async fn without_the_floor_in_a_merge_of_all_of_raw() {
-    is_caught_in("a_stream_made_again_after_a_late_insert", Mutation::FloorInReplay).await;
-}
-
-#[tokio::test]
-async fn with_a_boundary_that_is_too_early() {
-    is_caught_in("a_late_insert_of_a_row_that_is_gone", Mutation::EarlyBoundary).await;
+    shows("a_stream_made_again_after_a_late_insert", &[Mutation::FloorInReplay]).await;
 }
 
 #[tokio::test]
 async fn with_a_boundary_that_is_too_late() {
-    is_caught_in("a_change_right_after_a_load", Mutation::LateBoundary).await;
+    shows("a_change_right_after_a_load", &[Mutation::LateBoundary]).await;
 }
 
 #[tokio::test]
 async fn without_the_sweep() {
-    is_caught_in("a_row_that_was_deleted_unseen", Mutation::Sweep).await;
+    shows("a_row_that_was_deleted_unseen", &[Mutation::Sweep]).await;
 }
