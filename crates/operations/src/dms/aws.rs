@@ -1,6 +1,7 @@
 //! The real DMS, through the AWS SDK. The SDK repeats throttled and lost calls by itself.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use aws_config::BehaviorVersion;
@@ -14,6 +15,7 @@ use aws_sdk_databasemigration::types::{
 };
 use chrono::{DateTime, Utc};
 
+use super::together::Together;
 use super::{Dms, DmsError, StartKind, TableView, TaskView};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,13 +41,20 @@ pub struct AwsDms {
     task_arn: String,
     /// None after credentials have expired: the next call reads them again.
     client: Mutex<Option<Client>>,
+    /// Tables to load, by the ARN of their task.
+    loads: Mutex<BTreeMap<String, Arc<Together<TableToReload>>>>,
 }
 
 impl AwsDms {
     /// A client for the region of this task.
     pub fn new(settings: &Aws, task_arn: &str) -> Result<Self, DmsError> {
         super::check_arn(task_arn)?;
-        Ok(Self { settings: settings.clone(), task_arn: task_arn.to_owned(), client: Mutex::default() })
+        Ok(Self {
+            settings: settings.clone(),
+            task_arn: task_arn.to_owned(),
+            client: Mutex::default(),
+            loads: Mutex::default(),
+        })
     }
 
     async fn client(&self) -> Client {
@@ -55,6 +64,11 @@ impl AwsDms {
         let client = open(&self.settings, &self.task_arn).await;
         *self.slot() = Some(client.clone());
         client
+    }
+
+    fn loads_of(&self, arn: &str) -> Arc<Together<TableToReload>> {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        loads.entry(arn.to_owned()).or_default().clone()
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Client>> {
@@ -150,9 +164,12 @@ impl Dms for AwsDms {
             .table_name(table)
             .build()
             .map_err(|error| DmsError::Refused { call, detail: error.to_string() })?;
-        let client = self.client().await;
-        let request = client.reload_tables().replication_task_arn(arn).tables_to_reload(table);
-        request.send().await.map(drop).map_err(|error| self.sort(call, arn, &error))
+        let client = &self.client().await;
+        let send = move |tables: Vec<TableToReload>| async move {
+            let request = client.reload_tables().replication_task_arn(arn).set_tables_to_reload(Some(tables));
+            request.send().await.map(drop).map_err(|error| self.sort(call, arn, &error))
+        };
+        self.loads_of(arn).send(table, send).await
     }
 }
 
@@ -289,6 +306,7 @@ mod tests {
             settings: Aws::default(),
             task_arn: String::new(),
             client: Mutex::new(Some(Client::from_conf(config))),
+            loads: Mutex::default(),
         };
         let error = dms.task("arn:aws:dms:us-east-1:1:task:X").await.unwrap_err();
         assert!(error.to_string().starts_with("no answer from DMS to DescribeReplicationTasks: "), "{error}");

@@ -3,6 +3,7 @@
 mod aws;
 #[cfg(test)]
 pub(crate) mod fake;
+mod together;
 mod watch;
 
 use async_trait::async_trait;
@@ -26,7 +27,8 @@ pub trait Dms: Send + Sync {
     async fn start(&self, arn: &str, how: StartKind) -> Result<(), DmsError>;
     /// `DescribeTableStatistics`, all pages.
     async fn tables(&self, arn: &str) -> Result<Vec<TableView>, DmsError>;
-    /// `ReloadTables` for one table: DMS loads it, though its task runs already.
+    /// `ReloadTables` for a table: DMS loads it, though its task runs already. Requests that come at about the same time
+    /// may become one call.
     async fn load_table(&self, arn: &str, schema: &str, table: &str) -> Result<(), DmsError>;
 }
 
