@@ -41,7 +41,7 @@ pub fn insert(rows: &[JournalRow<'_>]) -> String {
 /// Appends a row to the journal if leases are held. Databend looks at them when it executes the statement, so a process
 /// that was stopped before it sent the row does not write over what another run wrote meanwhile.
 pub fn insert_while_held(row: &JournalRow<'_>, held: Held<'_>) -> String {
-    format!("{} SELECT {} {}", insert_into(), values(row), held.from_leases())
+    format!("{} SELECT {} {}", insert_into(), values(row), held.leases_clause())
 }
 
 fn insert_into() -> String {

@@ -39,7 +39,7 @@ pub struct Held<'a> {
 
 impl Held<'_> {
     /// The end of a SELECT of constants: one row if all the leases have the token, else none.
-    pub(super) fn from_leases(&self) -> String {
+    pub(super) fn leases_clause(&self) -> String {
         format!(
             "FROM {} WHERE table_name IN ({}) AND token = {} HAVING count(DISTINCT table_name) = {}",
             leases(),
