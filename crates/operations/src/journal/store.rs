@@ -127,12 +127,7 @@ impl Journal {
 
     /// Writes that a step's effect could not be brought about. Only after an intent of this run, and only while the leases
     /// are held: otherwise there is nothing to tell.
-    pub async fn fail(
-        &self,
-        key: &StepKey,
-        message: &str,
-        held: Held<'_>,
-    ) -> Result<(), JournalError> {
+    pub async fn fail(&self, key: &StepKey, message: &str, held: Held<'_>) -> Result<(), JournalError> {
         if self.state(key) != (StepState::Intended { by: self.run }) {
             return Ok(());
         }

@@ -198,10 +198,7 @@ impl Lease {
 
     /// The error of a run whose leases on these tables another run has.
     pub fn taken_over(tables: &[String]) -> LeaseError {
-        LeaseError::Lost {
-            tables: tables.join(", "),
-            reason: "another run has taken it over".into(),
-        }
+        LeaseError::Lost { tables: tables.join(", "), reason: "another run has taken it over".into() }
     }
 
     /// Commits a transaction if, and only if, the leases on its tables are still ours.
