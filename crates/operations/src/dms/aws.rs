@@ -172,6 +172,7 @@ fn task_view(task: &ReplicationTask) -> TaskView {
         fresh_start: time(stats.and_then(|stats| stats.fresh_start_date())),
         full_load_finished: time(stats.and_then(|stats| stats.full_load_finish_date())),
         prep_mode: task.replication_task_settings().and_then(prep_mode),
+        lob_max_kb: task.replication_task_settings().and_then(lob_max_kb),
     }
 }
 
@@ -179,6 +180,16 @@ fn task_view(task: &ReplicationTask) -> TaskView {
 fn prep_mode(settings: &str) -> Option<String> {
     let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
     settings.pointer("/FullLoadSettings/TargetTablePrepMode")?.as_str().map(str::to_owned)
+}
+
+/// What the settings say of the size of LOBs.
+fn lob_max_kb(settings: &str) -> Option<u64> {
+    let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
+    let target = settings.get("TargetMetadata")?;
+    if target.get("FullLobMode").and_then(serde_json::Value::as_bool) == Some(true) {
+        return None;
+    }
+    target.get("LobMaxSize")?.as_u64()
 }
 
 fn time(at: Option<&aws_sdk_databasemigration::primitives::DateTime>) -> Option<DateTime<Utc>> {
