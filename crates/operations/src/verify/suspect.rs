@@ -111,8 +111,7 @@ pub(super) struct Suspect {
 impl Suspect {
     /// Adds a look.
     pub(super) fn observe(&mut self, look: Look, delivery: Duration) -> Told {
-        let shown =
-            look.ods.as_ref().map_or(Shown::Absent, |row| Shown::WrittenBy(row.seq.clone()));
+        let shown = look.ods.as_ref().map_or(Shown::Absent, |row| Shown::WrittenBy(row.seq.clone()));
         let visible = look.ods.filter(|row| !row.is_deleted).map(|row| row.digests);
         if self.shown.as_ref().is_some_and(|before| *before != shown) {
             self.changes = true;
