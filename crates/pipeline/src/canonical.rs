@@ -158,13 +158,15 @@ fn mysql_double(text: &str) -> String {
     )
 }
 
-/// From Databend's text of a double, which has all digits and no exponent.
+/// From Databend's text of a double. It has an exponent where the number is large or small, but not where the engine has
+/// computed a constant.
 fn databend_double(text: &str) -> String {
-    let unsigned = format!("LTRIM({text}, '-')");
+    let unsigned = format!("SPLIT_PART(LTRIM({text}, '-'), 'e', 1)");
     let digits = format!("REPLACE({unsigned}, '.', '')");
     format!(
         "CONCAT(IF(LEFT({text}, 1) = '-', '-', ''), '0.0', RTRIM(LTRIM({digits}, '0'), '0'), 'e', \
-         TO_STRING(1 + LENGTH(SPLIT_PART({unsigned}, '.', 1)) - LENGTH({digits}) + LENGTH(LTRIM({digits}, '0'))))"
+         TO_STRING(1 + COALESCE(TRY_CAST(SPLIT_PART({text}, 'e', 2) AS INT), 0) \
+         + LENGTH(SPLIT_PART({unsigned}, '.', 1)) - LENGTH({digits}) + LENGTH(LTRIM({digits}, '0'))))"
     )
 }
 

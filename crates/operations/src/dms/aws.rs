@@ -106,7 +106,8 @@ impl Dms for AwsDms {
             .await
             .describe_replication_tasks()
             .filters(filter)
-            .without_settings(true)
+            // What it does with files and LOBs is in its settings.
+            .without_settings(false)
             .send()
             .await
             .map_err(|error| self.sort(call, arn, &error))?;
@@ -186,10 +187,8 @@ fn prep_mode(settings: &str) -> Option<String> {
 fn lob_max_kb(settings: &str) -> Option<u64> {
     let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
     let target = settings.get("TargetMetadata")?;
-    if target.get("FullLobMode").and_then(serde_json::Value::as_bool) == Some(true) {
-        return None;
-    }
-    target.get("LobMaxSize")?.as_u64()
+    let is_limited = target.get("LimitedSizeLobMode").and_then(serde_json::Value::as_bool) == Some(true);
+    target.get("LobMaxSize").filter(|_| is_limited)?.as_u64()
 }
 
 fn time(at: Option<&aws_sdk_databasemigration::primitives::DateTime>) -> Option<DateTime<Utc>> {

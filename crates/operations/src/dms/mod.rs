@@ -102,7 +102,7 @@ pub struct TaskView {
     pub full_load_finished: Option<DateTime<Utc>>,
     /// What it does with the files of a table before it loads the table: `TargetTablePrepMode` of its settings, if they say.
     pub prep_mode: Option<String>,
-    /// How many kilobytes of a LOB it writes: `LobMaxSize` of its settings, if they say and it does not write whole LOBs.
+    /// How many kilobytes of a LOB it writes: `LobMaxSize` of its settings, if they limit LOBs (`LimitedSizeLobMode`).
     pub lob_max_kb: Option<u64>,
 }
 
