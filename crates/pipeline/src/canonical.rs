@@ -1,7 +1,7 @@
 //! One text per value, the same on both engines: what `runbook verify` compares.
 //!
 //! Equal values have the same bytes as text in MySQL and in Databend, and different values have different ones. Neither engine
-//! prints a value of every type like the other (docs/facts/databend.md), so each type has an expression per engine:
+//! prints a value of every type like the other (docs/facts/databend.md, "Types"), so each type has an expression per engine:
 //!
 //! | type | text |
 //! |---|---|
@@ -158,8 +158,7 @@ fn mysql_double(text: &str) -> String {
     )
 }
 
-/// From Databend's text of a double. It has an exponent where the number is large or small, but not where the engine has
-/// computed a constant.
+/// From Databend's text of a double, which has an exponent where the number is large or small (docs/facts/databend.md, "Types").
 fn databend_double(text: &str) -> String {
     let unsigned = format!("SPLIT_PART(LTRIM({text}, '-'), 'e', 1)");
     let digits = format!("REPLACE({unsigned}, '.', '')");

@@ -99,7 +99,7 @@ pub(crate) fn in_ods(column: &Column, name: &str, n: usize) -> String {
         "enum" | "set" | "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
             match n % 3 {
                 0 => format!("CONCAT({name}, ' ')"),
-                1 => format!("IF({name} = LOWER({name}), CONCAT('A', {name}), LOWER({name}))"),
+                1 => format!("IF({name} = UPPER({name}), CONCAT('A', {name}), UPPER({name}))"),
                 _ => format!("CONCAT(LEFT({name}, 3), 'Q', SUBSTR({name}, 5))"),
             }
         }

@@ -91,8 +91,9 @@ pub(super) enum Kind {
 enum Shown {
     /// No row.
     Absent,
-    /// The row that the change with this order key wrote.
-    WrittenBy(String),
+    /// The row that the change with this order key wrote, and its digests: without a change sequence, two changes may have one
+    /// order key.
+    WrittenBy(String, Vec<String>),
 }
 
 /// A row that differed.
@@ -111,7 +112,10 @@ pub(super) struct Suspect {
 impl Suspect {
     /// Adds a look.
     pub(super) fn observe(&mut self, look: Look, delivery: Duration) -> Told {
-        let shown = look.ods.as_ref().map_or(Shown::Absent, |row| Shown::WrittenBy(row.seq.clone()));
+        let shown = look
+            .ods
+            .as_ref()
+            .map_or(Shown::Absent, |row| Shown::WrittenBy(row.seq.clone(), row.digests.clone()));
         let visible = look.ods.filter(|row| !row.is_deleted).map(|row| row.digests);
         if self.shown.as_ref().is_some_and(|before| *before != shown) {
             self.changes = true;
