@@ -87,12 +87,14 @@ pub fn doubled_keys(table: &Table, limit: usize) -> String {
 /// How long a value of a LOB column is, in rows that have one of these keys: `key_0`, …, `characters` and `bytes`.
 pub fn lob_lengths(table: &Table, column: &Column, part: &Part) -> String {
     let name = ident(&column.name);
-    let characters = match column.ty {
-        MysqlType::LongText => format!("LENGTH({name})"),
-        _ => format!("OCTET_LENGTH({name})"),
+    // LENGTH counts the characters of a text and the bytes of a BINARY, which OCTET_LENGTH does not take.
+    let characters = format!("LENGTH({name})");
+    let bytes = match column.ty {
+        MysqlType::LongText => format!("OCTET_LENGTH({name})"),
+        _ => characters.clone(),
     };
     format!(
-        "SELECT {}, {characters} AS characters, OCTET_LENGTH({name}) AS bytes FROM {} WHERE {} AND {name} IS NOT NULL",
+        "SELECT {}, {characters} AS characters, {bytes} AS bytes FROM {} WHERE {} AND {name} IS NOT NULL",
         key_texts(table).join(", "),
         table.ods,
         is_in(table, part)
