@@ -71,6 +71,9 @@ pub enum Verb {
     },
     /// Show where every table stands. Exit code 2: something is stale, wrong or pending.
     Status,
+    /// Compare ODS with the source, row by row and value by value, while both change. Changes nothing. Needs `MYSQL_DSN`. Exit
+    /// code 2: differences, or rows of which it could not be told.
+    Verify,
     /// Suspend the tasks, parents first.
     Suspend,
     /// Resume the tasks, children first.
@@ -138,6 +141,7 @@ mod tests {
             Verb::Log { prune_older_than: None }
             | Verb::Plan { .. }
             | Verb::Status
+            | Verb::Verify
             | Verb::Explain { .. }
             | Verb::ConfigSchema
             | Verb::OutputSchema

@@ -7,6 +7,7 @@ use miette::Diagnostic;
 use operations::checks::Limits;
 use operations::dms::Aws;
 use operations::settings::Settings;
+use operations::verify;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,6 +49,9 @@ pub struct Config {
     /// changes. Default: 90.
     #[schemars(range(min = 1, max = 3600))]
     pub delivery_seconds: u64,
+    /// How long rows that differ may take to settle, in seconds, before `verify` says that it cannot tell. Default: 10 minutes.
+    #[schemars(range(min = 1))]
+    pub verify_settle_seconds: u64,
     /// A file that holds the DSN of the source and nothing else, mysql://USER:PASSWORD@HOST:PORT/. Default: the environment
     /// variable `MYSQL_DSN`. Without either, the cutover does not compare with the source, and says so.
     pub mysql_dsn_file: Option<PathBuf>,
@@ -67,6 +71,7 @@ impl Default for Config {
             parallel_tables: 4,
             stale_after_seconds: 15 * 60,
             delivery_seconds: 90,
+            verify_settle_seconds: 10 * 60,
             mysql_dsn_file: None,
             aws: Aws::default(),
         }
@@ -162,6 +167,7 @@ impl Config {
             ("open_work_timeout_seconds", self.open_work_timeout_seconds, 1, u64::MAX, least_1),
             ("stale_after_seconds", self.stale_after_seconds, 1, u64::MAX, least_1),
             ("delivery_seconds", self.delivery_seconds, 1, 3600, "1 to 3600"),
+            ("verify_settle_seconds", self.verify_settle_seconds, 1, u64::MAX, least_1),
             ("poll_seconds", self.poll_seconds, 1, 600, "1 to 600"),
             ("parallel_tables", self.parallel_tables as u64, 1, 64, "1 to 64"),
         ];
@@ -188,6 +194,15 @@ impl Config {
             accept_deletes: false,
             longest_pause: Duration::from_secs(self.poll_seconds),
             parallel_tables: self.parallel_tables,
+        }
+    }
+
+    /// What it says about `verify`.
+    pub fn verify_settings(&self) -> verify::Settings {
+        verify::Settings {
+            settle_within: Duration::from_secs(self.verify_settle_seconds),
+            delivery: Duration::from_secs(self.delivery_seconds),
+            pause: Duration::from_secs(self.poll_seconds),
         }
     }
 

@@ -60,6 +60,7 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
             Box::pin(verbs::reload(&setup, cancel)).await?
         }
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
+        Verb::Verify => Box::pin(verbs::verify(&setup, cancel)).await?,
         Verb::Suspend => Box::pin(verbs::suspend(&setup, cancel)).await?,
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
         Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,

@@ -50,6 +50,7 @@ impl<'a> Check<'a> {
             assert_eq!(schema, &Value::Bool(true), "{at}: a schema that is not known");
             return None;
         };
+        let mut is_map = false;
         // Without a word about its fields it may have any.
         let mut known = (!words.keys().all(|word| REMARKS.contains(&word.as_str()))).then(Known::new);
         for (word, says) in words {
@@ -77,11 +78,17 @@ impl<'a> Check<'a> {
                     let missing = names.filter(|name| value.is_object() && value.get(name).is_none());
                     found.extend(missing.map(|name| format!("{at}.{name} is missing")));
                 }
+                "additionalProperties" => {
+                    for (name, field) in value.as_object().into_iter().flatten() {
+                        self.whole(says, field, &format!("{at}.{name}"), found);
+                    }
+                    is_map = true;
+                }
                 "properties" => merge(&mut known, Some(self.fields(says.as_object()?, value, at, found))),
                 other => panic!("{at}: the word {other} of JSON Schema is not known here"),
             }
         }
-        known
+        if is_map { None } else { known }
     }
 
     fn fields(

@@ -10,6 +10,7 @@
 //! - [`journal`]: what was about to be done and what was done, in Databend; a checked state machine.
 //! - [`lease`]: one run at a time per table.
 //! - [`verbs`]: which verbs change something.
+//! - [`verify`]: whether ODS equals the source, by looks alone.
 //! - [`dms`]: AWS DMS.
 //! - [`target`], [`settings`], [`progress`]: what is worked on, with how much patience, and who hears of it.
 //!
@@ -35,6 +36,7 @@ pub mod settings;
 pub mod steps;
 pub mod target;
 pub mod verbs;
+pub mod verify;
 
 #[cfg(test)]
 mod interrupted;

@@ -6,6 +6,8 @@
 //! - [`name`]: names and values as SQL text; [`data_type`]: Databend's types.
 //! - [`default_value`]: what MySQL gave the rows that existed when a column was added.
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
+//! - [`canonical`]: one text per value that MySQL and Databend print alike; [`json_text`]: that of JSON;
+//!   [`part`]: which rows are compared at a time.
 //! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`boundary`]: the place of a later full load in the order of changes.
 //! - [`evolution`]: how a description may change while its data stays.
@@ -22,6 +24,7 @@
 //! and never goes back, so a file that comes twice, late or out of order changes nothing.
 
 pub mod boundary;
+pub mod canonical;
 pub mod chain;
 pub mod column;
 pub mod conversion;
@@ -29,8 +32,10 @@ pub mod data_type;
 pub mod default_value;
 pub mod dms;
 pub mod evolution;
+pub mod json_text;
 pub mod mysql_type;
 pub mod name;
+pub mod part;
 pub mod pipeline;
 pub mod schedule;
 pub mod sql;
@@ -42,6 +47,7 @@ pub mod task;
 pub use boundary::Boundary;
 pub use chain::Chain;
 pub use name::TableName;
+pub use part::Part;
 pub use pipeline::Pipeline;
 pub use stage::Stage;
 pub use table::Table;

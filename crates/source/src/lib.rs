@@ -8,6 +8,8 @@
 //! - [`Server`]: what a session learns when it opens: flavor, version, account.
 //! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::last_writes`],
 //!   [`Source::clock`], [`Source::settings`], [`Source::role`] (primary or replica).
+//! - What is compared with ODS: [`Source::key_after`], [`Source::checksum`], [`Source::read_rows`] and
+//!   [`Source::lob_beginning`], in the folder `compared`. The texts of values are those of [`pipeline::canonical`].
 //! - What a second full load waits for: [`Source::activity`] (statements, transactions and prepared XA transactions that
 //!   are open) and [`Source::position`] (the end of the binlog). One folder and one file, of several looks each.
 //! - [`SourceError`]: what went wrong, and what to do about it. Never holds a secret.
@@ -28,6 +30,7 @@
 
 mod activity;
 mod clock;
+mod compared;
 mod connection;
 mod count;
 mod driver;
@@ -52,6 +55,7 @@ mod variables;
 
 pub use activity::{Activity, Client, Open, OpenStatement, OpenTransaction, PreparedXa};
 pub use clock::Clock;
+pub use compared::{Checksum, ComparedTable, KeyPart, ReadRow, Selection};
 pub use dsn::Dsn;
 pub use error::SourceError;
 pub use last_write::LastWrites;

@@ -131,6 +131,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         of::<endings::Cutover>(),
         of::<endings::Reload>(),
         of::<endings::Status>(),
+        of::<endings::Verify>(),
         of::<endings::Suspend>(),
         of::<endings::Resume>(),
         of::<endings::Log>(),

@@ -12,6 +12,7 @@ mod status;
 mod suspend;
 mod tasks;
 mod unlock;
+mod verify;
 
 pub use cutover::{CutoverError, cutover};
 pub use explain::explain;
@@ -23,6 +24,7 @@ pub use setup::Setup;
 pub use status::status;
 pub use suspend::suspend;
 pub use unlock::unlock;
+pub use verify::verify;
 
 /// What the verbs end with.
 pub mod endings {
@@ -35,4 +37,5 @@ pub mod endings {
     pub use super::status::Status;
     pub use super::suspend::Suspend;
     pub use super::unlock::Unlock;
+    pub use super::verify::Verify;
 }

@@ -120,13 +120,16 @@ async fn reload(lane: &Lane, plan: &ReloadPlan, verb: &[String]) -> Result<(), F
     Ok(())
 }
 
-/// Runs `reload` until it succeeds.
-async fn finish(lane: &Lane, verb: &[&str], faults: usize) -> Result<(), Failure> {
+/// Runs `reload` until it succeeds, of the whole task where the runbook says so: a failed task starts with all its tables.
+async fn finish(lane: &Lane, mut verb: &[&str], faults: usize) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for _ in 0..=faults + SPARE_ATTEMPTS {
         let output = lane.runbook.run(verb).await?;
         if output.code == 0 {
             return Ok(());
+        }
+        if output.stderr.contains("run `runbook reload --all-of-task`") {
+            verb = &["reload", "--all-of-task"];
         }
         failures.push(output);
         expire_lease(lane).await?;

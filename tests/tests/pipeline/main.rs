@@ -22,3 +22,4 @@ mod reload;
 mod runbook_errors;
 mod sessions;
 mod source;
+mod verify;

@@ -9,11 +9,13 @@ mod bytes;
 mod keys;
 mod numbers;
 mod page;
+mod plant;
 mod reading;
 mod spec;
 mod texts;
 mod times;
 mod values;
+mod verify;
 
 use e2e::{Must, Sandbox, World};
 

@@ -9,10 +9,10 @@ use crate::spec::{Arrives, Column, Value};
 use crate::{bytes, numbers, texts, times};
 
 /// The ways of a value; row `n` of a way has the id `way + n`.
-const LOADED: usize = 0;
-const INSERTED: usize = 10_000;
-const UPDATED: usize = 20_000;
-const CLEARED: usize = 30_000;
+pub(crate) const LOADED: usize = 0;
+pub(crate) const INSERTED: usize = 10_000;
+pub(crate) const UPDATED: usize = 20_000;
+pub(crate) const CLEARED: usize = 30_000;
 const DELETED: usize = 40_000;
 const GONE_AT_ONCE: usize = 50_000;
 
@@ -35,12 +35,12 @@ pub(crate) fn table((name, columns): Family) -> Table {
     Table::new(name, &all, &["id"])
 }
 
-fn column_name(i: usize) -> String {
+pub(crate) fn column_name(i: usize) -> String {
     format!("c{i}")
 }
 
 /// Number of rows of a way: the longest list of values, and a row of NULLs.
-fn rows(columns: &[Column]) -> usize {
+pub(crate) fn rows(columns: &[Column]) -> usize {
     columns.iter().map(|column| column.values.len()).max().unwrap_or(0) + 1
 }
 

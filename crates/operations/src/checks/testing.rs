@@ -25,6 +25,7 @@ pub(crate) fn good() -> ChainFacts {
             fresh_start: Some(began),
             full_load_finished: Some(began),
             prep_mode: None,
+            lob_max_kb: None,
         }),
         dms_error: None,
         has_source: true,

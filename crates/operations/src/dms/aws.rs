@@ -120,7 +120,8 @@ impl Dms for AwsDms {
             .await
             .describe_replication_tasks()
             .filters(filter)
-            .without_settings(true)
+            // What it does with files and LOBs is in its settings.
+            .without_settings(false)
             .send()
             .await
             .map_err(|error| self.sort(call, arn, &error))?;
@@ -189,6 +190,7 @@ fn task_view(task: &ReplicationTask) -> TaskView {
         fresh_start: time(stats.and_then(|stats| stats.fresh_start_date())),
         full_load_finished: time(stats.and_then(|stats| stats.full_load_finish_date())),
         prep_mode: task.replication_task_settings().and_then(prep_mode),
+        lob_max_kb: task.replication_task_settings().and_then(lob_max_kb),
     }
 }
 
@@ -196,6 +198,14 @@ fn task_view(task: &ReplicationTask) -> TaskView {
 fn prep_mode(settings: &str) -> Option<String> {
     let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
     settings.pointer("/FullLoadSettings/TargetTablePrepMode")?.as_str().map(str::to_owned)
+}
+
+/// What the settings say of the size of LOBs.
+fn lob_max_kb(settings: &str) -> Option<u64> {
+    let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
+    let target = settings.get("TargetMetadata")?;
+    let is_limited = target.get("LimitedSizeLobMode").and_then(serde_json::Value::as_bool) == Some(true);
+    target.get("LobMaxSize").filter(|_| is_limited)?.as_u64()
 }
 
 fn time(at: Option<&aws_sdk_databasemigration::primitives::DateTime>) -> Option<DateTime<Utc>> {

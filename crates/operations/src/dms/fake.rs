@@ -366,6 +366,7 @@ impl State {
             fresh_start: self.loaded_at,
             full_load_finished: self.loaded_at.filter(|_| !self.unloaded.is_empty()),
             prep_mode: Some(self.prep_mode.to_owned()),
+            lob_max_kb: Some(32),
         }
     }
 

@@ -104,6 +104,8 @@ pub struct TaskView {
     pub full_load_finished: Option<DateTime<Utc>>,
     /// What it does with the files of a table before it loads the table: `TargetTablePrepMode` of its settings, if they say.
     pub prep_mode: Option<String>,
+    /// How many kilobytes of a LOB it writes: `LobMaxSize` of its settings, if they limit LOBs (`LimitedSizeLobMode`).
+    pub lob_max_kb: Option<u64>,
 }
 
 /// A table of a replication task.

@@ -164,7 +164,7 @@ async fn counts(
 }
 
 /// How many files with changes wait under a table's path.
-pub(super) async fn change_files(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<u64, WarehouseError> {
+pub(crate) async fn change_files(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<u64, WarehouseError> {
     of_changes(&warehouse.query(&list_files(&pipeline.stage, &pipeline.path)).await?)
 }
 

@@ -18,8 +18,8 @@ use crate::dms::{TableView, TaskView};
 
 pub(crate) use self::source::name as source_name;
 pub use delivery::{Undelivered, quiet_for, settle};
-pub(crate) use gather::load;
 pub use gather::{Looked, chain, cut_over};
+pub(crate) use gather::{change_files, load};
 
 /// A chain.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

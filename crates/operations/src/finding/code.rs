@@ -128,6 +128,11 @@ codes! {
     TaskSuspended = "TASK-SUSPENDED",
     /// Values of raw do not fit their column of ODS: they are NULL there, or rounded.
     ValuesUnfit = "VALUES-UNFIT",
+    /// `verify` found rows of ODS that are not as at the source, and no change on its way explains it.
+    VerifyDiffers = "VERIFY-DIFFERS",
+    /// `verify` could not tell of some rows whether they are as at the source: they kept changing, or their changes did not
+    /// arrive in time.
+    VerifyInconclusive = "VERIFY-INCONCLUSIVE",
 }
 
 impl fmt::Display for Code {

@@ -138,6 +138,25 @@ impl Seen {
     }
 }
 
+/// Whether a load that has ended can be the whole table. Waits for DMS's counts as the step does.
+pub(super) async fn is_whole(
+    site: &TableSite,
+    source: &Source,
+    loaded: &Loaded,
+    world: &World,
+) -> Result<bool, StepError> {
+    for tried in 1.. {
+        if Seen::now(site, source, world).await?.difference(loaded).is_none() {
+            return Ok(true);
+        }
+        if tried == TRIES {
+            break;
+        }
+        world.pause(BETWEEN_TRIES).await?;
+    }
+    Ok(false)
+}
+
 /// Counts that do not fit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Difference {

@@ -18,11 +18,12 @@ use source::{Role, Source};
 use warehouse::chain::TaskControl;
 
 use super::boundary::{choose, wait_for_open_work};
-use super::full_load_files;
+use super::compare_source::is_whole;
 use super::generation_state::{floor, side_tables};
 use super::start_whole_load::loads_everything;
+use super::{Loaded, full_load_files};
 use crate::checks;
-use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableView, TaskView, View, look};
+use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableProgress, TableView, TaskView, View, look};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::facts;
 use crate::finding::Code;
@@ -232,8 +233,8 @@ fn has_suspended(site: &TableSite, world: &World) -> bool {
     suspended > last(OpenGeneration::NAME) && suspended > last(StepName::ResumeTasks)
 }
 
-/// Whether a generation goes on: it is not admitted, and DMS has begun to load the table for it. If DMS has not, the boundary
-/// is given up, and a later one is chosen.
+/// Whether a generation goes on: it is not admitted, DMS has begun to load the table for it, and that load can still be the
+/// whole table. If not, the boundary is given up, and a later one is chosen.
 async fn is_unfinished(
     site: &TableSite,
     world: &World,
@@ -241,9 +242,18 @@ async fn is_unfinished(
     view: &View,
 ) -> Result<bool, StepError> {
     let is_admitted = floor(site, world).await? >= generation.boundary.order_key(site.pipeline());
-    Ok(!is_admitted
-        && generation.reader.is(&site.dms_task_arn, &view.task)
-        && table(site, view).is_some_and(|table| table.has_begun_since(generation.before)))
+    let loaded = table(site, view).filter(|table| table.has_begun_since(generation.before));
+    let (false, true, Some(loaded)) =
+        (is_admitted, generation.reader.is(&site.dms_task_arn, &view.task), loaded)
+    else {
+        return Ok(false);
+    };
+    if loaded.progress() != TableProgress::Completed {
+        return Ok(true);
+    }
+    // No later run could admit a load that ended short.
+    let loaded = Loaded { counted_before: generation.counted, ..Loaded::new(&view.task, loaded, true) };
+    is_whole(site, source(site, world)?, &loaded, world).await
 }
 
 /// The generation that is admitted and not closed, because the run was interrupted in between. Its side table is the last

@@ -236,6 +236,7 @@ mod tests {
             fresh_start: None,
             full_load_finished: None,
             prep_mode: None,
+            lob_max_kb: None,
         }
     }
 

@@ -84,6 +84,7 @@ mod tests {
             fresh_start: None,
             full_load_finished: None,
             prep_mode: None,
+            lob_max_kb: None,
         };
         assert_eq!(loads_everything(&task("ready", false)), Some(StartKind::StartReplication));
         assert_eq!(loads_everything(&task("failed", true)), Some(StartKind::ReloadTarget));

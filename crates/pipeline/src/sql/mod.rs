@@ -27,6 +27,7 @@ pub mod task_control;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transaction;
+pub mod verify;
 
 pub use crate::name::{TableName, ident, idents, is_quotable, literal};
 pub use adopt::{UNFILLED_SEQ_COLUMN, add_unfilled_seq, fill_seq, name_filled_seq};

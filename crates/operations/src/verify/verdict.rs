@@ -1,0 +1,234 @@
+//! What a verification says of a table.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::NAMED_KEYS;
+use super::compare::Key;
+use super::context::Context;
+use super::scan::Totals;
+use super::settle::Settled;
+use super::suspect::Kind;
+use crate::finding::{Code, Finding, load_again};
+
+/// What a verification says of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TableVerdict {
+    /// `schema.table` at the source.
+    pub source: String,
+    /// The ODS table.
+    pub ods: String,
+    /// Rows of the source that were compared.
+    pub rows: u64,
+    /// Parts in which they were compared.
+    pub parts: u64,
+    /// How many keys differ.
+    pub different: u64,
+    /// The first of them.
+    pub differences: Vec<Difference>,
+    /// Of how many keys it could not be told.
+    pub undecided: u64,
+    /// The first of them.
+    pub inconclusive: Vec<Inconclusive>,
+    /// Values that cannot arrive as they are, or that DMS has cut, by column (docs/reference/types.md).
+    pub arrive_as_others: BTreeMap<String, u64>,
+    /// Columns of the source that the pipeline does not have, so they are not compared.
+    pub not_compared: Vec<String>,
+    /// Whether the comparison ended early, because more than 10,000 rows differ.
+    pub ended_early: bool,
+    /// How long it took, in seconds.
+    pub seconds: u64,
+}
+
+/// A key whose rows differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Difference {
+    /// The values of its columns, as text.
+    pub key: Vec<String>,
+    /// How.
+    pub kind: DifferenceKind,
+    /// The columns whose values differ.
+    pub columns: Vec<String>,
+}
+
+/// How the rows of a key differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DifferenceKind {
+    /// ODS does not have the row.
+    Missing,
+    /// The source does not have the row.
+    Extra,
+    /// ODS has the key more than once.
+    Twice,
+    /// Values differ.
+    Values,
+}
+
+impl DifferenceKind {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "not in ODS",
+            Self::Extra => "only in ODS",
+            Self::Twice => "more than once in ODS",
+            Self::Values => "values differ",
+        }
+    }
+}
+
+/// A key of which it could not be told whether its rows differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Inconclusive {
+    /// The values of its columns, as text.
+    pub key: Vec<String>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why it could not be told whether a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The row changed between all looks.
+    Changing,
+    /// The pipeline has not shown that it has delivered every change of the row.
+    NotDelivered,
+}
+
+impl Reason {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changing => "still changing",
+            Self::NotDelivered => "changes may still be on their way",
+        }
+    }
+}
+
+impl TableVerdict {
+    pub(super) fn new(
+        context: &Context<'_>,
+        totals: Totals,
+        settled: Settled,
+        doubled: Vec<Key>,
+        took: Duration,
+    ) -> Self {
+        let columns = &context.pipeline.columns;
+        let name = |place: usize| columns.get(place).map(|column| column.name.clone()).unwrap_or_default();
+        let twice = doubled.into_iter().map(|key| Difference {
+            key,
+            kind: DifferenceKind::Twice,
+            columns: Vec::new(),
+        });
+        let others = settled.different.into_iter().map(|(key, kind)| match kind {
+            Kind::Missing => Difference { key, kind: DifferenceKind::Missing, columns: Vec::new() },
+            Kind::Extra => Difference { key, kind: DifferenceKind::Extra, columns: Vec::new() },
+            Kind::Columns(places) => Difference {
+                key,
+                kind: DifferenceKind::Values,
+                columns: places.into_iter().map(name).collect(),
+            },
+        });
+        let mut differences: Vec<_> = twice.chain(others).collect();
+        let different = differences.len() as u64;
+        differences.truncate(NAMED_KEYS);
+        let undecided = settled.inconclusive.len() as u64;
+        let inconclusive = settled.inconclusive.into_iter().take(NAMED_KEYS);
+        let mut arrive_as_others = totals.lost;
+        for (place, cut) in settled.cut {
+            *arrive_as_others.entry(name(place)).or_default() += cut;
+        }
+        Self {
+            source: context.pipeline.source(),
+            ods: context.pipeline.ods.plain(),
+            rows: totals.rows,
+            parts: totals.parts,
+            different,
+            differences,
+            undecided,
+            inconclusive: inconclusive.map(|(key, reason)| Inconclusive { key, reason }).collect(),
+            arrive_as_others,
+            not_compared: context.not_compared.clone(),
+            ended_early: totals.ended_early,
+            seconds: took.as_secs(),
+        }
+    }
+
+    /// Whether ODS equals the source.
+    pub fn is_equal(&self) -> bool {
+        self.different == 0 && self.undecided == 0 && !self.ended_early
+    }
+
+    /// What it means.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.different > 0 || self.ended_early {
+            let more = if self.ended_early { "more than " } else { "" };
+            findings.push(Finding::error(
+                Code::VerifyDiffers,
+                &self.source,
+                format!(
+                    "{more}{} keys of {} are not in {} as at the source",
+                    self.different, self.source, self.ods
+                ),
+                format!(
+                    "look into what changed these rows; to bring ODS to what the source has, {}",
+                    load_again(&self.source)
+                ),
+            ));
+        }
+        if self.undecided > 0 {
+            findings.push(Finding::warning(
+                Code::VerifyInconclusive,
+                &self.source,
+                format!(
+                    "of {} keys of {} it could not be told whether they are equal: they kept changing, or their changes did not \
+                     arrive in time",
+                    self.undecided, self.source
+                ),
+                "see `runbook status` for what is late, and run `runbook verify` again at a quieter time, or with a larger \
+                 verify_settle_seconds in runbook.toml",
+            ));
+        }
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(different: u64, undecided: u64, ended_early: bool) -> TableVerdict {
+        TableVerdict {
+            source: "shop.orders".into(),
+            ods: "ods.orders".into(),
+            rows: 3,
+            parts: 1,
+            different,
+            differences: Vec::new(),
+            undecided,
+            inconclusive: Vec::new(),
+            arrive_as_others: BTreeMap::new(),
+            not_compared: Vec::new(),
+            ended_early,
+            seconds: 0,
+        }
+    }
+
+    #[test]
+    fn a_difference_and_an_open_question_are_findings_of_their_own() {
+        let codes = |verdict: &TableVerdict| -> Vec<_> {
+            verdict.findings().iter().map(|finding| finding.code).collect()
+        };
+        assert!(verdict(0, 0, false).is_equal() && verdict(0, 0, false).findings().is_empty());
+        let both = verdict(2, 1, false);
+        assert!(!both.is_equal());
+        assert_eq!(codes(&both), [Code::VerifyDiffers, Code::VerifyInconclusive]);
+        assert!(both.findings().iter().all(Finding::is_pending));
+        assert_eq!(codes(&verdict(0, 0, true)), [Code::VerifyDiffers]);
+    }
+}

@@ -1,0 +1,254 @@
+//! One text per value, the same on both engines: what `runbook verify` compares.
+//!
+//! Equal values have the same bytes as text in MySQL and in Databend, and different values have different ones. Neither engine
+//! prints a value of every type like the other (docs/facts/databend.md, "Types"), so each type has an expression per engine:
+//!
+//! | type | text |
+//! |---|---|
+//! | integers, YEAR, DECIMAL | the digits, without the zeros of ZEROFILL |
+//! | FLOAT, DOUBLE | `-0.012345e4`: the shortest digits that identify the double, with the zero's sign |
+//! | BIT(1) | `0` or `1`; longer ones and all bytes are lower-case hexadecimal digits |
+//! | DATE, DATETIME, TIMESTAMP | six digits of the second, in UTC |
+//! | TIME | without zeros at the end of the fraction |
+//! | texts, ENUM, SET | the text in UTF-8; case and trailing spaces count |
+//! | types that DMS treats as LOBs | the MD5 of it, since a result longer than `max_allowed_packet` is NULL in MySQL |
+//! | JSON | the text as it is. No text of the two engines is the same, so the runbook compares them itself |
+//!
+//! Some values cannot arrive as they are (docs/reference/types.md, "Values that arrive as others"). The text of such a DATE,
+//! DATETIME or TIMESTAMP in MySQL is that of what arrives, and [`mysql_loses`] counts them, so that they are told apart from
+//! differences.
+
+use crate::mysql_type::MysqlType;
+
+/// Databend's last TIMESTAMP (docs/reference/types.md).
+const LAST_TIMESTAMP: &str = "9999-12-30 22:00:00";
+
+/// What stands for NULL in a row's text. No number has this text, and every text begins with its length.
+const NULL: &str = "'N'";
+
+/// Returns the expression for a value's text in MySQL, NULL for NULL. `column` is the quoted column.
+pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
+    let utf8 = |expression: &str| format!("CONVERT({expression} USING utf8mb4)");
+    match ty {
+        // The sum drops the zeros of ZEROFILL.
+        MysqlType::Integer(_) | MysqlType::Year | MysqlType::Decimal { .. } | MysqlType::Bit(1) => {
+            utf8(&format!("{column} + 0"))
+        }
+        // The cast keeps the sign of zero, which a sum drops, and drops the digits that the column's type says.
+        MysqlType::Float | MysqlType::Double => {
+            mysql_double(&format!("CONVERT(CAST({column} AS DOUBLE) USING utf8mb4)"))
+        }
+        MysqlType::Bit(bits) => {
+            utf8(&format!("LOWER(LPAD(HEX({column} + 0), {}, '0'))", bits.div_ceil(8) * 2))
+        }
+        MysqlType::Date => format!("IF({}, NULL, {})", no_day(column), utf8(column)),
+        MysqlType::DateTime => format!(
+            "CASE WHEN {} THEN NULL WHEN {} THEN '{LAST_TIMESTAMP}.000000' ELSE {} END",
+            no_day(column),
+            too_late(column),
+            utf8(&format!("DATE_FORMAT({column}, '%Y-%m-%d %H:%i:%s.%f')"))
+        ),
+        MysqlType::Time => format!(
+            "TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {}))",
+            utf8(&format!("CAST({column} AS TIME(6))"))
+        ),
+        MysqlType::Text | MysqlType::Json => utf8(column),
+        MysqlType::LongText => format!("MD5({})", utf8(column)),
+        MysqlType::Binary => utf8(&format!("LOWER(HEX({column}))")),
+        MysqlType::LongBinary => format!("MD5(LOWER(HEX({column})))"),
+    }
+}
+
+/// Returns the expression for the text of a value of ODS in Databend, NULL for NULL. `column` is the quoted column.
+pub fn databend_text(ty: &MysqlType, column: &str) -> String {
+    match ty {
+        MysqlType::Integer(_)
+        | MysqlType::Year
+        | MysqlType::Decimal { .. }
+        | MysqlType::Date
+        | MysqlType::DateTime => format!("TO_STRING({column})"),
+        MysqlType::Float | MysqlType::Double => databend_double(&format!("TO_STRING(TO_FLOAT64({column}))")),
+        MysqlType::Bit(1) => format!("IF({column}, '1', IF({column} IS NULL, NULL, '0'))"),
+        MysqlType::Time => {
+            format!("IF(POSITION('.' IN {column}) > 0, RTRIM(RTRIM({column}, '0'), '.'), {column})")
+        }
+        MysqlType::Text => column.to_owned(),
+        MysqlType::LongText => format!("MD5({column})"),
+        MysqlType::Bit(_) | MysqlType::Binary => format!("LOWER(TO_HEX({column}))"),
+        MysqlType::LongBinary => format!("MD5(LOWER(TO_HEX({column})))"),
+        // In a list, since the text of a JSON string alone is without its quotes, and that of null is NULL.
+        MysqlType::Json => format!("IF({column} IS NULL, NULL, TO_STRING(JSON_ARRAY({column})))"),
+    }
+}
+
+/// Returns the condition that a value in MySQL cannot arrive as it is; `None` for a type of which every value can, or of which
+/// only the size tells.
+pub fn mysql_loses(ty: &MysqlType, column: &str) -> Option<String> {
+    match ty {
+        MysqlType::Date => Some(no_day(column)),
+        MysqlType::DateTime => Some(format!("({} OR {})", no_day(column), too_late(column))),
+        _ => None,
+    }
+}
+
+/// Whether the runbook compares the values itself.
+pub fn is_compared_as_json(ty: &MysqlType) -> bool {
+    matches!(ty, MysqlType::Json)
+}
+
+/// Whether DMS treats values as LOBs, and cuts them at `LobMaxSize`.
+pub fn is_lob(ty: &MysqlType) -> bool {
+    matches!(ty, MysqlType::LongText | MysqlType::LongBinary | MysqlType::Json)
+}
+
+/// Whether MySQL and Databend order values of this type alike. Texts have collations in MySQL, members of ENUM and SET their
+/// number, and a TIME is a text in Databend.
+pub fn is_ordered_alike(ty: &MysqlType) -> bool {
+    !matches!(ty, MysqlType::Text | MysqlType::LongText | MysqlType::Time | MysqlType::Json)
+}
+
+/// Returns the expression for the MD5 of several columns of a row in MySQL. Of a JSON column it only has whether it is NULL.
+pub fn mysql_digest<'a>(columns: impl IntoIterator<Item = (&'a MysqlType, String)>) -> String {
+    digest(columns, mysql_text, "CHAR_LENGTH")
+}
+
+/// Returns the same of a row of ODS in Databend.
+pub fn databend_digest<'a>(columns: impl IntoIterator<Item = (&'a MysqlType, String)>) -> String {
+    digest(columns, databend_text, "LENGTH")
+}
+
+/// No two rows have the same text before it is hashed: a free text follows its length, and all other texts have no comma.
+fn digest<'a>(
+    columns: impl IntoIterator<Item = (&'a MysqlType, String)>,
+    text: fn(&MysqlType, &str) -> String,
+    length: &str,
+) -> String {
+    let fields = columns.into_iter().map(|(ty, column)| match ty {
+        MysqlType::Json => format!("IF({column} IS NULL, {NULL}, 'J')"),
+        MysqlType::Text => {
+            let text = text(ty, &column);
+            format!("COALESCE(CONCAT({length}({column}), ':', {text}), {NULL})")
+        }
+        _ => format!("COALESCE({}, {NULL})", text(ty, &column)),
+    });
+    format!("MD5(CONCAT_WS(',', {}))", fields.collect::<Vec<_>>().join(", "))
+}
+
+/// A date that DMS writes as NULL: with a part that is zero, or with a day that its month does not have.
+fn no_day(column: &str) -> String {
+    format!(
+        "(YEAR({column}) = 0 OR MONTH({column}) = 0 OR DAY({column}) = 0 OR (DAY({column}) > 28 AND \
+         DAY({column}) > DAY(LAST_DAY(DATE_FORMAT({column}, '%Y-%m-01')))))"
+    )
+}
+
+fn too_late(column: &str) -> String {
+    format!("{column} > '{LAST_TIMESTAMP}'")
+}
+
+/// From MySQL's text of a double, which has an exponent where the number is large or small.
+fn mysql_double(text: &str) -> String {
+    let unsigned = format!("SUBSTRING_INDEX(TRIM(LEADING '-' FROM {text}), 'e', 1)");
+    let digits = format!("REPLACE({unsigned}, '.', '')");
+    format!(
+        "CONCAT(IF(LEFT({text}, 1) = '-', '-', ''), '0.0', TRIM(TRAILING '0' FROM TRIM(LEADING '0' FROM {digits})), 'e', \
+         1 + IF(LOCATE('e', {text}) > 0, SUBSTRING_INDEX({text}, 'e', -1), 0) \
+         + CHAR_LENGTH(SUBSTRING_INDEX({unsigned}, '.', 1)) - CHAR_LENGTH({digits}) \
+         + CHAR_LENGTH(TRIM(LEADING '0' FROM {digits})))"
+    )
+}
+
+/// From Databend's text of a double, which has an exponent where the number is large or small (docs/facts/databend.md, "Types").
+fn databend_double(text: &str) -> String {
+    let unsigned = format!("SPLIT_PART(LTRIM({text}, '-'), 'e', 1)");
+    let digits = format!("REPLACE({unsigned}, '.', '')");
+    format!(
+        "CONCAT(IF(LEFT({text}, 1) = '-', '-', ''), '0.0', RTRIM(LTRIM({digits}, '0'), '0'), 'e', \
+         TO_STRING(1 + COALESCE(TRY_CAST(SPLIT_PART({text}, 'e', 2) AS INT), 0) \
+         + LENGTH(SPLIT_PART({unsigned}, '.', 1)) - LENGTH({digits}) + LENGTH(LTRIM({digits}, '0'))))"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ty(text: &str) -> MysqlType {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn each_type_has_a_text_on_both_sides() {
+        for (mysql, at_source, in_ods) in [
+            ("int(10) unsigned zerofill", "CONVERT(c + 0 USING utf8mb4)", "TO_STRING(c)"),
+            ("decimal(12,2)", "CONVERT(c + 0 USING utf8mb4)", "TO_STRING(c)"),
+            ("bit(1)", "CONVERT(c + 0 USING utf8mb4)", "IF(c, '1', IF(c IS NULL, NULL, '0'))"),
+            ("bit(9)", "CONVERT(LOWER(LPAD(HEX(c + 0), 4, '0')) USING utf8mb4)", "LOWER(TO_HEX(c))"),
+            ("varchar(9)", "CONVERT(c USING utf8mb4)", "c"),
+            ("longtext", "MD5(CONVERT(c USING utf8mb4))", "MD5(c)"),
+            ("blob", "CONVERT(LOWER(HEX(c)) USING utf8mb4)", "LOWER(TO_HEX(c))"),
+            ("point", "MD5(LOWER(HEX(c)))", "MD5(LOWER(TO_HEX(c)))"),
+            (
+                "time(3)",
+                "TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CONVERT(CAST(c AS TIME(6)) USING utf8mb4)))",
+                "IF(POSITION('.' IN c) > 0, RTRIM(RTRIM(c, '0'), '.'), c)",
+            ),
+            ("json", "CONVERT(c USING utf8mb4)", "IF(c IS NULL, NULL, TO_STRING(JSON_ARRAY(c)))"),
+        ] {
+            assert_eq!(mysql_text(&ty(mysql), "c"), at_source, "{mysql}");
+            assert_eq!(databend_text(&ty(mysql), "c"), in_ods, "{mysql}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_arrive_is_as_it_arrives_and_is_counted() {
+        let no_day = "(YEAR(c) = 0 OR MONTH(c) = 0 OR DAY(c) = 0 OR (DAY(c) > 28 AND DAY(c) > \
+                      DAY(LAST_DAY(DATE_FORMAT(c, '%Y-%m-01')))))";
+        assert_eq!(mysql_text(&ty("date"), "c"), format!("IF({no_day}, NULL, CONVERT(c USING utf8mb4))"));
+        assert_eq!(
+            mysql_text(&ty("timestamp"), "c"),
+            format!(
+                "CASE WHEN {no_day} THEN NULL WHEN c > '9999-12-30 22:00:00' THEN '9999-12-30 22:00:00.000000' \
+                 ELSE CONVERT(DATE_FORMAT(c, '%Y-%m-%d %H:%i:%s.%f') USING utf8mb4) END"
+            )
+        );
+        assert_eq!(mysql_loses(&ty("date"), "c").unwrap(), no_day);
+        assert_eq!(
+            mysql_loses(&ty("datetime"), "c").unwrap(),
+            format!("({no_day} OR c > '9999-12-30 22:00:00')")
+        );
+        assert_eq!(mysql_loses(&ty("int"), "c"), None);
+    }
+
+    #[test]
+    fn a_free_text_follows_its_length() {
+        let (text, int, json) = (ty("varchar(9)"), ty("int"), ty("json"));
+        let columns = || [(&int, "a".to_owned()), (&text, "b".to_owned()), (&json, "j".to_owned())];
+        assert_eq!(
+            mysql_digest(columns()),
+            "MD5(CONCAT_WS(',', COALESCE(CONVERT(a + 0 USING utf8mb4), 'N'), COALESCE(CONCAT(CHAR_LENGTH(b), ':', \
+             CONVERT(b USING utf8mb4)), 'N'), IF(j IS NULL, 'N', 'J')))"
+        );
+        assert_eq!(
+            databend_digest(columns()),
+            "MD5(CONCAT_WS(',', COALESCE(TO_STRING(a), 'N'), COALESCE(CONCAT(LENGTH(b), ':', b), 'N'), \
+             IF(j IS NULL, 'N', 'J')))"
+        );
+    }
+
+    #[test]
+    fn keys_of_texts_have_no_common_order() {
+        for (mysql, alike) in [
+            ("bigint", true),
+            ("decimal(12,2)", true),
+            ("datetime(6)", true),
+            ("varbinary(16)", true),
+            ("bit(64)", true),
+            ("varchar(9)", false),
+            ("enum('a')", false),
+            ("time", false),
+        ] {
+            assert_eq!(is_ordered_alike(&ty(mysql)), alike, "{mysql}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `verify`: whether ODS equals the source, row by row and value by value, while both change. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+use operations::StepError;
+use operations::dms::{AwsDms, Dms};
+use operations::finding::Finding;
+use operations::progress::Reporter;
+use operations::target::{Chain, ChainTable};
+use operations::verify::{TableVerdict, Tools, source_needed, verify as compare};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::Setup;
+use crate::output::document::{Ending, Problem};
+use crate::output::{Exit, Output};
+
+/// What `verify` prints.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Verify {
+    /// The tables that were compared.
+    tables: Vec<TableVerdict>,
+    /// The tables that could not be compared.
+    failed: Vec<NotCompared>,
+    /// What the comparison means. Without any the exit code is 0.
+    findings: Vec<Finding>,
+}
+
+impl Ending for Verify {
+    const NAME: &'static str = "verify";
+}
+
+/// A table that could not be compared.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NotCompared {
+    /// `schema.table` at the source.
+    source: String,
+    /// What went wrong.
+    error: Problem,
+}
+
+/// Compares the tables that were asked for.
+pub async fn verify(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
+    let chains = &setup.manifest.chains;
+    let Some(source) = setup.source().await? else {
+        return Err(chains.first().map_or(StepError::Interrupted, source_needed));
+    };
+    let mut clients: BTreeMap<&str, AwsDms> = BTreeMap::new();
+    for arn in chains.iter().filter_map(|chain| chain.dms_task_arn.as_deref()) {
+        clients.insert(arn, AwsDms::new(&setup.config.aws, arn)?);
+    }
+    let tools = |chain: &Chain| Tools {
+        warehouse: &setup.warehouse,
+        source: &source,
+        dms: chain
+            .dms_task_arn
+            .as_deref()
+            .and_then(|arn| clients.get_key_value(arn))
+            .map(|(arn, client)| (client as &dyn Dms, *arn)),
+        settings: setup.config.verify_settings(),
+        cancel,
+    };
+    let tools = &tools;
+    let tables = chains.iter().flat_map(|chain| chain.selected().map(move |table| (chain, table)));
+    let compared = tables.map(|(chain, table)| async move { (table, one(setup, tools(chain), table).await) });
+    let compared: Vec<_> = stream::iter(compared).buffered(setup.config.parallel_tables).collect().await;
+    if cancel.is_cancelled() {
+        return Err(StepError::Interrupted);
+    }
+    let (mut tables, mut failed) = (Vec::new(), Vec::new());
+    for (table, result) in compared {
+        match result {
+            Ok(verdict) => tables.push(verdict),
+            Err(error) => failed.push(NotCompared { source: table.pipeline.source(), error }),
+        }
+    }
+    let findings: Vec<_> = tables.iter().flat_map(TableVerdict::findings).collect();
+    let exit = match (failed.is_empty(), findings.is_empty()) {
+        (false, _) => Exit::Failed,
+        (true, false) => Exit::Findings,
+        (true, true) => Exit::Done,
+    };
+    let ending = Verify { tables, failed, findings };
+    show(setup, &ending);
+    Output::new(setup.global.json).json(ending);
+    Ok(exit)
+}
+
+async fn one(setup: &Setup, tools: Tools<'_>, table: &ChainTable) -> Result<TableVerdict, Problem> {
+    let progress = setup.talk.about(&table.pipeline.source());
+    match compare(tools, table, progress.as_ref()).await {
+        Ok(verdict) => {
+            progress.keep(&state(&verdict));
+            Ok(verdict)
+        }
+        Err(error) => {
+            let problem = Problem::of_step(&error);
+            if !matches!(error, StepError::Interrupted) {
+                problem.say(progress.as_ref());
+            }
+            Err(problem)
+        }
+    }
+}
+
+/// In a few words.
+fn state(verdict: &TableVerdict) -> String {
+    match (verdict.different, verdict.undecided) {
+        _ if verdict.ended_early => "differs in too many rows".to_owned(),
+        (0, 0) => "equal".to_owned(),
+        (0, undecided) => format!("{undecided} keys are not decided"),
+        (different, 0) => format!("{different} keys differ"),
+        (different, undecided) => format!("{different} keys differ, {undecided} are not decided"),
+    }
+}
+
+fn show(setup: &Setup, ending: &Verify) {
+    let output = Output::new(setup.global.json);
+    let mut tables = output.table(&[
+        "table",
+        "ODS",
+        "result",
+        "rows",
+        "differ",
+        "not decided",
+        "arrive as others",
+        "seconds",
+    ]);
+    for verdict in &ending.tables {
+        let others: Vec<_> =
+            verdict.arrive_as_others.iter().map(|(column, values)| format!("{column}: {values}")).collect();
+        tables.add_row([
+            verdict.source.clone(),
+            verdict.ods.clone(),
+            if verdict.is_equal() { "equal" } else { "not equal" }.to_owned(),
+            verdict.rows.to_string(),
+            verdict.different.to_string(),
+            verdict.undecided.to_string(),
+            others.join(", "),
+            verdict.seconds.to_string(),
+        ]);
+    }
+    for table in &ending.failed {
+        let mut row = vec![table.source.clone(), String::new(), "failed".to_owned()];
+        row.push(table.error.message.clone());
+        tables.add_row(row);
+    }
+    output.print(&tables);
+    let mut keys = output.table(&["table", "key", "what", "columns"]);
+    for verdict in &ending.tables {
+        for difference in &verdict.differences {
+            keys.add_row([
+                verdict.source.clone(),
+                difference.key.join(", "),
+                difference.kind.as_str().to_owned(),
+                difference.columns.join(", "),
+            ]);
+        }
+        for undecided in &verdict.inconclusive {
+            keys.add_row([
+                verdict.source.clone(),
+                undecided.key.join(", "),
+                undecided.reason.as_str().to_owned(),
+                String::new(),
+            ]);
+        }
+    }
+    if keys.row_count() > 0 {
+        output.print(&keys);
+    }
+    for verdict in ending.tables.iter().filter(|verdict| !verdict.not_compared.is_empty()) {
+        let columns = verdict.not_compared.join(", ");
+        output.text(&format!(
+            "{}: not compared, since the pipeline does not have them: {columns}",
+            verdict.source
+        ));
+    }
+    for Finding { code, subject, severity, message, help } in &ending.findings {
+        output.text(&format!("{}: {subject}: {message} [{code}]\n  help: {help}", severity.as_str()));
+    }
+}

@@ -1,0 +1,202 @@
+//! `runbook verify`: every kind of key, rows in flight, and what it refuses. Every type of value is in tests/tests/types.
+
+use std::collections::BTreeSet;
+
+use e2e::{Must, Mysql, Sandbox, Table, World};
+use serde_json::Value as Json;
+
+const SETTINGS: &str = "poll_seconds = 1\ndelivery_seconds = 3\nverify_settle_seconds = 30\n";
+
+/// A table's name, the columns of its key, the expression that gives the key of a row's number, and the number of rows.
+type Keyed = (&'static str, &'static [(&'static str, &'static str)], &'static str, u32);
+
+/// Tables with more rows than one statement names or one part has.
+const KEYS: [Keyed; 6] = [
+    ("ints", &[("a", "int")], "CAST(seq AS SIGNED) * 3 - 8000", 12_000),
+    (
+        "pairs",
+        &[("a", "int"), ("b", "varbinary(8)")],
+        "seq DIV 7, UNHEX(LPAD(HEX(seq * 40503 % 65536), 4, '0'))",
+        6_000,
+    ),
+    (
+        "times",
+        &[("a", "datetime(6)"), ("b", "decimal(12,2)")],
+        "'2024-01-01' + INTERVAL (seq DIV 10) MICROSECOND, (CAST(seq AS SIGNED) - 600) / 4",
+        6_000,
+    ),
+    // Letter case and trailing spaces are not ordered as bytes, and names in both cases lie side by side.
+    (
+        "names",
+        &[("a", "varchar(30)")],
+        "CONCAT(ELT(1 + seq % 4, 'Anna', 'anna\\\\', 'É''e', '\"_%'), seq, IF(seq % 3 = 0, '', ' x'))",
+        1_300,
+    ),
+    ("members", &[("a", "enum('z','a','M')"), ("b", "int")], "1 + seq % 3, seq", 1_300),
+    (
+        "clocks",
+        &[("a", "time(3)"), ("b", "varchar(9)")],
+        "SEC_TO_TIME(CAST(seq AS SIGNED) - 700.5), IF(seq % 2, 'a', '')",
+        1_300,
+    ),
+];
+
+#[tokio::test]
+async fn verify_goes_through_every_kind_of_key() {
+    let tables: Vec<_> = KEYS
+        .iter()
+        .map(|(name, key, ..)| {
+            let columns: Vec<_> =
+                [("n", "int"), ("v", "varchar(20)")].into_iter().chain(key.iter().copied()).collect();
+            Table::new(name, &columns, &key.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        })
+        .collect();
+    let before: Vec<_> = KEYS
+        .iter()
+        .map(|(name, _, key, rows)| {
+            format!(
+                "INSERT INTO NAME.{name} SELECT seq, CONCAT('row ', seq), {key} FROM NAME.seq_1_to_{rows}"
+            )
+        })
+        .collect();
+    let before: Vec<_> = before.iter().map(String::as_str).collect();
+    let world = World::scheduled(Sandbox::from_env().must(), &tables, &before, "2 seconds").await;
+    world.terraform.write("runbook.toml", SETTINGS).must();
+    world.cutover().await;
+    let green = world.json(0, &["verify"]).await;
+    for (name, _, _, rows) in KEYS {
+        let verdict = verdict(&world, &green, name);
+        assert_eq!(verdict["rows"], rows, "{verdict}");
+        assert!(verdict["parts"].as_u64().unwrap() > 1, "{verdict}");
+    }
+
+    // On both sides of each boundary between parts, in the order of the source, and at both ends of the table.
+    for (name, key, _, rows) in KEYS {
+        let order: Vec<_> = key.iter().map(|(name, _)| *name).collect();
+        let places = [1, 499, 500, 501, 502, 1_000, 1_001, 4_999, 5_000, 5_001, 5_002, rows];
+        let mut numbers = Vec::new();
+        for place in places.into_iter().filter(|place| *place <= rows) {
+            let order = order.join(", ");
+            let at = format!("SELECT n FROM NAME.{name} ORDER BY {order} LIMIT 1 OFFSET {}", place - 1);
+            numbers.push(world.mysql.count(&world.named(&at)).await.must());
+        }
+        let ods = world.named(&format!("\"NAME_ods\".\"{name}\""));
+        let mut planted = BTreeSet::new();
+        for (i, n) in numbers.into_iter().enumerate() {
+            match i % 3 {
+                0 => world
+                    .databend
+                    .exec(&format!("UPDATE {ods} SET v = CONCAT(v, ' ') WHERE n = {n}"))
+                    .await
+                    .must(),
+                1 => world.databend.exec(&format!("DELETE FROM {ods} WHERE n = {n}")).await.must(),
+                _ => {
+                    let delete = world.named(&format!("DELETE FROM NAME.{name} WHERE n = {n}"));
+                    world
+                        .mysql
+                        .session(&["SET sql_log_bin = 0", &delete, "SET sql_log_bin = 1"])
+                        .await
+                        .must();
+                }
+            }
+            planted.insert((n, ["values", "missing", "extra"][i % 3]));
+        }
+        let red = world.json(2, &["verify", "--table", &world.named(&format!("NAME.{name}"))]).await;
+        let verdict = verdict(&world, &red, name);
+        assert_eq!(verdict["different"], planted.len(), "{verdict:#}");
+        let mut kinds: Vec<_> = planted.iter().map(|(_, kind)| *kind).collect();
+        let mut found: Vec<_> =
+            differences(verdict).iter().map(|one| one["kind"].as_str().unwrap().to_owned()).collect();
+        kinds.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, kinds, "{verdict:#}");
+        let columns = differences(verdict).iter().filter(|one| one["kind"] == "values");
+        assert!(columns.into_iter().all(|one| one["columns"] == serde_json::json!(["v"])), "{verdict:#}");
+    }
+}
+
+#[tokio::test]
+async fn verify_finds_a_key_that_ods_has_twice_and_shows_it() {
+    let world = World::orders(5).await;
+    world.terraform.write("runbook.toml", SETTINGS).must();
+    world.cutover().await;
+    let twice = world.named(
+        "INSERT INTO \"NAME_ods\".\"orders\" SELECT * FROM \"NAME_ods\".\"orders\" WHERE order_id = 3",
+    );
+    world.databend.exec(&twice).await.must();
+    let red = world.json(2, &["verify"]).await;
+    let verdict = verdict(&world, &red, "orders");
+    assert_eq!(differences(verdict), [serde_json::json!({ "key": ["3"], "kind": "twice", "columns": [] })]);
+
+    let shown = world.runbook.expect(2, &["verify"]).await.must();
+    assert!(shown.stdout.contains("more than once in ODS"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("[VERIFY-DIFFERS]"), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn verify_waits_for_what_is_on_its_way_and_finds_what_is_not() {
+    let world = World::orders(200).await;
+    world.terraform.write("runbook.toml", SETTINGS).must();
+    world.cutover().await;
+    let (sandbox, name) = (world.sandbox.clone(), world.name.clone());
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let writer = tokio::spawn(async move {
+        let mysql = Mysql::connect(&sandbox).await.must();
+        let mut n = 1_000;
+        while stopped.try_recv().is_err() {
+            n += 1;
+            let of = n % 100 + 1;
+            let statements = [
+                format!("INSERT INTO {name}.orders VALUES ({n}, 'new', {n} / 4, 'x')"),
+                format!("UPDATE {name}.orders SET amount = amount + 1, note = '{n}' WHERE order_id = {of}"),
+                format!("DELETE FROM {name}.orders WHERE order_id = {}", n - 50),
+            ];
+            mysql.transaction(&statements.each_ref().map(String::as_str)).await.must();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        n
+    });
+    let no_alarm = world.runbook.run(&["--json", "verify"]).await.must();
+    let document: Json = serde_json::from_str(&no_alarm.stdout).unwrap();
+    let calm = verdict(&world, &document, "orders");
+    assert_eq!(calm["different"], 0, "{calm:#}");
+
+    // A row that nobody changes, and one that is changed every few seconds.
+    let plant = "UPDATE \"NAME_ods\".\"orders\" SET note = 'planted' WHERE order_id = 150";
+    world.databend.exec(&world.named(plant)).await.must();
+    let red = world.json(2, &["verify"]).await;
+    let found = verdict(&world, &red, "orders");
+    assert_eq!(
+        differences(found),
+        [serde_json::json!({ "key": ["150"], "kind": "values", "columns": ["note"] })],
+        "{found:#}"
+    );
+    stop.send(()).unwrap();
+    let changes = writer.await.unwrap() - 1_000;
+    assert!(changes > 50, "only {changes} transactions");
+
+    let heal = "UPDATE NAME.orders SET status = 'paid' WHERE order_id = 150";
+    world.transaction(&[heal]).await;
+    world.json(0, &["verify"]).await;
+    world.assert_ods_equals_source().await;
+}
+
+#[tokio::test]
+async fn verify_needs_the_source() {
+    let mut world = World::orders(1).await;
+    world.cutover().await;
+    world.runbook.set("MYSQL_DSN", "");
+    let error = world.json(1, &["verify"]).await;
+    assert_eq!(error["error"]["code"], "SOURCE-NEEDED", "{error}");
+    assert!(error["error"]["help"].as_str().unwrap().starts_with("set MYSQL_DSN"), "{error}");
+}
+
+fn verdict<'a>(world: &World, document: &'a Json, table: &str) -> &'a Json {
+    let name = world.named(&format!("NAME.{table}"));
+    let tables = document["tables"].as_array().unwrap_or_else(|| panic!("{document:#}"));
+    tables.iter().find(|verdict| verdict["source"] == name).unwrap_or_else(|| panic!("{name}: {document:#}"))
+}
+
+fn differences(verdict: &Json) -> &[Json] {
+    verdict["differences"].as_array().unwrap()
+}
