@@ -9,7 +9,6 @@ mod bytes;
 mod keys;
 mod numbers;
 mod page;
-mod plant;
 mod reading;
 mod spec;
 mod texts;
@@ -54,4 +53,5 @@ async fn every_type_arrives_as_documented() {
         wrong.extend(keys::check(&world, i, key).await);
     }
     assert!(wrong.is_empty(), "{} values:\n{}", wrong.len(), wrong.join("\n"));
+    verify::is_green(&world, tables.len()).await;
 }
