@@ -66,7 +66,8 @@ pub(super) async fn kill_at(lane: &Lane, arguments: &[&str], kill: Kill) -> Resu
     let mut child = spawn(&lane.runbook, arguments)?;
     // It may end by itself; then there is nothing to kill, and what has begun has its journal all the same.
     let held = tokio::select! {
-        met = moment.met() => Some(met?),
+        // A run that waits for something else (DMS was killed, say) is killed there.
+        met = moment.met() => met.ok(),
         _ = child.wait() => None,
     };
     tokio::time::sleep(Duration::from_millis(later)).await;
