@@ -15,7 +15,7 @@
 //! | JSON | the text as it is. No text of the two engines is the same, so the runbook compares them itself |
 //!
 //! Some values cannot arrive as they are (docs/reference/types.md, "Values that arrive as others"). The text of such a DATE,
-//! DATETIME or TIMESTAMP in MySQL is that of what arrives, and [`mysql_loses`] counts them, so that they are told apart from
+//! DATETIME or TIMESTAMP in MySQL is that of what arrives, and [`mysql_loses`] counts them, to keep them apart from
 //! differences.
 
 use crate::mysql_type::MysqlType;
