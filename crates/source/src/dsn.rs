@@ -272,43 +272,46 @@ mod tests {
         );
     }
 
+    /// A DSN for each mistake, and what is said of it.
+    const MISTAKES: &[(&str, &str)] = &[
+        ("", "it is empty"),
+        ("localhost:3306", "it does not start with mysql://"),
+        ("root:secret@host", "it does not start with mysql://"),
+        ("mariadb://a@b/", "the scheme is \"mariadb\", not mysql"),
+        ("mysql://", "the user is missing"),
+        ("mysql://db:3306/", "the user is missing"),
+        ("mysql://:p@db/", "the user is missing"),
+        ("mysql://u:p@", "the host is missing"),
+        ("mysql://u:p@:3306/", "the host is missing"),
+        ("mysql://u:p@db:33o6/", "the port is not a number from 1 to 65535"),
+        ("mysql://u:p@db:0/", "the port is not a number from 1 to 65535"),
+        ("mysql://u:p@[::1", "the host has a [ without a ]"),
+        ("mysql://u:p@[db]/", "the host in brackets is not an IPv6 address"),
+        (
+            "mysql://u:p@db/?sslmode=required",
+            "the parameter \"sslmode\" is unknown; did you mean ssl-mode?",
+        ),
+        ("mysql://u:p@db/?charset=x", "a parameter is unknown; write ssl-mode or ssl-ca"),
+        (
+            "mysql://u:p@db/?ssl-mode=verify_cert",
+            "the ssl-mode \"verify_cert\" is unknown; did you mean verify-ca?",
+        ),
+        (
+            "mysql://u:p@db/?ssl-mode=on",
+            "a ssl-mode is unknown; write disabled, preferred, required, verify-ca or verify-identity",
+        ),
+        ("mysql://u:p@db/?ssl-ca", "ssl-ca has no file"),
+        ("mysql://u:p@db/?ssl-mode=required&ssl_mode=disabled", "a parameter is given twice"),
+        (
+            "mysql://u:p@db/?ssl-mode=required&ssl-ca=f",
+            "ssl-mode=required does not use ssl-ca; write ssl-mode=verify-ca or verify-identity, or leave ssl-ca out",
+        ),
+    ];
+
     #[test]
     fn each_mistake_is_explained() {
-        for (text, said) in [
-            ("", "it is empty"),
-            ("localhost:3306", "it does not start with mysql://"),
-            ("root:secret@host", "it does not start with mysql://"),
-            ("mariadb://a@b/", "the scheme is \"mariadb\", not mysql"),
-            ("mysql://", "the user is missing"),
-            ("mysql://db:3306/", "the user is missing"),
-            ("mysql://:p@db/", "the user is missing"),
-            ("mysql://u:p@", "the host is missing"),
-            ("mysql://u:p@:3306/", "the host is missing"),
-            ("mysql://u:p@db:33o6/", "the port is not a number from 1 to 65535"),
-            ("mysql://u:p@db:0/", "the port is not a number from 1 to 65535"),
-            ("mysql://u:p@[::1", "the host has a [ without a ]"),
-            ("mysql://u:p@[db]/", "the host in brackets is not an IPv6 address"),
-            (
-                "mysql://u:p@db/?sslmode=required",
-                "the parameter \"sslmode\" is unknown; did you mean ssl-mode?",
-            ),
-            ("mysql://u:p@db/?charset=x", "a parameter is unknown; write ssl-mode or ssl-ca"),
-            (
-                "mysql://u:p@db/?ssl-mode=verify_cert",
-                "the ssl-mode \"verify_cert\" is unknown; did you mean verify-ca?",
-            ),
-            (
-                "mysql://u:p@db/?ssl-mode=on",
-                "a ssl-mode is unknown; write disabled, preferred, required, verify-ca or verify-identity",
-            ),
-            ("mysql://u:p@db/?ssl-ca", "ssl-ca has no file"),
-            ("mysql://u:p@db/?ssl-mode=required&ssl_mode=disabled", "a parameter is given twice"),
-            (
-                "mysql://u:p@db/?ssl-mode=required&ssl-ca=f",
-                "ssl-mode=required does not use ssl-ca; write ssl-mode=verify-ca or verify-identity, or leave ssl-ca out",
-            ),
-        ] {
-            assert_eq!(problem(text), said, "{text}");
+        for (text, said) in MISTAKES {
+            assert_eq!(problem(text), *said, "{text}");
         }
     }
 
@@ -364,9 +367,9 @@ mod tests {
 
     /// What the messages themselves consist of.
     fn fixed() -> String {
-        let wrong = wrong("", parts("mysql://a:/@").unwrap_err());
-        let known = Dsn::parse("mysql://user:x@example.test:3306").unwrap();
-        format!("{wrong} {wrong:?} {known:?} {known} %20")
+        let mistakes = MISTAKES.iter().map(|(text, _)| *text);
+        let harmless = mistakes.chain(["mysql://a:/@", "mysql://a:% @", "mysql://user:x@example.test:3306"]);
+        harmless.map(printed).collect::<Vec<_>>().join(" ")
     }
 
     proptest! {
