@@ -11,6 +11,7 @@
 //! - [`Mysql`], [`Databend`]: the two ends of the pipeline
 //! - [`Aws`], [`DmsTask`]: a bucket and a DMS task of the test's own, without Terraform
 //! - [`Proxy`]: records what a program asks Databend or AWS; cuts or holds the connection at a chosen request
+//! - [`MysqlProxy`]: replaces statements on their way to MySQL
 //! - [`Admin`]: what only the sandbox can do
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
@@ -47,6 +48,7 @@ mod http;
 mod json_schema;
 mod must;
 mod mysql;
+mod mysql_proxy;
 pub mod names;
 mod namespace;
 mod program;
@@ -67,6 +69,7 @@ pub use error::Error;
 pub use faults::{Faults, Service};
 pub use must::Must;
 pub use mysql::{Mysql, Text};
+pub use mysql_proxy::MysqlProxy;
 pub use namespace::Namespace;
 pub use program::Output;
 pub use proxy::{Chosen, Fault, Met, Proxy};

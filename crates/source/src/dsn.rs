@@ -287,10 +287,7 @@ mod tests {
         ("mysql://u:p@db:0/", "the port is not a number from 1 to 65535"),
         ("mysql://u:p@[::1", "the host has a [ without a ]"),
         ("mysql://u:p@[db]/", "the host in brackets is not an IPv6 address"),
-        (
-            "mysql://u:p@db/?sslmode=required",
-            "the parameter \"sslmode\" is unknown; did you mean ssl-mode?",
-        ),
+        ("mysql://u:p@db/?sslmode=required", "the parameter \"sslmode\" is unknown; did you mean ssl-mode?"),
         ("mysql://u:p@db/?charset=x", "a parameter is unknown; write ssl-mode or ssl-ca"),
         (
             "mysql://u:p@db/?ssl-mode=verify_cert",

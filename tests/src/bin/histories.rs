@@ -86,14 +86,15 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
         keep_going: arguments.keep_going,
     };
     let began = Instant::now();
-    let found = search(&stand, &plan, |number, story| {
-        eprintln!(
+    let found = search(&stand, &plan, |number, outcome| match outcome {
+        Ok(story) => eprintln!(
             "history {number}: good, {} transactions, {} faults, cut over after {:.1} s, {:.1} s",
             story.transactions,
             story.faults,
             story.cut_over.as_secs_f32(),
             story.took.as_secs_f32()
-        );
+        ),
+        Err(failure) => eprintln!("history {number} fails: {failure}"),
     })
     .await?;
     report(arguments, &found, began.elapsed());

@@ -58,7 +58,7 @@ fn kind(event: &Event) -> &'static str {
     }
 }
 
-fn of_reload(plan: &ReloadPlan) -> [(&'static str, usize); 7] {
+fn of_reload(plan: &ReloadPlan) -> [(&'static str, usize); 8] {
     let at = plan.kills.iter().filter(|kill| matches!(kill, Kill::At(_))).count();
     let is = |trouble| usize::from(plan.dms == Some(trouble));
     let killed = usize::from(matches!(plan.dms, Some(DmsTrouble::Killed(_))));
@@ -67,6 +67,7 @@ fn of_reload(plan: &ReloadPlan) -> [(&'static str, usize); 7] {
         ("reload: SIGKILL at any moment", plan.kills.len() - at),
         ("reload: lost answer", plan.faults.len()),
         ("reload: transaction open across it", usize::from(plan.open.is_some())),
+        ("reload: statement that runs across it", usize::from(plan.slow.is_some())),
         ("reload: transaction beside it", plan.during.len()),
         ("reload: load that ends short", is(DmsTrouble::ShortLoad)),
         ("reload: DMS killed", killed),
@@ -84,6 +85,7 @@ mod tests {
             gap: Gap::OneTable(1),
             missed: Transaction::default(),
             open: Some(Transaction::default()),
+            slow: None,
             during: vec![Transaction::default(); 2],
             dms: Some(DmsTrouble::Killed(100)),
             kills: vec![Kill::After(5)],

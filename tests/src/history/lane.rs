@@ -21,7 +21,7 @@ use super::model::{DmsSwitch, History, TableShape};
 use super::mutation::Mutation;
 use super::stand::Stand;
 use crate::compare::compare;
-use crate::{Admin, Aws, DmsTask, Error, Faults, Namespace, Runbook, Service};
+use crate::{Admin, Aws, DmsTask, Error, Faults, MysqlProxy, Namespace, Runbook, Service};
 
 /// The tasks run when they are told to.
 const SCHEDULE: &str = "cron 0 0 0 1 1 * UTC";
@@ -47,6 +47,8 @@ pub(super) struct Lane {
     switches: Vec<DmsSwitch>,
     /// How often its DMS task was replaced.
     replaced: AtomicU32,
+    /// The runbook's connection to the source, where the defect is in it.
+    _source: Option<MysqlProxy>,
     /// Manifest and settings.
     folder: tempfile::TempDir,
 }
@@ -108,6 +110,15 @@ impl Lane {
             None => {}
         }
         runbook.set("DATABEND_DSN", &namespace.dsn);
+        let source = match mutation {
+            Some(mutation) => {
+                Some(MysqlProxy::new(&stand.sandbox, move |sql| mutation.source_statement(sql)).await?)
+            }
+            None => None,
+        };
+        if let Some(source) = &source {
+            runbook.set("MYSQL_DSN", &source.dsn);
+        }
         Ok(Self {
             stand: stand.clone(),
             namespace,
@@ -121,6 +132,7 @@ impl Lane {
             mutation,
             switches: history.dms.clone(),
             replaced: AtomicU32::new(0),
+            _source: source,
             folder,
         })
     }

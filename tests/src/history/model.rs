@@ -187,6 +187,9 @@ pub struct ReloadPlan {
     /// Open at the source when the runbook begins, and committed a little later. It changes rows that exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Transaction>,
+    /// Runs at the source, under autocommit, when the runbook begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<SlowStatement>,
     /// Committed while the runbook works.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub during: Vec<Transaction>,
@@ -199,6 +202,15 @@ pub struct ReloadPlan {
     /// Faults that wait for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+}
+
+/// A statement that takes long. Under autocommit the binlog has its start as its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowStatement {
+    /// An UPDATE or a DELETE of one row; it ends at once where that is gone.
+    pub statement: Statement,
+    /// How long it takes.
+    pub seconds: u8,
 }
 
 /// Why changes are missed.

@@ -34,6 +34,8 @@ pub enum Mutation {
     EarlyBoundary,
     /// The boundary of a later load is an hour after the load.
     LateBoundary,
+    /// The runbook sees nothing that is open at the source.
+    NoWait,
     /// The runbook's journal says what it is about to do when that is done.
     LateJournal,
 }
@@ -60,6 +62,17 @@ impl Mutation {
         match self {
             Self::FloorInReplay => Self::Floor.statement(sql),
             other => other.statement(sql),
+        }
+    }
+
+    /// A statement to the source with the defect; `None` if it stays as it is.
+    pub(super) fn source_statement(self, sql: &str) -> Option<String> {
+        let instead = |all: &str, none: &str| sql.contains(all).then(|| sql.replace(all, none));
+        match self {
+            Self::NoWait => {
+                instead(ALL_TRANSACTIONS, OWN_TRANSACTION).or_else(|| instead(ALL_STATEMENTS, NO_STATEMENT))
+            }
+            _ => None,
         }
     }
 
@@ -137,6 +150,12 @@ fn moved_boundaries(sql: &str, by: TimeDelta) -> Option<String> {
     out.push_str(rest);
     (out != sql).then_some(out)
 }
+
+/// How the runbook asks for what is open at the source, and how the answer has nothing of others.
+const ALL_TRANSACTIONS: &str = "INNODB_TRX AS x ON TRUE";
+const OWN_TRANSACTION: &str = "INNODB_TRX AS x ON x.trx_mysql_thread_id = CONNECTION_ID()";
+const ALL_STATEMENTS: &str = "PROCESSLIST AS p ON p.ID <> CONNECTION_ID()";
+const NO_STATEMENT: &str = "PROCESSLIST AS p ON FALSE";
 
 /// What stands behind the whole second of a boundary.
 const BOUNDARY_END: &str = "000000000000000000000'";

@@ -37,6 +37,12 @@ pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Re
         }
         Ok::<_, Failure>(())
     };
+    let slow = async {
+        if let Some(slow) = &plan.slow {
+            lane.stand.mysql.session(&history.slow_sql(&lane.name, slow)).await?;
+        }
+        Ok::<_, Failure>(())
+    };
     let during = async {
         for transaction in &plan.during {
             tokio::time::sleep(BETWEEN).await;
@@ -52,9 +58,11 @@ pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Re
             lane.kill_dms().await;
         }
     };
-    let (reloaded, closed, during, ()) = tokio::join!(reload(lane, plan, &verb), closed, during, dies);
+    let (reloaded, closed, slow, during, ()) =
+        tokio::join!(reload(lane, plan, &verb), closed, slow, during, dies);
     reloaded?;
     closed?;
+    slow?;
     during?;
     // Killed after the load: the runbook had no reason to look at it.
     if matches!(plan.dms, Some(DmsTrouble::Killed(_))) && lane.dms().describe().await?["Status"] == "failed" {

@@ -122,11 +122,11 @@ fn tree(sort: Sort, seed: u64, number: u64) -> Box<dyn ValueTree<Value = History
     }
 }
 
-/// Searches. `told` hears of each history that went well.
+/// Searches. `told` hears of each history as it ends.
 pub async fn search(
     stand: &Stand,
     plan: &Plan,
-    told: impl Fn(u64, &Story) + 'static,
+    told: impl Fn(u64, Result<&Story, &Failure>) + 'static,
 ) -> Result<Found, Error> {
     let next = Rc::new(Cell::new(plan.first));
     let stop = Rc::new(Cell::new(false));
@@ -146,7 +146,9 @@ pub async fn search(
                     return found;
                 }
                 let history = history(plan.sort, plan.seed, number);
-                match play(&stand, &history, plan.mutation).await {
+                let outcome = play(&stand, &history, plan.mutation).await;
+                told(number, outcome.as_ref());
+                match outcome {
                     Ok(story) => {
                         found.good += 1;
                         found.transactions += story.transactions;
@@ -154,7 +156,6 @@ pub async fn search(
                         found.reloads += story.reloads;
                         add(&mut found.census, census(&history));
                         found.played += story.took;
-                        told(number, &story);
                     }
                     Err(failure) => {
                         stop.set(!plan.keep_going);

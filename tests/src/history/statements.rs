@@ -1,7 +1,7 @@
 //! A history's steps as statements of `MySQL`.
 
 use super::kind::Kind;
-use super::model::{History, Statement, TableShape, Transaction};
+use super::model::{History, SlowStatement, Statement, TableShape, Transaction};
 use super::names;
 
 /// How many different keys there are: few, so that they meet often.
@@ -165,6 +165,12 @@ impl History {
     /// The table that a step means.
     pub(super) fn table(&self, number: u8) -> &TableShape {
         &self.tables[usize::from(number) % self.tables.len()]
+    }
+
+    /// A statement that takes its time when it has found its row.
+    pub(super) fn slow_sql(&self, schema: &str, slow: &SlowStatement) -> Vec<String> {
+        let statements = self.sql(schema, &slow.statement).into_iter();
+        statements.map(|sql| format!("{sql} AND SLEEP({}) = 0", slow.seconds)).collect()
     }
 
     /// The statements of a step.

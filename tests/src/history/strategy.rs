@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::kind::Kind;
 use super::model::{
-    CutoverPlan, DmsSwitch, DmsTrouble, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, Statement,
-    TableShape, Transaction,
+    CutoverPlan, DmsSwitch, DmsTrouble, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, SlowStatement,
+    Statement, TableShape, Transaction,
 };
 use super::names;
 use super::statements::KEYS;
@@ -67,12 +67,14 @@ fn reload() -> impl Strategy<Value = ReloadPlan> {
     ];
     let now = |transaction| Transaction { days_ago: 0, ..transaction };
     let open = prop_oneof![2 => Just(None), 1 => open().prop_map(Some)];
+    let slow = prop_oneof![3 => Just(None), 1 => slow().prop_map(Some)];
     let during = vec(transaction().prop_map(now), 0..3);
-    (gap, transaction().prop_map(now), open, during, dms, trouble).prop_map(
-        |(gap, missed, open, during, dms, (kills, faults))| ReloadPlan {
+    (gap, transaction().prop_map(now), open, slow, during, dms, trouble).prop_map(
+        |(gap, missed, open, slow, during, dms, (kills, faults))| ReloadPlan {
             gap,
             missed,
             open,
+            slow,
             during,
             dms,
             kills,
@@ -92,6 +94,16 @@ fn open() -> impl Strategy<Value = Transaction> {
         2 => (table, key).prop_map(|(table, key)| Statement::Delete { table, key }),
     ];
     vec(statement, 1..4).prop_map(|statements| Transaction { statements, ..Transaction::default() })
+}
+
+fn slow() -> impl Strategy<Value = SlowStatement> {
+    let (table, key, value) = (0..3_u8, 0..KEYS, 0..400_u16);
+    let statement = prop_oneof![
+        2 => (table.clone(), key.clone(), value)
+            .prop_map(|(table, key, value)| Statement::Update { table, key, value }),
+        1 => (table, key).prop_map(|(table, key)| Statement::Delete { table, key }),
+    ];
+    (statement, 1..7_u8).prop_map(|(statement, seconds)| SlowStatement { statement, seconds })
 }
 
 /// Few rows, of everything.

@@ -94,6 +94,11 @@ async fn with_a_boundary_that_is_too_late() {
 }
 
 #[tokio::test]
+async fn without_the_wait_for_what_is_open() {
+    shows("a_statement_that_runs_across_a_load", &[Mutation::NoWait]).await;
+}
+
+#[tokio::test]
 async fn without_the_sweep() {
     shows("a_row_that_was_deleted_unseen", &[Mutation::Sweep]).await;
 }

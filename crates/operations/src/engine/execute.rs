@@ -424,8 +424,15 @@ impl Driver for Execution<'_> {
             let key = site.key(self.operation, S::NAME);
             // If not even this can be written, the first error is the one to tell.
             let leases = site.leases();
-            let held = self.lease.held(&leases);
-            if let Err(journal) = self.world.journal.fail(&key, &error.to_string(), held).await {
+            let (journal, held) = (&self.world.journal, self.lease.held(&leases));
+            let code = error.as_finding().map(|finding| finding.code);
+            let detail = serde_json::json!({ "error": error.to_string(), "code": code });
+            let written = if S::KEEPS_REFUSALS && code.is_some() {
+                journal.refuse(&key, detail, held).await
+            } else {
+                journal.fail(&key, detail, held).await
+            };
+            if let Err(journal) = written {
                 tracing::debug!(%journal, "the failure was not written to the journal");
             }
         }

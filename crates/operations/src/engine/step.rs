@@ -18,6 +18,9 @@ use crate::target::ChainTable;
 pub trait Step {
     /// Its name in the journal.
     const NAME: StepName;
+    /// Whether the journal keeps that the step was refused, though no effect of it was about to come: a later run decides by
+    /// that.
+    const KEEPS_REFUSALS: bool = false;
     /// What it is about.
     type Site: Site;
     /// What it takes from earlier steps.

@@ -127,12 +127,31 @@ impl Journal {
 
     /// Writes that a step's effect could not be brought about. Only after an intent of this run, and only while the leases
     /// are held: otherwise there is nothing to tell.
-    pub async fn fail(&self, key: &StepKey, message: &str, held: Held<'_>) -> Result<(), JournalError> {
+    pub async fn fail(
+        &self,
+        key: &StepKey,
+        detail: serde_json::Value,
+        held: Held<'_>,
+    ) -> Result<(), JournalError> {
         if self.state(key) != (StepState::Intended { by: self.run }) {
             return Ok(());
         }
-        let failed = (EventKind::Failed, serde_json::json!({ "error": message }));
-        self.write(key, &[failed], Some(held)).await.map(drop)
+        self.write(key, &[(EventKind::Failed, detail)], Some(held)).await.map(drop)
+    }
+
+    /// Writes that a step was refused for what was found, also where no effect of it was about to come. Only while the leases
+    /// are held.
+    pub async fn refuse(
+        &self,
+        key: &StepKey,
+        detail: serde_json::Value,
+        held: Held<'_>,
+    ) -> Result<(), JournalError> {
+        let mine = self.state(key) == (StepState::Intended { by: self.run });
+        if mine || self.intent(key, serde_json::json!({}), held).await? {
+            self.fail(key, detail, held).await?;
+        }
+        Ok(())
     }
 
     /// Writes that a step was found done, or that something was observed: intent and done in one statement.

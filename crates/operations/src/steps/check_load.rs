@@ -62,6 +62,7 @@ struct Seen {
 #[async_trait]
 impl Step for CheckLoad {
     const NAME: StepName = StepName::CheckLoad;
+    const KEEPS_REFUSALS: bool = true;
     type Site = TableSite;
     type Input = (Generation, Sourced);
     /// Rows that the source has, the load does not have, and no delivered change explains yet.

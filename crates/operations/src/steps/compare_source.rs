@@ -54,6 +54,7 @@ impl Told for Sourced {
 #[async_trait]
 impl Step for CompareSource {
     const NAME: StepName = StepName::CompareSource;
+    const KEEPS_REFUSALS: bool = true;
     type Site = TableSite;
     type Input = Compared;
     /// What does not fit yet.
@@ -136,25 +137,6 @@ impl Seen {
         let Counted { inserts, deletes } = counted.unwrap_or_default();
         (!fits).then_some(Difference { rows: self.rows, loaded: loaded.rows, inserts, deletes })
     }
-}
-
-/// Whether a load that has ended can be the whole table. Waits for DMS's counts as the step does.
-pub(super) async fn is_whole(
-    site: &TableSite,
-    source: &Source,
-    loaded: &Loaded,
-    world: &World,
-) -> Result<bool, StepError> {
-    for tried in 1.. {
-        if Seen::now(site, source, world).await?.difference(loaded).is_none() {
-            return Ok(true);
-        }
-        if tried == TRIES {
-            break;
-        }
-        world.pause(BETWEEN_TRIES).await?;
-    }
-    Ok(false)
 }
 
 /// Counts that do not fit together.

@@ -18,17 +18,19 @@ use source::{Role, Source};
 use warehouse::chain::TaskControl;
 
 use super::boundary::{choose, wait_for_open_work};
-use super::compare_source::is_whole;
+use super::full_load_files;
 use super::generation_state::{floor, side_tables};
 use super::start_whole_load::loads_everything;
-use super::{Loaded, full_load_files};
 use crate::checks;
-use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableProgress, TableView, TaskView, View, look};
+use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableView, TaskView, View, look};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::facts;
 use crate::finding::Code;
 use crate::journal::{Event, Operation, StepName, StepState};
 use crate::progress::Progress;
+
+/// What a run says of a load that is not the whole table.
+const REFUSALS: [Code; 2] = [Code::LoadIncomplete, Code::SourceDiffers];
 
 /// Opens a generation of a table.
 pub struct OpenGeneration;
@@ -233,8 +235,8 @@ fn has_suspended(site: &TableSite, world: &World) -> bool {
     suspended > last(OpenGeneration::NAME) && suspended > last(StepName::ResumeTasks)
 }
 
-/// Whether a generation goes on: it is not admitted, DMS has begun to load the table for it, and that load can still be the
-/// whole table. If not, the boundary is given up, and a later one is chosen.
+/// Whether a generation goes on: it is not admitted, DMS has begun to load the table for it, and no run has refused that load.
+/// If not, the boundary is given up, and a later one is chosen.
 async fn is_unfinished(
     site: &TableSite,
     world: &World,
@@ -243,17 +245,25 @@ async fn is_unfinished(
 ) -> Result<bool, StepError> {
     let is_admitted = floor(site, world).await? >= generation.boundary.order_key(site.pipeline());
     let loaded = table(site, view).filter(|table| table.has_begun_since(generation.before));
-    let (false, true, Some(loaded)) =
-        (is_admitted, generation.reader.is(&site.dms_task_arn, &view.task), loaded)
-    else {
-        return Ok(false);
+    let is_loaded = !is_admitted && loaded.is_some() && generation.reader.is(&site.dms_task_arn, &view.task);
+    Ok(is_loaded && !was_refused(site, world).await?)
+}
+
+/// Whether a run has refused the load of the generation that was opened last. It stays as it is, so no later run could admit it
+/// either, unless files of it have arrived since.
+async fn was_refused(site: &TableSite, world: &World) -> Result<bool, StepError> {
+    let opened =
+        world.journal.last_done(&site.key(Operation::Reload, OpenGeneration::NAME)).map(|event| event.at);
+    let refused = |step| match world.journal.state(&site.key(Operation::Reload, step)) {
+        StepState::Failed { event } if Some(event.at) >= opened => {
+            REFUSALS.iter().any(|code| event.detail["code"] == json!(code))
+        }
+        _ => false,
     };
-    if loaded.progress() != TableProgress::Completed {
+    if refused(StepName::CompareSource) || refused(StepName::CheckLoad) {
         return Ok(true);
     }
-    // No later run could admit a load that ended short.
-    let loaded = Loaded { counted_before: generation.counted, ..Loaded::new(&view.task, loaded, true) };
-    is_whole(site, source(site, world)?, &loaded, world).await
+    Ok(refused(StepName::StageLoad) && full_load_files(&world.warehouse, site.pipeline()).await?.is_empty())
 }
 
 /// The generation that is admitted and not closed, because the run was interrupted in between. Its side table is the last

@@ -112,7 +112,7 @@ fn incomplete(site: &TableSite, staging: &Staging, what: &str) -> StepError {
             "{} does not hold the load that DMS has written of {source}: {what}",
             staging.side.name().plain()
         ),
-        "a file may have come late: run this again, which copies what has arrived since. If it stays so, run \
-         `runbook reload` for this table once DMS has loaded nothing of it for a while: it has DMS load it again",
+        "a file may have come late: run this again. It copies what has arrived since; where nothing has, it has DMS load the table \
+         again",
     )
 }

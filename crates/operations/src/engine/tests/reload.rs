@@ -220,6 +220,35 @@ fn a_load_that_ends_short_is_not_admitted() {
     assert!(errors[0].to_string().contains("for example: 4"), "{}", errors[0]);
     assert_eq!(bed.alive(), [["1", "3", "4"]], "ODS is as it was");
     assert_eq!(bed.scripted.running_tasks(), bed.tasks());
+    set_rows(&bed, &["1", "3", "4"]);
+    assert!(reload(&bed).is_empty());
+    assert_eq!(bed.dms.requested(), ["orders", "orders"], "the load that was refused stays as it is");
+    assert_equal(&bed, &["1", "3", "4"]);
+}
+
+#[test]
+fn a_load_with_a_doubled_key_is_asked_for_again() {
+    let bed = orders();
+    set_rows(&bed, &["1", "3", "4"]);
+    let row = |id, key| Change::full_load(id, key, &[(KEY, key), ("note", "now")]);
+    bed.dms.set_rows("orders", &[row(21, "1"), row(22, "3"), row(23, "3")]);
+    assert_eq!(codes(&reload(&bed)), [Code::LoadIncomplete]);
+    set_rows(&bed, &["1", "3", "4"]);
+    assert!(reload(&bed).is_empty());
+    assert_eq!(bed.dms.requested(), ["orders", "orders"]);
+    assert_equal(&bed, &["1", "3", "4"]);
+}
+
+#[test]
+fn a_load_with_fewer_rows_than_the_source_is_asked_for_again() {
+    let bed = orders();
+    set_rows(&bed, &["1", "3"]);
+    bed.source.as_ref().unwrap().set_rows(&table(), 3);
+    assert_eq!(codes(&reload(&bed)), [Code::SourceDiffers]);
+    set_rows(&bed, &["1", "3", "4"]);
+    assert!(reload(&bed).is_empty());
+    assert_eq!(bed.dms.requested(), ["orders", "orders"]);
+    assert_equal(&bed, &["1", "3", "4"]);
 }
 
 #[test]
@@ -235,6 +264,10 @@ fn a_load_of_an_old_definition_is_not_admitted() {
     assert_eq!(codes(&errors), [Code::LoadIncomplete]);
     assert!(errors[0].to_string().contains("column note of shop.orders"), "{}", errors[0]);
     assert_eq!(bed.scripted.running_tasks(), bed.tasks());
+    // After the task was stopped and resumed, as the help says.
+    set_rows(&bed, &["1", "3", "4"]);
+    assert!(reload(&bed).is_empty());
+    assert_equal(&bed, &["1", "3", "4"]);
 }
 
 #[test]

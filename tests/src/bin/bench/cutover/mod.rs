@@ -111,8 +111,8 @@ async fn filling(world: &World) -> Result<Filling, Error> {
     let seconds = world
         .databend
         .value(&format!(
-            "SELECT (max_if(to_unix_timestamp(at) * 1.0 + microsecond(at) / 1000000.0, step = 'compare-ods') - \
-             min_if(to_unix_timestamp(at) * 1.0 + microsecond(at) / 1000000.0, step = 'load'))::VARCHAR FROM databend_cdc.journal WHERE {of_world}"
+            "SELECT ((max_if(at::INT64, step = 'compare-ods') - min_if(at::INT64, step = 'load')) / 1000000)::VARCHAR \
+             FROM databend_cdc.journal WHERE {of_world}"
         ))
         .await?;
     let steps = world
