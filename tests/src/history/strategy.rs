@@ -22,12 +22,13 @@ pub fn history() -> impl Strategy<Value = History> {
 
 /// Few rows, of everything, and tables that are loaded again.
 pub fn reloaded() -> impl Strategy<Value = History> {
-    let part = || (after(), reload());
+    // What happens between two loads, and after the last.
+    let part = || (after(8), reload());
     let switches = proptest::sample::subsequence(&DmsSwitch::ALL[..], 0..=DmsSwitch::ALL.len());
     let parts = prop_oneof![2 => vec(part(), 1), 1 => vec(part(), 2)];
     // Most have one table, since a table costs as much as a reload.
     let tables = prop_oneof![3 => vec(table(), 1), 2 => vec(table(), 2..4)];
-    (few_rows(tables), parts, after(), switches).prop_map(|(history, parts, last, dms)| {
+    (few_rows(tables), parts, after(8), switches).prop_map(|(history, parts, last, dms)| {
         let parts =
             parts.into_iter().flat_map(|(events, plan)| events.into_iter().chain([Event::Reload(plan)]));
         let after = parts.chain(last).map(in_its_time).collect();
@@ -118,7 +119,7 @@ fn few_rows(tables: impl Strategy<Value = Vec<TableShape>>) -> impl Strategy<Val
         tables.retain(|table| names.insert(table.name));
         tables
     });
-    (tables, vec(transaction(), 0..5), vec(transaction(), 0..4), cutover(), after()).prop_map(
+    (tables, vec(transaction(), 0..5), vec(transaction(), 0..4), cutover(), after(14)).prop_map(
         |(tables, before, during, cutover, after)| History {
             tables,
             before,
@@ -208,9 +209,9 @@ fn statement() -> impl Strategy<Value = Statement> {
 }
 
 /// Events, among them such in a row as chance alone would seldom bring together.
-fn after() -> impl Strategy<Value = Vec<Event>> {
+fn after(fewer_than: usize) -> impl Strategy<Value = Vec<Event>> {
     let some = prop_oneof![10 => event().prop_map(|event| vec![event]), 1 => late()];
-    vec(some, 0..14).prop_map(|events| events.concat())
+    vec(some, 0..fewer_than).prop_map(|events| events.concat())
 }
 
 /// A file that arrives after newer changes of the same keys were merged, once or for a second time.
