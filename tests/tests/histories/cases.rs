@@ -9,7 +9,6 @@
 //! - `a_change_right_after_a_load`: it comes after the load's boundary.
 //! - `a_statement_that_runs_across_a_load`: its change has the time of its start, which is before the boundary, and the load
 //!   does not have it.
-//! - `a_load_that_ends_short`: DMS loads no row and says that it has loaded all. Each later run refused that load again.
 //! - `many_changes_per_key_beside_a_large_table`, `few_keys_beside_a_long_history`: what the engine's MERGE is known to get
 //!   wrong (docs/engine-defects.md).
 
@@ -46,11 +45,6 @@ async fn binary_keys() {
 #[tokio::test]
 async fn one_value_in_every_row() {
     goes_well("one_value_in_every_row").await;
-}
-
-#[tokio::test]
-async fn a_load_that_ends_short() {
-    goes_well("a_load_that_ends_short").await;
 }
 
 #[tokio::test]

@@ -93,12 +93,11 @@ async fn with_a_boundary_that_is_too_late() {
     shows("a_change_right_after_a_load", &[Mutation::LateBoundary]).await;
 }
 
+/// The first takes half a minute, most of it waiting.
 #[tokio::test]
-async fn without_the_wait_for_what_is_open() {
-    shows("a_statement_that_runs_across_a_load", &[Mutation::NoWait]).await;
-}
-
-#[tokio::test]
-async fn without_the_sweep() {
-    shows("a_row_that_was_deleted_unseen", &[Mutation::Sweep]).await;
+async fn without_the_wait_for_what_is_open_or_without_the_sweep() {
+    tokio::join!(
+        shows("a_statement_that_runs_across_a_load", &[Mutation::NoWait]),
+        shows("a_row_that_was_deleted_unseen", &[Mutation::Sweep]),
+    );
 }
