@@ -106,7 +106,7 @@ pub enum Verb {
 
 /// The operations that can be planned, by name.
 fn operations() -> impl TypedValueParser<Value = Operation> {
-    PossibleValuesParser::new(Operation::ALL.map(Operation::as_str))
+    PossibleValuesParser::new(Operation::PROCEDURES.map(Operation::as_str))
         .try_map(|name| Operation::parse(&name).ok_or("it has no plan"))
 }
 

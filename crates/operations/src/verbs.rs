@@ -19,7 +19,7 @@ pub enum Changing {
 impl Changing {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        let operations = Operation::ALL.into_iter().map(Self::Operation);
+        let operations = Operation::PROCEDURES.into_iter().map(Self::Operation);
         operations.chain([Self::Unlock, Self::Prune]).collect()
     }
 }

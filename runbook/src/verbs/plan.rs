@@ -33,7 +33,7 @@ pub async fn plan(
 ) -> Result<Exit, CutoverError> {
     let clients = match operation {
         Operation::Cutover | Operation::Reload => Some(setup.dms()?),
-        Operation::Suspend | Operation::Resume => None,
+        Operation::Suspend | Operation::Resume | Operation::Verify => None,
     };
     let lost = CancellationToken::new();
     let worlds = setup.worlds(clients.as_ref(), RunId::new(), cancel, &lost).await?;

@@ -1,4 +1,5 @@
-//! `verify`: whether ODS equals the source, row by row and value by value, while both change. Changes nothing.
+//! `verify`: whether ODS equals the source, row by row and value by value, while both change. Changes nothing but the
+//! journal, which keeps what was found.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +7,10 @@ use futures_util::{StreamExt, stream};
 use operations::StepError;
 use operations::dms::{AwsDms, Dms};
 use operations::finding::Finding;
+use operations::journal::{Journal, RunId};
 use operations::progress::Reporter;
 use operations::target::{Chain, ChainTable};
-use operations::verify::{TableVerdict, Tools, source_needed, verify as compare};
+use operations::verify::{TableVerdict, Tools, record, source_needed, verify as compare};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -64,7 +66,17 @@ pub async fn verify(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
     };
     let tools = &tools;
     let tables = chains.iter().flat_map(|chain| chain.selected().map(move |table| (chain, table)));
-    let compared = tables.map(|(chain, table)| async move { (table, one(setup, tools(chain), table).await) });
+    let journal = journal(setup).await;
+    let journal = journal.as_ref().map_err(|error| setup.talk.line(&not_recorded(error))).ok();
+    let compared = tables.map(|(chain, table)| async move {
+        let verdict = one(setup, tools(chain), table).await;
+        if let (Some(journal), Ok(verdict)) = (journal, &verdict)
+            && let Err(error) = record(journal, &chain.name, verdict).await
+        {
+            setup.talk.line(&not_recorded(&error.into()));
+        }
+        (table, verdict)
+    });
     let compared: Vec<_> = stream::iter(compared).buffered(setup.config.parallel_tables).collect().await;
     if cancel.is_cancelled() {
         return Err(StepError::Interrupted);
@@ -88,11 +100,22 @@ pub async fn verify(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
     Ok(exit)
 }
 
+/// Where the result goes. Without it the comparison is worth as much.
+async fn journal(setup: &Setup) -> Result<Journal, StepError> {
+    setup.warehouse.ensure_own_database().await?;
+    let identities = setup.identities().await?;
+    Ok(Journal::read(&setup.warehouse, identities, RunId::new(), warehouse::actor()).await?)
+}
+
+fn not_recorded(error: &StepError) -> String {
+    format!("the result is not written to the journal, so `runbook status` will not tell of it: {error}")
+}
+
 async fn one(setup: &Setup, tools: Tools<'_>, table: &ChainTable) -> Result<TableVerdict, Problem> {
     let progress = setup.talk.about(&table.pipeline.source());
     match compare(tools, table, progress.as_ref()).await {
         Ok(verdict) => {
-            progress.keep(&state(&verdict));
+            progress.keep(&verdict.in_short());
             Ok(verdict)
         }
         Err(error) => {
@@ -102,17 +125,6 @@ async fn one(setup: &Setup, tools: Tools<'_>, table: &ChainTable) -> Result<Tabl
             }
             Err(problem)
         }
-    }
-}
-
-/// In a few words.
-fn state(verdict: &TableVerdict) -> String {
-    match (verdict.different, verdict.undecided) {
-        _ if verdict.ended_early => "differs in too many rows".to_owned(),
-        (0, 0) => "equal".to_owned(),
-        (0, undecided) => format!("{undecided} keys are not decided"),
-        (different, 0) => format!("{different} keys differ"),
-        (different, undecided) => format!("{different} keys differ, {undecided} are not decided"),
     }
 }
 

@@ -179,6 +179,9 @@ async fn verify_waits_for_what_is_on_its_way_and_finds_what_is_not() {
     world.transaction(&[heal]).await;
     world.json(0, &["verify"]).await;
     world.assert_ods_equals_source().await;
+    let rows = world.mysql.count(&world.named("SELECT count(*) FROM NAME.orders")).await.must();
+    let status = world.json(0, &["status"]).await;
+    assert_eq!(status["chains"][0]["tables"][0]["verified"]["rows"], rows);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod bytes;
 mod keys;
 mod numbers;
 mod page;
+mod plant;
 mod reading;
 mod spec;
 mod texts;
@@ -54,4 +55,5 @@ async fn every_type_arrives_as_documented() {
     }
     assert!(wrong.is_empty(), "{} values:\n{}", wrong.len(), wrong.join("\n"));
     verify::is_green(&world, tables.len()).await;
+    verify::finds_what_is_planted(&world).await;
 }

@@ -48,6 +48,7 @@ pub(crate) fn good() -> ChainFacts {
             primary_key: vec!["id".into()],
             has_before_images: true,
             cut_over_at: Some(began),
+            verified: None,
             load: Some(LoadFacts { dms_task: "arn:a".into(), fresh_start: Some(began), began: Some(began) }),
             awaits_load: None,
             problems: vec![],

@@ -15,6 +15,7 @@ use warehouse::catalog::TaskState;
 
 use crate::counts::{OdsCounts, RawCounts};
 use crate::dms::{TableView, TaskView};
+use crate::verify::Verified;
 
 pub(crate) use self::source::name as source_name;
 pub use delivery::{Undelivered, quiet_for, settle};
@@ -93,6 +94,8 @@ pub struct TableFacts {
     pub has_before_images: bool,
     /// Whether the journal says that it is cut over, and since when.
     pub cut_over_at: Option<DateTime<Utc>>,
+    /// When it was last verified and equal to the source, as far as the journal says.
+    pub verified: Option<Verified>,
     /// The load that it was cut over with, as far as the journal says.
     pub load: Option<LoadFacts>,
     /// That ODS was created empty and the table has to be loaded again, if so.

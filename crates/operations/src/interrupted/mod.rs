@@ -85,6 +85,8 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
                 bed
             }),
         ],
+        // It writes what it saw into the journal, and changes nothing else.
+        Changing::Operation(Operation::Verify) => Vec::new(),
         Changing::Unlock => vec![("a killed cutover of two tables", {
             let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable);
             let clean = bed.copy();
@@ -245,6 +247,8 @@ fn every_step_is_taken() {
             taken.extend(matrix::steps(&bed, verb));
         }
     }
-    let all: BTreeSet<String> = StepName::ALL.iter().map(|step| step.as_str().to_owned()).collect();
+    // A verification is told of, and takes no step.
+    let steps = StepName::ALL.iter().filter(|step| **step != StepName::Verify);
+    let all: BTreeSet<String> = steps.map(|step| step.as_str().to_owned()).collect();
     assert_eq!(taken, all);
 }

@@ -73,11 +73,15 @@ pub enum Operation {
     Resume,
     /// A later full load of tables.
     Reload,
+    /// ODS was compared with the source.
+    Verify,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload];
+    pub const ALL: [Self; 5] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Verify];
+    /// Those that have a procedure.
+    pub const PROCEDURES: [Self; 4] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload];
 
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
@@ -86,6 +90,7 @@ impl Operation {
             Self::Suspend => "suspend",
             Self::Resume => "resume",
             Self::Reload => "reload",
+            Self::Verify => "verify",
         }
     }
 
@@ -131,11 +136,13 @@ pub enum StepName {
     Admit,
     /// Nothing is left of the later load but its rows.
     CloseGeneration,
+    /// ODS equals the source.
+    Verify,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -152,6 +159,7 @@ impl StepName {
         Self::CheckLoad,
         Self::Admit,
         Self::CloseGeneration,
+        Self::Verify,
     ];
 
     /// As it is written in the journal.
@@ -173,6 +181,7 @@ impl StepName {
             Self::CheckLoad => "check-load",
             Self::Admit => "admit",
             Self::CloseGeneration => "close-generation",
+            Self::Verify => "verify",
         }
     }
 

@@ -156,13 +156,31 @@ impl Journal {
 
     /// Writes that a step was found done, or that something was observed: intent and done in one statement.
     pub async fn observe(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
+        self.observed(key, EventKind::Done, detail).await
+    }
+
+    /// Writes that what was looked for is not so: intent and failure in one statement.
+    pub async fn observe_failure(
+        &self,
+        key: &StepKey,
+        detail: serde_json::Value,
+    ) -> Result<(), JournalError> {
+        self.observed(key, EventKind::Failed, detail).await
+    }
+
+    async fn observed(
+        &self,
+        key: &StepKey,
+        kind: EventKind,
+        detail: serde_json::Value,
+    ) -> Result<(), JournalError> {
         let mine = self.state(key) == (StepState::Intended { by: self.run });
         let intent = (EventKind::Intent, serde_json::json!({}));
-        let done = (EventKind::Done, detail);
+        let seen = (kind, detail);
         let written = if mine {
-            self.write(key, &[done], None).await
+            self.write(key, &[seen], None).await
         } else {
-            self.write(key, &[intent, done], None).await
+            self.write(key, &[intent, seen], None).await
         };
         written.map(drop)
     }

@@ -24,6 +24,8 @@ pub async fn go_through<D: Driver>(driver: &D, operation: Operation, chain: &Cha
     match operation {
         Operation::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Operation::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
+        // It looks, and takes no step.
+        Operation::Verify => Vec::new(),
         Operation::Suspend => {
             let ended = suspend(driver, chain).await;
             ended.into_iter().filter_map(|(_, suspended)| suspended.err()).collect()

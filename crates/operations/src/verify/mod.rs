@@ -26,6 +26,7 @@
 mod compare;
 mod context;
 mod lob;
+mod record;
 mod scan;
 mod settle;
 mod suspect;
@@ -45,6 +46,8 @@ use crate::progress::Progress;
 use crate::target::{Chain, ChainTable};
 
 use context::Context;
+pub(crate) use record::last;
+pub use record::{Verified, record};
 pub use verdict::{Difference, DifferenceKind, Inconclusive, Reason, TableVerdict};
 
 /// How long a statement of the scan may take at the source.

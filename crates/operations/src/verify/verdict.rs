@@ -163,6 +163,17 @@ impl TableVerdict {
         self.different == 0 && self.undecided == 0 && !self.ended_early
     }
 
+    /// In a few words.
+    pub fn in_short(&self) -> String {
+        match (self.different, self.undecided) {
+            _ if self.ended_early => "differs in too many rows".to_owned(),
+            (0, 0) => "equal".to_owned(),
+            (0, undecided) => format!("{undecided} keys are not decided"),
+            (different, 0) => format!("{different} keys differ"),
+            (different, undecided) => format!("{different} keys differ, {undecided} are not decided"),
+        }
+    }
+
     /// What it means.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -199,10 +210,11 @@ impl TableVerdict {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
 
-    fn verdict(different: u64, undecided: u64, ended_early: bool) -> TableVerdict {
+    /// About `shop.orders`, with three rows.
+    pub(crate) fn verdict(different: u64, undecided: u64, ended_early: bool) -> TableVerdict {
         TableVerdict {
             source: "shop.orders".into(),
             ods: "ods.orders".into(),
@@ -218,6 +230,12 @@ mod tests {
             seconds: 0,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::verdict;
+    use super::*;
 
     #[test]
     fn a_difference_and_an_open_question_are_findings_of_their_own() {

@@ -11,8 +11,8 @@ use crate::verbs::Setup;
 pub(super) fn show(setup: &Setup, chains: &[ChainFacts], findings: &[Finding]) {
     let output = Output::new(setup.global.json);
     let mut tables = output.table(&[
-        "table", "cut over", "DMS", "files", "raw rows", "waiting", "ODS rows", "deleted", "doubled",
-        "no key", "newest",
+        "table", "cut over", "verified", "DMS", "files", "raw rows", "waiting", "ODS rows", "deleted",
+        "doubled", "no key", "newest",
     ]);
     for table in chains.iter().flat_map(|chain| &chain.tables) {
         tables.add_row(row(table));
@@ -53,6 +53,7 @@ fn row(table: &TableFacts) -> Vec<String> {
     vec![
         table.source.clone(),
         table.cut_over_at.map_or_else(|| "no".to_owned(), |_| "yes".to_owned()),
+        verified(table),
         table.dms.as_ref().map_or_else(|| "?".to_owned(), |dms| dms.state.clone()),
         table
             .counts
@@ -66,6 +67,13 @@ fn row(table: &TableFacts) -> Vec<String> {
         count(|c| c.raw_rows.unmergeable),
         time(table.counts.as_ref().and_then(|c| c.newest_change)),
     ]
+}
+
+/// How long ago it was found equal to the source.
+fn verified(table: &TableFacts) -> String {
+    let Some(verified) = &table.verified else { return "never".to_owned() };
+    let now = table.counts.as_ref().map_or_else(Utc::now, |counts| counts.counted_at);
+    format!("{} ago", duration((now - verified.at).num_seconds().max(0)))
 }
 
 fn time(at: Option<DateTime<Utc>>) -> String {
