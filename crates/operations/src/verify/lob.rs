@@ -1,27 +1,27 @@
 //! Values that DMS has cut at `LobMaxSize` (docs/reference/types.md). They are counted, and are no differences.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ::source::Selection;
 use pipeline::Part;
 use pipeline::canonical::{is_compared_as_json, is_lob};
+use pipeline::column::Column;
 use pipeline::sql::verify as sql;
 
-use super::compare::{Detail, Key};
+use super::compare::{Key, texts};
 use super::context::Context;
 use crate::StepError;
 
 /// A character has at most so many bytes. DMS cuts bytes, and what is left of a character is dropped.
 const LONGEST_CHARACTER: u64 = 4;
 
-/// A value that may be cut.
-#[derive(Clone, Copy)]
-pub(super) struct Cut<'a> {
-    pub(super) key: &'a Key,
+/// A value of ODS that is not the one at the source.
+pub(super) struct Differing {
+    pub(super) key: Key,
     /// The place of its column.
     pub(super) place: usize,
     /// Its digest in ODS.
-    pub(super) digest: &'a str,
-    /// How many bytes of a LOB DMS writes.
-    pub(super) limit: Option<u64>,
+    pub(super) digest: String,
 }
 
 /// How many bytes of a LOB DMS writes, if its settings say.
@@ -33,34 +33,78 @@ pub(super) async fn limit(context: &Context<'_>) -> Option<u64> {
     Some(dms.task(arn).await.ok()?.lob_max_kb?.saturating_mul(1024))
 }
 
-/// Whether the value in ODS is what DMS leaves of the one at the source: exactly its first `LobMaxSize`; of a JSON text NULL,
-/// since its beginning is not JSON.
-pub(super) async fn is_cut(context: &Context<'_>, cut: Cut<'_>) -> Result<bool, StepError> {
-    let Cut { key, place, digest, limit } = cut;
-    let (Some(limit), Some(column)) = (limit, context.pipeline.columns.get(place)) else { return Ok(false) };
-    if !is_lob(&column.ty) {
-        return Ok(false);
+/// Those of the values that are what DMS leaves of the ones at the source: exactly their first `limit` bytes; of a JSON text
+/// NULL, since its beginning is not JSON.
+pub(super) async fn cut(
+    context: &Context<'_>,
+    limit: Option<u64>,
+    values: Vec<Differing>,
+) -> Result<BTreeSet<(Key, usize)>, StepError> {
+    let mut cut = BTreeSet::new();
+    let Some(limit) = limit else { return Ok(cut) };
+    let mut by_column: BTreeMap<usize, Vec<Differing>> = BTreeMap::new();
+    for value in values {
+        by_column.entry(value.place).or_default().push(value);
     }
-    let (source, table) = (context.tools.source, &context.at_source);
-    let part = Part::Keys(vec![key.clone()]);
-    if is_compared_as_json(&column.ty) {
-        let json = context.pipeline.columns.iter().filter(|column| is_compared_as_json(&column.ty));
-        let nth = json.take_while(|other| other.name != column.name).count();
-        let in_ods = context.ods_rows(Detail::Columns, false, &part).await?;
-        let is_null = |digests: &[String]| digests.get(place).is_some_and(|digest| digest.len() == MD5);
-        let is_null = in_ods.iter().all(|(_, row)| is_null(&row.digests));
-        let rows = source.read_rows(table, &[], true, Selection::Part(&part)).await?;
+    for (place, values) in by_column {
+        let column = context.pipeline.columns.get(place);
+        let Some(column) = column.filter(|column| is_lob(&column.ty)) else { continue };
+        let keys = if is_compared_as_json(&column.ty) {
+            cut_json(context, column, values, limit).await?
+        } else {
+            cut_values(context, column, values, limit).await?
+        };
+        cut.extend(keys.into_iter().map(|key| (key, place)));
+    }
+    Ok(cut)
+}
+
+async fn cut_json(
+    context: &Context<'_>,
+    column: &Column,
+    values: Vec<Differing>,
+    limit: u64,
+) -> Result<Vec<Key>, StepError> {
+    let json = context.pipeline.columns.iter().filter(|column| is_compared_as_json(&column.ty));
+    let nth = json.take_while(|other| other.name != column.name).count();
+    let mut cut = Vec::new();
+    // One by one: each text may be long.
+    for Differing { key, .. } in values.into_iter().filter(|value| value.digest.len() == MD5) {
+        let part = Part::Keys(vec![key.clone()]);
+        let selection = Selection::Part(&part);
+        let rows = context.tools.source.read_rows(&context.at_source, &[], true, selection).await?;
         let text = rows.first().and_then(|row| row.json.get(nth)?.as_ref());
-        return Ok(is_null && text.is_some_and(|text| text.len() as u64 > limit));
+        if text.is_some_and(|text| text.len() as u64 > limit) {
+            cut.push(key);
+        }
     }
-    let lengths = context.tools.warehouse.query(&sql::lob_lengths(context.pipeline, column, &part)).await?;
-    let [lengths] = lengths.as_slice() else { return Ok(false) };
-    let (length, bytes) = (lengths.get::<u64>("characters")?, lengths.get::<u64>("bytes")?);
-    if bytes > limit || bytes + LONGEST_CHARACTER <= limit {
-        return Ok(false);
+    Ok(cut)
+}
+
+async fn cut_values(
+    context: &Context<'_>,
+    column: &Column,
+    values: Vec<Differing>,
+    limit: u64,
+) -> Result<Vec<Key>, StepError> {
+    let part = Part::Keys(values.iter().map(|value| value.key.clone()).collect());
+    let mut lengths = BTreeMap::new();
+    for row in context.tools.warehouse.query(&sql::lob_lengths(context.pipeline, column, &part)).await? {
+        let key = texts(&row, "key", context.at_source.key.len())?;
+        lengths.insert(key, (row.get::<u64>("characters")?, row.get::<u64>("bytes")?));
     }
-    let beginning = source.lob_beginning(table, column, key, length).await?;
-    Ok(beginning.is_some_and(|(beginning, bytes)| beginning == digest && bytes > limit))
+    let mut cut = Vec::new();
+    for Differing { key, digest, .. } in values {
+        let Some((length, bytes)) = lengths.get(&key) else { continue };
+        if *bytes > limit || bytes + LONGEST_CHARACTER <= limit {
+            continue;
+        }
+        let beginning = context.tools.source.lob_beginning(&context.at_source, column, &key, *length).await?;
+        if beginning.is_some_and(|(beginning, bytes)| beginning == digest && bytes > limit) {
+            cut.push(key);
+        }
+    }
+    Ok(cut)
 }
 
 /// How long a digest is to which no JSON value belongs.

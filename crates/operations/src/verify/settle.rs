@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::compare::{Detail, Key};
 use super::context::Context;
-use super::lob::{self, Cut};
+use super::lob::{self, Differing};
 use super::suspect::{Kind, Look, Merged, OdsRow, Suspect, Told, kind};
 use super::verdict::Reason;
 use crate::StepError;
@@ -96,10 +96,11 @@ async fn look(
     }
     let mut source: BTreeMap<Key, Vec<String>> =
         source.into_iter().map(|(row, digests)| (row.key, digests)).collect();
+    let cut = lob::cut(context, lob_limit, differing(keys, &rows, &source)).await?;
     for key in keys {
         let (mut in_ods, at_source) = (rows.remove(key), source.remove(key));
         if let (Some(ods), Some(source)) = (&mut in_ods, &at_source) {
-            hide_cut(context, key, lob_limit, ods, source, settled).await?;
+            hide_cut(key, &cut, ods, source, settled);
         }
         let Some(suspect) = open.get_mut(key) else { continue };
         let look = Look { merged, ods: in_ods, source: at_source, clock, at };
@@ -115,25 +116,40 @@ async fn look(
     Ok(())
 }
 
+/// The values that differ, of rows that both sides have.
+fn differing(
+    keys: &[Key],
+    rows: &BTreeMap<Key, OdsRow>,
+    source: &BTreeMap<Key, Vec<String>>,
+) -> Vec<Differing> {
+    let mut values = Vec::new();
+    for key in keys {
+        let (Some(ods), Some(source)) = (rows.get(key), source.get(key)) else { continue };
+        for place in differing_columns(ods, source) {
+            values.push(Differing { key: key.clone(), place, digest: ods.digests[place].clone() });
+        }
+    }
+    values
+}
+
+/// The columns whose values differ, by their place; none in a row that is marked as deleted.
+fn differing_columns(ods: &OdsRow, source: &[String]) -> Vec<usize> {
+    match kind(Some(source), Some(&ods.digests)) {
+        Kind::Columns(columns) if !ods.is_deleted => columns,
+        _ => Vec::new(),
+    }
+}
+
 /// Counts the values of a row that DMS has cut, and takes them for equal.
-async fn hide_cut(
-    context: &Context<'_>,
+fn hide_cut(
     key: &Key,
-    limit: Option<u64>,
+    cut: &BTreeSet<(Key, usize)>,
     ods: &mut OdsRow,
     source: &[String],
     settled: &mut Settled,
-) -> Result<(), StepError> {
-    if ods.is_deleted {
-        return Ok(());
-    }
-    let Kind::Columns(columns) = kind(Some(source), Some(&ods.digests)) else { return Ok(()) };
-    let mut cut = Vec::new();
-    for place in &columns {
-        if lob::is_cut(context, Cut { key, place: *place, digest: &ods.digests[*place], limit }).await? {
-            cut.push(*place);
-        }
-    }
+) {
+    let columns = differing_columns(ods, source);
+    let cut: Vec<_> = columns.iter().copied().filter(|place| cut.contains(&(key.clone(), *place))).collect();
     for place in &cut {
         ods.digests[*place].clone_from(&source[*place]);
     }
@@ -143,7 +159,6 @@ async fn hide_cut(
             *settled.cut.entry(place).or_default() += 1;
         }
     }
-    Ok(())
 }
 
 /// How far the pipeline is. In the order in which a change travels, so that none slips through.
