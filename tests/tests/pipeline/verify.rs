@@ -60,7 +60,8 @@ async fn verify_goes_through_every_kind_of_key() {
         })
         .collect();
     let before: Vec<_> = before.iter().map(String::as_str).collect();
-    let world = World::scheduled(Sandbox::from_env().must(), &tables, &before, "2 seconds").await;
+    // Nothing changes after the load, and tasks that run often would keep the engine from everything else.
+    let world = World::scheduled(Sandbox::from_env().must(), &tables, &before, "1 minute").await;
     world.terraform.write("runbook.toml", SETTINGS).must();
     world.cutover().await;
     let green = world.json(0, &["verify"]).await;
