@@ -66,8 +66,14 @@ pub async fn verify(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
     };
     let tools = &tools;
     let tables = chains.iter().flat_map(|chain| chain.selected().map(move |table| (chain, table)));
-    let journal = journal(setup).await;
-    let journal = journal.as_ref().map_err(|error| setup.talk.line(&not_recorded(error))).ok();
+    let journal = match journal(setup).await {
+        Ok(journal) => Some(journal),
+        Err(error) => {
+            setup.talk.line(&not_recorded(&error));
+            None
+        }
+    };
+    let journal = journal.as_ref();
     let compared = tables.map(|(chain, table)| async move {
         let verdict = one(setup, tools(chain), table).await;
         if let (Some(journal), Ok(verdict)) = (journal, &verdict)

@@ -235,7 +235,7 @@ fn has_suspended(site: &TableSite, world: &World) -> bool {
     suspended > last(OpenGeneration::NAME) && suspended > last(StepName::ResumeTasks)
 }
 
-/// Whether a generation goes on: it is not admitted, DMS has begun to load the table for it, and no run has refused that load.
+/// Whether a generation is continued: it is not admitted, DMS has begun to load the table for it, and no run has refused that load.
 /// If not, the boundary is given up, and a later one is chosen.
 async fn is_unfinished(
     site: &TableSite,
