@@ -225,6 +225,16 @@ class Streams:
         rows = session.engine.rows(f"SELECT table_id, database, name, table_option FROM system.tables WHERE {condition}")
         return {row["table_id"]: Base(row["database"], row["name"], row["table_option"]) for row in rows}
 
+    def _bases_of(self, session: Session, streams: list[Stream]) -> dict[int, Base]:
+        """Looked for where they were last, as in `base`."""
+        if not streams:
+            return {}
+        places = [self._places.get(stream.id) or stream.table_label.split(".", 1) for stream in streams]
+        databases = ", ".join(sorted({quote_text(database) for database, _ in places}))
+        bases = self._bases(session, f"database IN ({databases})")
+        moved = [str(stream.table_id) for stream in streams if stream.table_id not in bases]
+        return bases | self._bases(session, f"table_id IN ({', '.join(moved)})") if moved else bases
+
     def _base(self, stream: Stream, bases: dict[int, Base]) -> Base:
         """Source of the texts: Databend's stream_table.rs."""
         base = bases.get(stream.table_id)
@@ -256,7 +266,7 @@ class Streams:
     def rows(self, session: Session) -> list[dict[str, Any]]:
         """Rows of system.streams: few statements, however many streams there are."""
         streams = self.all()
-        bases = self._bases(session, "TRUE") if streams else {}
+        bases = self._bases_of(session, streams)
         rows = []
         for stream in streams:
             try:

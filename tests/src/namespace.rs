@@ -102,10 +102,7 @@ async fn clean(name: &str, all: bool) -> Result<(), Error> {
     if !all {
         return Ok(());
     }
-    for stream in found(format!("SELECT name FROM system.streams WHERE database = '{name}_raw'")).await? {
-        let stream = stream.replace('"', "\"\"");
-        databend.exec(&format!("DROP STREAM {name}_raw.\"{stream}\"")).await?;
-    }
+    // The streams go with their database.
     for database in found(own("name", "databases")).await? {
         databend.exec(&format!("DROP DATABASE {database}")).await?;
     }
