@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) replicates_from: Option<String>,
     /// What happens to the next looks.
     failures: VecDeque<Option<SourceError>>,
+    /// After which look a variable gets another value.
+    changes: Vec<(usize, String, String)>,
     asked: Vec<String>,
 }
 
@@ -77,6 +79,7 @@ impl Scripted {
                 binlog: ("mysql-bin.000001".to_owned(), 157),
                 replicates_from: None,
                 failures: VecDeque::new(),
+                changes: Vec::new(),
                 asked: Vec::new(),
             }),
         })
@@ -169,6 +172,12 @@ impl Scripted {
         self.state().failures.extend(failures);
     }
 
+    /// Sets a global variable when this many looks have been answered, those counted that [`take_asked`](Self::take_asked) has
+    /// not taken yet.
+    pub fn set_variable_after(&self, looks: usize, name: &str, value: &str) {
+        self.state().changes.push((looks, name.to_owned(), value.to_owned()));
+    }
+
     /// Returns what was asked since the last call, in order, as messages call it.
     pub fn take_asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state().asked)
@@ -186,6 +195,14 @@ impl Scripted {
 
     pub(crate) fn answer<L: Look>(&self, look: &L) -> Result<Vec<Row>, SourceError> {
         let mut state = self.state();
+        let due = state.asked.len();
+        for (looks, name, value) in std::mem::take(&mut state.changes) {
+            if looks == due {
+                state.variables.insert(name, value);
+            } else {
+                state.changes.push((looks, name, value));
+            }
+        }
         state.asked.push(look.what());
         match state.failures.pop_front().flatten() {
             Some(error) => Err(error),

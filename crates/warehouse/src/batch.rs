@@ -7,31 +7,29 @@ use tokio::sync::oneshot;
 
 use crate::WarehouseError;
 
-type Answer<A> = Result<A, WarehouseError>;
-
 /// One caller's items, and where the answer goes.
-type Waiting<T, A> = (Vec<T>, oneshot::Sender<Answer<A>>);
+type Waiting<T, A, E> = (Vec<T>, oneshot::Sender<Result<A, E>>);
 
 /// Items that wait, and the turn to send them. While one caller sends, the others' items pile up; whoever has the turn
 /// next sends them all.
-pub(crate) struct Batch<T, A> {
-    waiting: Mutex<Vec<Waiting<T, A>>>,
+pub struct Batch<T, A, E = WarehouseError> {
+    waiting: Mutex<Vec<Waiting<T, A, E>>>,
     turn: tokio::sync::Mutex<()>,
 }
 
-impl<T, A> Default for Batch<T, A> {
+impl<T, A, E> Default for Batch<T, A, E> {
     fn default() -> Self {
         Self { waiting: Mutex::new(Vec::new()), turn: tokio::sync::Mutex::new(()) }
     }
 }
 
-impl<T: Clone, A: Clone> Batch<T, A> {
+impl<T: Clone, A: Clone, E: Clone> Batch<T, A, E> {
     /// Sends the items, alone or with others', and answers what came of it.
-    pub(crate) async fn add<F: Future<Output = Answer<A>>>(
+    pub async fn add<F: Future<Output = Result<A, E>>>(
         &self,
         items: Vec<T>,
         send: impl Fn(Vec<T>) -> F,
-    ) -> Answer<A> {
+    ) -> Result<A, E> {
         loop {
             let (sender, mut receiver) = oneshot::channel();
             self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((items.clone(), sender));
@@ -63,7 +61,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_comes_while_one_is_sending_goes_together() {
-        let batch = Arc::new(Batch::default());
+        let batch: Arc<Batch<u32, ()>> = Arc::default();
         let batches = Arc::new(Mutex::new(Vec::new()));
         let calls = (0..10).map(|n| {
             let (batch, batches) = (batch.clone(), batches.clone());
@@ -91,7 +89,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_a_dropped_caller_took_is_sent_by_the_next() {
-        let batch = Batch::default();
+        let batch: Batch<u32, ()> = Batch::default();
         let slow = |_: Vec<u32>| async {
             tokio::time::sleep(Duration::from_mins(1)).await;
             Ok(())

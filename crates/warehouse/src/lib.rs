@@ -36,6 +36,7 @@ mod transaction;
 mod warehouse;
 
 pub use actor::actor;
+pub use batch::Batch;
 pub use dsn::Dsn;
 pub use error::{WarehouseError, code};
 pub use row::{FromValue, Row, affected_rows};

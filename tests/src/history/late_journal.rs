@@ -6,20 +6,23 @@ pub(super) fn rewriting() -> impl FnMut(&str) -> Option<String> + Send {
     let mut held: Vec<(String, String)> = Vec::new();
     move |sql| {
         let (into, rows) = rows(sql)?;
-        if let (Some(key), false) = (key(&rows), rows.contains(DONE)) {
-            held.push((key, rows));
+        let mut written = Vec::new();
+        for row in rows {
+            if let Some(key) = key(&row) {
+                held.push((key, row));
+                continue;
+            }
+            let is_answered = |key: &str| ENDS.iter().any(|end| row.contains(&format!("{key}{end}")));
+            let (answered, others) =
+                std::mem::take(&mut held).into_iter().partition(|(key, _)| is_answered(key));
+            held = others;
+            written.push(row);
+            written.extend(Vec::into_iter(answered).map(|(_, intent)| intent));
+        }
+        if written.is_empty() {
             return Some(WRITTEN.into());
         }
-        let mut all = format!("{into} VALUES {rows}");
-        held.retain(|(key, row)| {
-            let is_it = ENDS.iter().any(|end| rows.contains(&format!("{key}{end}")));
-            if is_it {
-                all.push_str(", ");
-                all.push_str(row);
-            }
-            !is_it
-        });
-        Some(all)
+        Some(format!("{into}) VALUES ({})", written.join("), (")))
     }
 }
 
@@ -27,26 +30,32 @@ pub(super) fn rewriting() -> impl FnMut(&str) -> Option<String> + Send {
 const WRITTEN: &str = "SELECT 1 AS \"number of rows inserted\"";
 
 const INTENT: &str = ", 'intent', now()";
-const DONE: &str = ", 'done', now()";
-const ENDS: [&str; 2] = [DONE, ", 'failed', now()"];
-
-/// A statement that writes to the journal: what stands before its rows, and the rows as those of VALUES.
-fn rows(sql: &str) -> Option<(&str, String)> {
+const ENDS: [&str; 2] = [", 'done', now()", ", 'failed', now()"];
+/// A statement that writes to the journal: what stands before its rows, and the values of each row.
+fn rows(sql: &str) -> Option<(&str, Vec<String>)> {
     if !sql.starts_with("INSERT INTO \"databend_cdc\".\"journal\"") {
         return None;
     }
-    if let Some((into, rows)) = sql.split_once(" VALUES ") {
-        return Some((into, rows.to_owned()));
-    }
-    // One row, if leases are held.
-    let (into, rest) = sql.split_once(" SELECT ")?;
-    let (row, _) = rest.rsplit_once(" FROM \"databend_cdc\".\"leases\"")?;
-    Some((into, format!("({row})")))
+    let (into, rest) = sql.split_once(") ")?;
+    let Some((_, rows)) = rest.split_once("VALUES (") else {
+        // One row, while leases are held.
+        let (row, _) = rest.strip_prefix("SELECT ")?.rsplit_once(" FROM \"databend_cdc\".\"leases\"")?;
+        return Some((into, vec![row.to_owned()]));
+    };
+    let rows = match rows.rsplit_once(")) AS r (") {
+        Some((rows, _)) => rows,
+        None => rows.strip_suffix(')')?,
+    };
+    // All rows begin with the run's id.
+    let (run, _) = rows.split_once(", ")?;
+    let next = format!("), ({run}, ");
+    let whole = |(n, row): (usize, &str)| if n == 0 { row.to_owned() } else { format!("{run}, {row}") };
+    Some((into, rows.split(&next).enumerate().map(whole).collect()))
 }
 
-/// Pipeline, table and step of the first row, if that is an intent: `('run', 1, 'pipeline', 'table', 'step', 'intent', …`.
-fn key(rows: &str) -> Option<String> {
-    let (until, _) = rows.split_once(INTENT)?;
+/// Pipeline, table and step of a row that is an intent: `'run', 1, 'pipeline', 'table', 'step', 'intent', …`.
+fn key(row: &str) -> Option<String> {
+    let (until, _) = row.split_once(INTENT)?;
     until.splitn(3, ", ").nth(2).map(str::to_owned)
 }
 
@@ -86,11 +95,15 @@ mod tests {
             operation: "cutover",
         };
         let held = Held { tables: &["raw.orders".to_owned()], token: "t" };
-        let intent = insert_while_held(&row, held);
+        let intent = insert_while_held(std::slice::from_ref(&row), held);
         let mut rewrite = rewriting();
         assert_eq!(rewrite(&intent).as_deref(), Some(WRITTEN), "{intent}");
-        let failed = insert_while_held(&JournalRow { event: "failed", ..row.clone() }, held);
-        let both = insert(&[JournalRow { event: "failed", ..row.clone() }, row]);
-        assert_eq!(rewrite(&failed), Some(both));
+        let failed = JournalRow { event: "failed", detail: r#"{"error": "x AS detail"}"#, ..row.clone() };
+        let next = JournalRow { step: "compare", ..row.clone() };
+        let both = insert(&[failed.clone(), row.clone()]);
+        assert_eq!(rewrite(&insert_while_held(&[failed.clone(), next.clone()], held)), Some(both));
+        let done = JournalRow { step: "compare", event: "done", ..row.clone() };
+        let both = insert(&[done.clone(), next]);
+        assert_eq!(rewrite(&insert(&[row, done])), Some(both));
     }
 }

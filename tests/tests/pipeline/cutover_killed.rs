@@ -14,7 +14,7 @@ const MOMENTS: &[Moment] = &[
     ("the lease is taken", &["UPDATE", "lease", "acquired_at"], Fault::HoldAfter),
     (
         "start-dms is about to be written",
-        &["INSERT INTO", "journal", "start-dms", "intent"],
+        &["INSERT INTO", "journal", "'start-dms', 'intent'"],
         Fault::HoldBefore,
     ),
     ("DMS was started, and the answer is not there", &["StartReplicationTask"], Fault::HoldAfter),
@@ -22,14 +22,14 @@ const MOMENTS: &[Moment] = &[
     ("COPY is sent", &["COPY INTO"], Fault::HoldBefore),
     ("COPY was done, and the answer is not there", &["COPY INTO"], Fault::HoldAfter),
     (
-        "the full load is in raw, and is about to be counted",
-        &["INSERT INTO", "journal", "compare-raw"],
+        "raw is counted, and ODS is about to be filled",
+        &["INSERT INTO", "journal", "'compare-raw', 'done'"],
         Fault::HoldBefore,
     ),
     ("ODS is filled, but not committed", &["INSERT INTO", "_ods"], Fault::HoldAfter),
     (
         "the journal's row is there, but not committed",
-        &["INSERT INTO", "journal", "initial-insert", "done"],
+        &["INSERT INTO", "journal", "'initial-insert', 'done'"],
         Fault::HoldAfter,
     ),
     ("COMMIT is sent", &["COMMIT"], Fault::HoldBefore),
@@ -37,7 +37,7 @@ const MOMENTS: &[Moment] = &[
     ("the first task is resumed, the others are not", &["ALTER TASK", "_merge_", "RESUME"], Fault::HoldAfter),
     ("the root is about to be resumed", &["ALTER TASK", "_load", "RESUME"], Fault::HoldBefore),
     ("the first run was asked for", &["EXECUTE TASK"], Fault::HoldAfter),
-    ("the end is about to be written", &["INSERT INTO", "journal", "first-run", "done"], Fault::HoldBefore),
+    ("the end is about to be written", &["INSERT INTO", "journal", "'first-run', 'done'"], Fault::HoldBefore),
 ];
 
 /// One pipeline, killed at each moment in turn: every run begins where the killed one before it ended.
@@ -65,7 +65,7 @@ async fn twice_while_ods_is_filled() {
         // After the commit there is none left to be killed at: the next thing is the comparison.
         let next: Moment = match fault {
             Fault::HoldBefore => ("COMMIT again", &["COMMIT"], Fault::HoldAfter),
-            _ => ("compare-ods", &["INSERT INTO", "journal", "compare-ods"], Fault::HoldBefore),
+            _ => ("compare-ods", &["INSERT INTO", "journal", "'compare-ods', 'done'"], Fault::HoldBefore),
         };
         killable.killed_at(&next).await;
         expire_lease(&world).await;

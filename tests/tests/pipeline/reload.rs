@@ -195,7 +195,7 @@ async fn killed_in_turn() {
     runbook.set("DATABEND_DSN", &dsn);
     let table = world.named("NAME.orders");
     let moments: [(&[&str], Fault); 6] = [
-        (&["INSERT INTO", "journal", "open-generation", "done"], Fault::HoldAfter),
+        (&["INSERT INTO", "journal", "'open-generation', 'done'"], Fault::HoldAfter),
         (&["COPY INTO", "__load_"], Fault::HoldAfter),
         (&["ALTER TASK", "SUSPEND"], Fault::HoldAfter),
         (&["INSERT INTO", "floors"], Fault::HoldAfter),

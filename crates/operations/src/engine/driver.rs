@@ -37,6 +37,9 @@ pub trait Driver {
     /// Tells what was found about something that needs no step.
     fn tell(&self, site: &dyn Site, step: StepName, told: &dyn super::Told);
 
+    /// Ends the work on a table, or on tasks: what was seen of it is in the journal then.
+    fn settle(&self) -> impl Future<Output = Result<(), StepError>>;
+
     /// Waits for a place among the few tables that are worked on at the same time.
     fn place(&self) -> impl Future<Output = Result<Place<'_>, StepError>>;
 }

@@ -104,7 +104,7 @@ impl<'a> Execution<'a> {
             progress.say(&format!("{}: looking", S::NAME));
             let need = match S::look(site, input, self.world).await? {
                 Look::Done(output) => {
-                    self.found(&key, intended, &output).await?;
+                    self.found(&key, &leases, intended, &output)?;
                     self.report(site, S::NAME, !intended, &output);
                     return Ok(output);
                 }
@@ -127,7 +127,7 @@ impl<'a> Execution<'a> {
                     let output =
                         S::conclude(site, input, &need, &answers, self.world, progress.as_ref()).await?;
                     if !recorded {
-                        self.world.journal.observe(&key, output.detail()).await?;
+                        self.world.journal.observe(&key, output.detail(), Some(self.lease.held(&leases)))?;
                     }
                     self.report(site, S::NAME, false, &output);
                     return Ok(output);
@@ -139,7 +139,7 @@ impl<'a> Execution<'a> {
                 Trouble::Refused(error) => {
                     let shown = self.shows::<S>(site, input, LOOKS_AFTER_REFUSAL, progress.as_ref()).await?;
                     let Some(output) = shown else { return Err(error) };
-                    self.found(&key, intended, &output).await?;
+                    self.found(&key, &leases, intended, &output)?;
                     self.report(site, S::NAME, false, &output);
                     return Ok(output);
                 }
@@ -159,7 +159,7 @@ impl<'a> Execution<'a> {
                 }
             };
             if let Some(output) = self.shows::<S>(site, input, looks, progress.as_ref()).await? {
-                self.found(&key, intended, &output).await?;
+                self.found(&key, &leases, intended, &output)?;
                 self.report(site, S::NAME, false, &output);
                 return Ok(output);
             }
@@ -174,14 +174,20 @@ impl<'a> Execution<'a> {
         Err(last.unwrap_or(StepError::Interrupted))
     }
 
-    /// Writes that a step's effect is there, unless the journal says so.
-    async fn found(&self, key: &StepKey, intended: bool, output: &dyn Told) -> Result<(), StepError> {
+    /// Notes that a step's effect is there, unless the journal says so.
+    fn found(
+        &self,
+        key: &StepKey,
+        leases: &[String],
+        intended: bool,
+        output: &dyn Told,
+    ) -> Result<(), StepError> {
         if intended || self.world.journal.done(key).is_none() {
             let mut detail = output.detail();
             if let Some(fields) = detail.as_object_mut() {
                 fields.insert("found".to_owned(), true.into());
             }
-            self.world.journal.observe(key, detail).await?;
+            self.world.journal.observe(key, detail, Some(self.lease.held(leases)))?;
         }
         Ok(())
     }
@@ -427,12 +433,15 @@ impl Driver for Execution<'_> {
             let (journal, held) = (&self.world.journal, self.lease.held(&leases));
             let code = error.as_finding().map(|finding| finding.code);
             let detail = serde_json::json!({ "error": error.to_string(), "code": code });
-            let written = if S::KEEPS_REFUSALS && code.is_some() {
-                journal.refuse(&key, detail, held).await
-            } else {
-                journal.fail(&key, detail, held).await
+            let written = async {
+                if S::KEEPS_REFUSALS && code.is_some() {
+                    journal.refuse(&key, detail, held).await?;
+                } else {
+                    journal.fail(&key, detail, held).await?;
+                }
+                journal.flush().await
             };
-            if let Err(journal) = written {
+            if let Err(journal) = written.await {
                 tracing::debug!(%journal, "the failure was not written to the journal");
             }
         }
@@ -446,6 +455,10 @@ impl Driver for Execution<'_> {
 
     fn tell(&self, site: &dyn Site, step: StepName, told: &dyn Told) {
         self.report(site, step, true, told);
+    }
+
+    async fn settle(&self) -> Result<(), StepError> {
+        Ok(self.world.journal.flush().await?)
     }
 
     async fn place(&self) -> Result<Place<'_>, StepError> {

@@ -210,6 +210,10 @@ impl Driver for Preview<'_> {
         self.add(site, step, State::Done, told.summary(), Vec::new());
     }
 
+    async fn settle(&self) -> Result<(), StepError> {
+        Ok(())
+    }
+
     async fn place(&self) -> Result<Place<'_>, StepError> {
         Ok(Place(None))
     }

@@ -47,8 +47,9 @@ impl World {
         if self.cancel.is_cancelled() { Err(StepError::Interrupted) } else { Ok(()) }
     }
 
-    /// Waits, unless the run is to end.
+    /// Waits, unless the run is to end. What was seen so far is in the journal before.
     pub async fn pause(&self, time: Duration) -> Result<(), StepError> {
+        self.journal.flush().await?;
         tokio::select! {
             () = tokio::time::sleep(time) => {}
             () = self.cancel.cancelled() => {}

@@ -5,6 +5,7 @@
 
 mod identity;
 mod log;
+mod outbox;
 mod prune;
 mod store;
 

@@ -11,6 +11,7 @@ use pipeline::sql::lease::Held;
 use pipeline::sql::own::FORMAT;
 use warehouse::{Row, Warehouse, WarehouseError, affected_rows};
 
+use super::outbox::{Condition, Outbox, Waiting};
 use super::{
     Event, EventKind, Identities, IllegalEvent, Log, Operation, RunId, StepKey, StepName, StepState,
 };
@@ -26,6 +27,7 @@ pub struct Journal {
     actor: String,
     next_seq: AtomicI64,
     log: Mutex<Log>,
+    outbox: Outbox,
     identities: Identities,
 }
 
@@ -34,9 +36,7 @@ pub struct Journal {
 pub struct Recorded {
     /// The INSERT.
     pub sql: String,
-    seq: i64,
-    key: StepKey,
-    detail: serde_json::Value,
+    row: Waiting,
 }
 
 /// A journal that cannot be read or written.
@@ -83,6 +83,7 @@ impl Journal {
             actor,
             next_seq: AtomicI64::new(1),
             log: Mutex::new(log),
+            outbox: Outbox::default(),
             identities,
         })
     }
@@ -117,12 +118,7 @@ impl Journal {
         detail: serde_json::Value,
         held: Held<'_>,
     ) -> Result<bool, JournalError> {
-        self.write(key, &[(EventKind::Intent, detail)], Some(held)).await
-    }
-
-    /// Writes that a step's effect is there.
-    pub async fn finish(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
-        self.write(key, &[(EventKind::Done, detail)], None).await.map(drop)
+        self.write(key, EventKind::Intent, detail, held).await
     }
 
     /// Writes that a step's effect could not be brought about. Only after an intent of this run, and only while the leases
@@ -136,7 +132,7 @@ impl Journal {
         if self.state(key) != (StepState::Intended { by: self.run }) {
             return Ok(());
         }
-        self.write(key, &[(EventKind::Failed, detail)], Some(held)).await.map(drop)
+        self.write(key, EventKind::Failed, detail, held).await.map(drop)
     }
 
     /// Writes that a step was refused for what was found, also where no effect of it was about to come. Only while the leases
@@ -154,101 +150,115 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes that a step was found done, or that something was observed: intent and done in one statement.
-    pub async fn observe(&self, key: &StepKey, detail: serde_json::Value) -> Result<(), JournalError> {
-        self.observed(key, EventKind::Done, detail).await
-    }
-
-    /// Writes that what was looked for is not so: intent and failure in one statement.
-    pub async fn observe_failure(
+    /// Notes that a step is done: what this run had the intent to do, or what it found. It is written with the next intent, or
+    /// by [`flush`](Self::flush); what was found, only if the leases are held then.
+    pub fn observe(
         &self,
         key: &StepKey,
         detail: serde_json::Value,
+        held: Option<Held<'_>>,
     ) -> Result<(), JournalError> {
-        self.observed(key, EventKind::Failed, detail).await
+        self.observed(key, EventKind::Done, detail, held)
     }
 
-    async fn observed(
+    /// Notes that what was looked for is not so, as [`observe`](Self::observe) does.
+    pub fn observe_failure(
+        &self,
+        key: &StepKey,
+        detail: serde_json::Value,
+        held: Option<Held<'_>>,
+    ) -> Result<(), JournalError> {
+        self.observed(key, EventKind::Failed, detail, held)
+    }
+
+    fn observed(
         &self,
         key: &StepKey,
         kind: EventKind,
         detail: serde_json::Value,
+        held: Option<Held<'_>>,
     ) -> Result<(), JournalError> {
         let mine = self.state(key) == (StepState::Intended { by: self.run });
-        let intent = (EventKind::Intent, serde_json::json!({}));
-        let seen = (kind, detail);
-        let written = if mine {
-            self.write(key, &[seen], None).await
-        } else {
-            self.write(key, &[intent, seen], None).await
-        };
-        written.map(drop)
+        let intent = (!mine).then(|| (EventKind::Intent, serde_json::json!({})));
+        let rows = intent.into_iter().chain([(kind, detail)]);
+        let condition = held.filter(|_| !mine).map(Condition::from);
+        let rows: Vec<_> =
+            rows.map(|(kind, detail)| self.waiting(key, kind, detail, condition.clone())).collect();
+        for row in &rows {
+            self.note(row)?;
+        }
+        self.outbox.note(rows);
+        Ok(())
+    }
+
+    /// Writes what waits. Rows whose leases are not held any more are not: another run has looked itself.
+    pub async fn flush(&self) -> Result<(), JournalError> {
+        self.send(Vec::new()).await.map(drop)
     }
 
     /// The row that a transaction writes beside its effect.
     pub fn record(&self, key: &StepKey, detail: serde_json::Value) -> Result<Recorded, JournalError> {
         self.log().check(key, self.run, EventKind::Done)?;
-        let detail = self.identities.stamp(key, detail);
-        let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
-        let sql = self.insert(key, &[(seq, EventKind::Done, &detail)], None);
-        Ok(Recorded { sql, seq, key: key.clone(), detail })
+        let row = self.waiting(key, EventKind::Done, detail, None);
+        Ok(Recorded { sql: self.statement(std::slice::from_ref(&row)), row })
     }
 
     /// Whether a transaction's row has become visible. Asked also after a COMMIT that succeeded: a session that lost
     /// its transaction without noticing commits nothing.
     pub async fn is_recorded(&self, recorded: &Recorded) -> Result<bool, JournalError> {
-        if !self.exists(recorded.seq).await? {
+        if !self.exists(recorded.row.seq).await? {
             return Ok(false);
         }
-        self.note(&recorded.key, recorded.seq, EventKind::Done, recorded.detail.clone())?;
+        self.note(&recorded.row)?;
         Ok(true)
     }
 
-    /// Writes rows; with `held`, one row, and only if those leases are held. Whether it was written.
+    /// Writes a row, with all that wait, if the leases are held. Whether it was written.
     async fn write(
         &self,
         key: &StepKey,
-        events: &[(EventKind, serde_json::Value)],
-        held: Option<Held<'_>>,
+        kind: EventKind,
+        detail: serde_json::Value,
+        held: Held<'_>,
     ) -> Result<bool, JournalError> {
         // What may not be written is refused before it is.
-        let events: Vec<_> =
-            events.iter().map(|(kind, detail)| (*kind, self.identities.stamp(key, detail.clone()))).collect();
-        let mut trial = self.log().clone();
-        let mut rows = Vec::new();
-        for (kind, detail) in &events {
-            let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
-            trial.apply(self.event(key, seq, *kind, detail.clone()))?;
-            rows.push((seq, *kind, detail));
+        self.log().check(key, self.run, kind)?;
+        let row = self.waiting(key, kind, detail, Some(held.into()));
+        let written = self.send(vec![row.clone()]).await?;
+        if written {
+            self.note(&row)?;
         }
-        let statement = self.insert(key, &rows, held);
-        let written = |cause| JournalError::Warehouse { action: "written", cause };
+        Ok(written)
+    }
+
+    /// Writes rows, and all that wait, in one statement. Whether the leases were held.
+    async fn send(&self, rows: Vec<Waiting>) -> Result<bool, JournalError> {
+        self.outbox.send(rows, |rows| self.insert(rows)).await
+    }
+
+    async fn insert(&self, rows: Vec<Waiting>) -> Result<bool, JournalError> {
+        let statement = self.statement(&rows);
         let mut looks = LOOKS;
         loop {
             match self.warehouse.execute(&statement).await {
-                Ok(answer) if held.is_some() && affected_rows(&answer) == 0 => return Ok(false),
-                Ok(_) => break,
+                Ok(answer) => return Ok(affected_rows(&answer) > 0),
                 Err(error) if error.is_outcome_unknown() && looks > 0 => {
                     // All rows of a statement arrive together, so one of them answers for all.
-                    let first = rows.first().map_or(0, |(seq, ..)| *seq);
+                    let first = rows.first().map_or(0, |row| row.seq);
                     if self.arrived(first).await? {
-                        break;
+                        return Ok(true);
                     }
                     looks -= 1;
                 }
                 // Another run's row lay beside it; Databend has refused the INSERT.
                 Err(error) if error.is_conflict() && looks > 0 => {
-                    tracing::debug!(%error, "the journal's row is written again");
+                    tracing::debug!(%error, "the journal's rows are written again");
                     tokio::time::sleep(BETWEEN_LOOKS).await;
                     looks -= 1;
                 }
-                Err(cause) => return Err(written(cause)),
+                Err(cause) => return Err(JournalError::Warehouse { action: "written", cause }),
             }
         }
-        for (seq, kind, detail) in rows {
-            self.note(key, seq, kind, detail.clone())?;
-        }
-        Ok(true)
     }
 
     async fn arrived(&self, seq: i64) -> Result<bool, JournalError> {
@@ -268,48 +278,54 @@ impl Journal {
         Ok(row.get::<u64>("n").map_err(read)? > 0)
     }
 
-    fn note(
+    /// A row of this run, with the next place.
+    fn waiting(
         &self,
         key: &StepKey,
-        seq: i64,
         kind: EventKind,
         detail: serde_json::Value,
-    ) -> Result<(), JournalError> {
-        Ok(self.log().apply(self.event(key, seq, kind, detail))?)
+        condition: Option<Condition>,
+    ) -> Waiting {
+        let seq = self.next_seq.fetch_add(1, Ordering::SeqCst);
+        let detail = self.identities.stamp(key, detail);
+        Waiting { seq, key: key.clone(), kind, detail, condition }
     }
 
-    fn event(&self, key: &StepKey, seq: i64, event: EventKind, detail: serde_json::Value) -> Event {
-        let (run_id, actor) = (self.run, self.actor.clone());
-        Event { run_id, seq, key: key.clone(), event, at: Utc::now(), detail, actor }
+    fn note(&self, row: &Waiting) -> Result<(), JournalError> {
+        Ok(self.log().apply(Event {
+            run_id: self.run,
+            seq: row.seq,
+            key: row.key.clone(),
+            event: row.kind,
+            at: Utc::now(),
+            detail: row.detail.clone(),
+            actor: self.actor.clone(),
+        })?)
     }
 
-    fn insert(
-        &self,
-        key: &StepKey,
-        rows: &[(i64, EventKind, &serde_json::Value)],
-        held: Option<Held<'_>>,
-    ) -> String {
+    fn statement(&self, rows: &[Waiting]) -> String {
         let run_id = self.run.to_string();
-        let texts: Vec<_> =
-            rows.iter().map(|(seq, _, detail)| (seq.to_string(), detail.to_string())).collect();
-        let rows: Vec<_> = rows
+        let texts: Vec<_> = rows.iter().map(|row| (row.seq.to_string(), row.detail.to_string())).collect();
+        let sql_rows: Vec<_> = rows
             .iter()
             .zip(&texts)
-            .map(|((_, event, _), (seq, detail))| sql::JournalRow {
+            .map(|(row, (seq, detail))| sql::JournalRow {
                 run_id: &run_id,
                 seq,
-                pipeline: &key.pipeline,
-                table: &key.table,
-                step: key.step.as_str(),
-                event: event.as_str(),
+                pipeline: &row.key.pipeline,
+                table: &row.key.table,
+                step: row.key.step.as_str(),
+                event: row.kind.as_str(),
                 detail,
                 actor: &self.actor,
-                operation: key.operation.as_str(),
+                operation: row.key.operation.as_str(),
             })
             .collect();
-        match (held, rows.as_slice()) {
-            (Some(held), [row]) => sql::insert_while_held(row, held),
-            _ => sql::insert(&rows),
+        match Condition::of_all(rows) {
+            Some((tables, token)) => {
+                sql::insert_while_held(&sql_rows, Held { tables: &tables, token: &token })
+            }
+            None => sql::insert(&sql_rows),
         }
     }
 

@@ -19,7 +19,8 @@ pub(super) async fn wait(
 ) -> Result<(), LeaseError> {
     let mut seen: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
     loop {
-        let own = warehouse.catalog().read_own(warehouse).await.map_err(LeaseError::Warehouse)?;
+        let own =
+            warehouse.catalog().read_own_of(warehouse, subjects).await.map_err(LeaseError::Warehouse)?;
         let at_work = |intent: &&Intent| intent.is_held && subjects.contains(&intent.subject);
         let Some(intent) = own.intents().find(at_work) else { return Ok(()) };
         let before = seen.insert(intent.writer.clone(), intent.last_seen);

@@ -116,7 +116,7 @@ async fn run<D: Driver>(driver: &D, site: &UnitSite, cannot_load: Option<StepErr
     driver.stop_at(site, StepName::ResumeTasks, cannot_load)?;
     let resumed = driver.step::<ResumeTasks>(site, &driver.given(())).await?;
     driver.step::<FirstRun>(site, &resumed).await?;
-    Ok(())
+    driver.settle().await
 }
 
 /// From DMS to an ODS table that is compared.

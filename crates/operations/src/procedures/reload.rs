@@ -186,7 +186,8 @@ async fn close<D: Driver>(
     generation: D::Out<Generation>,
     woken: D::Out<Woken>,
 ) -> Outcome {
-    driver.step::<CloseGeneration>(site, &driver.both(generation, woken)).await.map(drop)
+    driver.step::<CloseGeneration>(site, &driver.both(generation, woken)).await?;
+    driver.settle().await
 }
 
 /// The table's own tasks. A load task that other tables share keeps running: it takes no file of a full load.

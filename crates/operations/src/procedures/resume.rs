@@ -44,7 +44,9 @@ async fn unit<D: Driver>(driver: &D, chain: &Chain, mut site: UnitSite) -> Woken
                 asleep.push((table, why));
             }
         }
-        driver.step::<ResumeTasks>(&site, &driver.given(())).await
+        let resumed = driver.step::<ResumeTasks>(&site, &driver.given(())).await?;
+        driver.settle().await?;
+        Ok(resumed)
     };
     let resumed = resumed.await;
     Woken { site, resumed, asleep }

@@ -17,7 +17,9 @@ pub async fn suspend<D: Driver>(
     join_all(units.into_iter().map(|site| async move {
         let suspended = async {
             let _place = driver.place().await?;
-            driver.step::<SuspendTasks>(&site, &driver.given(())).await
+            let suspended = driver.step::<SuspendTasks>(&site, &driver.given(())).await?;
+            driver.settle().await?;
+            Ok(suspended)
         };
         let suspended = suspended.await;
         (site, suspended)

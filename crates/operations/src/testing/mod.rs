@@ -105,7 +105,8 @@ impl TestBed {
     /// The same pipeline, cut over.
     pub(crate) fn cut_over(&self) -> Self {
         let bed = self.copy();
-        assert!(Process::cutover(&bed).unwrap().is_empty());
+        let errors = Process::cutover(&bed).unwrap();
+        assert!(errors.is_empty(), "{errors:?}");
         bed.restart();
         bed
     }

@@ -32,38 +32,66 @@ pub struct JournalRow<'a> {
     pub operation: &'a str,
 }
 
+/// The columns that a row of the journal is written with.
+const COLUMNS: [&str; 11] = [
+    "run_id",
+    "seq",
+    "pipeline",
+    "table_name",
+    "step",
+    "event",
+    "at",
+    "detail",
+    "actor",
+    "\"format\"",
+    "operation",
+];
+
 /// Appends rows to the journal.
 pub fn insert(rows: &[JournalRow<'_>]) -> String {
-    let values: Vec<_> = rows.iter().map(|row| format!("({})", values(row))).collect();
-    format!("{} VALUES {}", insert_into(), values.join(", "))
+    format!("{} {}", insert_into(), values_of(rows))
 }
 
-/// Appends a row to the journal if leases are held. Databend looks at them when it executes the statement, so a process
-/// that was stopped before it sent the row does not write over what another run wrote meanwhile.
-pub fn insert_while_held(row: &JournalRow<'_>, held: Held<'_>) -> String {
-    format!("{} SELECT {} {}", insert_into(), values(row), held.one_if_held())
-}
-
-fn insert_into() -> String {
+/// Appends rows to the journal if leases are held. Databend looks at them when it executes the statement, so a process
+/// that was stopped before it sent the rows does not write over what another run wrote meanwhile.
+pub fn insert_while_held(rows: &[JournalRow<'_>], held: Held<'_>) -> String {
+    if let [row] = rows {
+        // The same for one row, and cheaper.
+        return format!("{} SELECT {} {}", insert_into(), values(row).join(", "), held.one_if_held());
+    }
+    let columns = COLUMNS.join(", ");
     format!(
-        "INSERT INTO {} (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation)",
-        journal_table()
+        "{} SELECT {columns} FROM ({}) AS r ({columns}) CROSS JOIN (SELECT 1 AS one {}) AS held",
+        insert_into(),
+        values_of(rows),
+        held.one_if_held()
     )
 }
 
-fn values(row: &JournalRow<'_>) -> String {
-    format!(
-        "{}, {}, {}, {}, {}, {}, now(), {}, {}, {FORMAT}, {}",
+fn values_of(rows: &[JournalRow<'_>]) -> String {
+    let rows: Vec<_> = rows.iter().map(|row| format!("({})", values(row).join(", "))).collect();
+    format!("VALUES {}", rows.join(", "))
+}
+
+fn insert_into() -> String {
+    format!("INSERT INTO {} ({})", journal_table(), COLUMNS.join(", "))
+}
+
+/// In the order of [`COLUMNS`].
+fn values(row: &JournalRow<'_>) -> [String; COLUMNS.len()] {
+    [
         literal(row.run_id),
-        row.seq,
+        row.seq.to_owned(),
         literal(row.pipeline),
         literal(row.table),
         literal(row.step),
         literal(row.event),
+        "now()".to_owned(),
         literal(row.detail),
         literal(row.actor),
-        literal(row.operation)
-    )
+        FORMAT.to_string(),
+        literal(row.operation),
+    ]
 }
 
 /// All rows about these pipelines, and about tables of these names at the source under any pipeline; oldest first.
@@ -130,26 +158,39 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_written_only_while_the_leases_are_held() {
-        let row = JournalRow {
+    fn rows_are_written_only_while_the_leases_are_held() {
+        let row = |seq, event| JournalRow {
             run_id: "r1",
-            seq: "3",
+            seq,
             pipeline: "shop",
             table: "shop.orders",
             step: "copy",
-            event: "intent",
+            event,
             detail: "{}",
             actor: "me@here",
             operation: "cutover",
         };
         let tables = ["raw.orders", "raw.o'clock"].map(str::to_owned);
-        let sql = insert_while_held(&row, Held { tables: &tables, token: "t1" });
+        let held = Held { tables: &tables, token: "t1" };
+        let sql = insert_while_held(&[row("3", "intent")], held);
         assert_eq!(
             sql,
             "INSERT INTO \"databend_cdc\".\"journal\" (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) \
              SELECT 'r1', 3, 'shop', 'shop.orders', 'copy', 'intent', now(), '{}', 'me@here', 1, 'cutover' \
              FROM \"databend_cdc\".\"leases\" WHERE table_name IN ('raw.orders', 'raw.o''clock') AND token = 't1' \
              HAVING count(DISTINCT table_name) = 2"
+        );
+        assert_parses(&sql);
+        let sql = insert_while_held(&[row("2", "done"), row("3", "intent")], held);
+        assert_eq!(
+            sql,
+            "INSERT INTO \"databend_cdc\".\"journal\" (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) \
+             SELECT run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation FROM (VALUES \
+             ('r1', 2, 'shop', 'shop.orders', 'copy', 'done', now(), '{}', 'me@here', 1, 'cutover'), \
+             ('r1', 3, 'shop', 'shop.orders', 'copy', 'intent', now(), '{}', 'me@here', 1, 'cutover')) \
+             AS r (run_id, seq, pipeline, table_name, step, event, at, detail, actor, \"format\", operation) \
+             CROSS JOIN (SELECT 1 AS one FROM \"databend_cdc\".\"leases\" WHERE table_name IN ('raw.orders', 'raw.o''clock') \
+             AND token = 't1' HAVING count(DISTINCT table_name) = 2) AS held"
         );
         assert_parses(&sql);
     }

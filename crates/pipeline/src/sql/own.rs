@@ -185,9 +185,10 @@ pub fn read() -> String {
 /// Of [`read`], what shows whether another process works on these subjects: their intents, the heartbeats of all
 /// writers, and the leases.
 pub fn read_of(subjects: &[String]) -> String {
-    let subjects: Vec<_> = subjects.iter().map(|subject| literal(subject)).collect();
+    // The empty one is that of rows about writers.
+    let subjects: Vec<_> = [""].into_iter().chain(subjects.iter().map(String::as_str)).map(literal).collect();
     format!(
-        r#"{INTENTS_READ} FROM {} WHERE "subject" IN ('', {}) UNION ALL {}"#,
+        r#"{INTENTS_READ} FROM {} WHERE "subject" IN ({}) UNION ALL {}"#,
         INTENTS.table_name(),
         subjects.join(", "),
         leases_read(),

@@ -230,7 +230,7 @@ impl Names {
     }
 
     /// Rows of our own tables.
-    fn rows(&self) -> [String; 3] {
+    fn rows(&self) -> [String; 4] {
         let row = JournalRow {
             run_id: &self.detail,
             seq: "7",
@@ -244,7 +244,8 @@ impl Names {
         };
         let held = Held { tables: &[self.detail.clone(), self.comment.clone()], token: &self.secret };
         [
-            sql::journal::insert_while_held(&row, held),
+            sql::journal::insert_while_held(std::slice::from_ref(&row), held),
+            sql::journal::insert_while_held(&[row.clone(), row.clone()], held),
             sql::journal::insert(&[row]),
             sql::intents::insert(&[IntentRow {
                 subject: self.detail.clone(),

@@ -110,14 +110,9 @@ impl Catalog {
         self.snapshot(warehouse, ours).await
     }
 
-    /// What our own database tells, read now. What was read before is not replaced by it.
-    pub async fn read_own(&self, warehouse: &Warehouse) -> Result<Own, WarehouseError> {
-        own::read(warehouse).await
-    }
-
     /// What our own database tells of changes of these subjects and of leases, read now. What was read before is not
     /// replaced by it.
-    pub(crate) async fn read_own_of(
+    pub async fn read_own_of(
         &self,
         warehouse: &Warehouse,
         subjects: &[String],

@@ -138,7 +138,16 @@ fn body(context: Context<'_>, body: &SetExpr) -> Result<Body, Refusal> {
             }
             Ok((columns, input, kept))
         }
-        other => panic!("the scripted Databend does not know this query: {other}"),
+        SetExpr::Values { values, .. } => {
+            let frame = Frame { columns: &[], row: &[], group: None, context };
+            let row = |row: &Vec<Expr>| row.iter().map(|value| evaluate(&frame, value)).collect();
+            let rows = values.iter().map(row).collect::<Result<Vec<Vec<Value>>, _>>()?;
+            let width = rows.first().map_or(0, Vec::len);
+            let columns = (0..width).map(|n| ColumnName { qualifier: None, name: format!("col{n}") });
+            let columns: Vec<_> = columns.collect();
+            Ok((columns.clone(), columns, rows.into_iter().map(|row| (row.clone(), row)).collect()))
+        }
+        SetExpr::SetOperation(_) => panic!("the scripted Databend does not know this query: {body}"),
     }
 }
 
@@ -195,10 +204,12 @@ fn groups(
     columns: &[ColumnName],
     rows: &[Vec<Value>],
 ) -> Result<Option<Vec<Vec<Vec<Value>>>>, Refusal> {
-    let aggregates = select.select_list.iter().any(|target| match target {
+    let is_aggregated = |target: &SelectTarget| match target {
         SelectTarget::AliasedExpr { expr, .. } => is_aggregate(expr),
         SelectTarget::StarColumns { .. } => false,
-    });
+    };
+    // HAVING alone makes one group of all rows, too.
+    let aggregates = select.having.is_some() || select.select_list.iter().any(is_aggregated);
     let keys = match &select.group_by {
         None if aggregates => return Ok(Some(vec![rows.to_vec()])),
         None => return Ok(None),
@@ -268,7 +279,11 @@ fn source(context: Context<'_>, from: &TableReference) -> Answer {
             (relation, alias.as_ref().map_or_else(|| fold(name), |alias| fold(&alias.name)))
         }
         TableReference::Subquery { subquery, alias, .. } => {
-            let relation = query(context, subquery)?;
+            let mut relation = query(context, subquery)?;
+            let names = alias.iter().flat_map(|alias| &alias.columns);
+            for (column, name) in relation.columns.iter_mut().zip(names) {
+                column.name = fold(name);
+            }
             (relation, alias.as_ref().map(|alias| fold(&alias.name)).unwrap_or_default())
         }
         TableReference::Join { join, .. } if matches!(join.op, JoinOperator::CrossJoin) => {

@@ -150,14 +150,11 @@ fn what_is_open_at_the_source_is_waited_for() {
 fn a_boundary_of_another_server_is_given_up() {
     let bed = orders();
     set_rows(&bed, &["1", "4"]);
-    let clean = bed.copy();
-    assert!(Process::verb(&clean, RELOAD).unwrap().is_empty());
-    let is_opened = |sql: &String| sql.contains("'open-generation', 'done'");
-    let opened = clean.heard().iter().position(is_opened).unwrap();
     let source = bed.source.clone().unwrap();
-    bed.scripted.pause_at(opened, move || {
-        source.set_variable("server_uuid", "4e11fa47-71ca-11e1-9e33-c80aa9429562");
-    });
+    source.take_asked();
+    assert!(Process::verb(&bed.copy(), RELOAD).unwrap().is_empty());
+    let opened = source.take_asked().iter().position(|asked| asked == "the end of its binlog").unwrap() + 1;
+    source.set_variable_after(opened, "server_uuid", "4e11fa47-71ca-11e1-9e33-c80aa9429562");
     assert_eq!(codes(&reload(&bed)), [Code::SourceChanged]);
     assert_eq!(
         bed.dms.requested(),
