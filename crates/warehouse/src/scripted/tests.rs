@@ -227,6 +227,31 @@ fn renewals_are_read_beside_the_leases() {
     assert_eq!(scripted.sql(&lease::select(&["a"])).unwrap().len(), 2);
 }
 
+/// HAVING makes one group of all rows, also beside constants: a row is written once, however many leases are looked at.
+#[test]
+fn rows_are_written_once_and_only_while_leases_are_held() {
+    let scripted = with_journal();
+    scripted.sql(&lease::seed(&["a", "b"])).unwrap();
+    scripted.sql(&lease::acquire(&["a", "b"], &NONE, "one", "t1")).unwrap();
+    let row = |seq| journal::JournalRow {
+        run_id: "r1",
+        seq,
+        pipeline: "p",
+        table: "x",
+        step: "s",
+        event: "intent",
+        detail: "{}",
+        actor: "a",
+        operation: "cutover",
+    };
+    let tables = ["a", "b"].map(str::to_owned);
+    for (token, rows, expected) in [("t1", 1, 1), ("t2", 1, 1), ("t1", 2, 3), ("t2", 2, 3)] {
+        let rows = &[row("1"), row("2")][..rows];
+        scripted.sql(&journal::insert_while_held(rows, lease::Held { tables: &tables, token })).unwrap();
+        assert_eq!(scripted.sql(&journal::select(&["p"], &["x"])).unwrap().len(), expected, "{token}");
+    }
+}
+
 #[test]
 fn unions_groups_and_orders_are_evaluated() {
     let scripted = with_journal();
