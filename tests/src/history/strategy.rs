@@ -23,12 +23,12 @@ pub fn history() -> impl Strategy<Value = History> {
 /// Few rows, of everything, and tables that are loaded again.
 pub fn reloaded() -> impl Strategy<Value = History> {
     // What happens between two loads, and after the last.
-    let part = || (after(8), reload());
+    let part = || (after(5), reload());
     let switches = proptest::sample::subsequence(&DmsSwitch::ALL[..], 0..=DmsSwitch::ALL.len());
-    let parts = prop_oneof![2 => vec(part(), 1), 1 => vec(part(), 2)];
+    let parts = prop_oneof![3 => vec(part(), 1), 1 => vec(part(), 2)];
     // Most have one table, since a table costs as much as a reload.
-    let tables = prop_oneof![3 => vec(table(), 1), 2 => vec(table(), 2..4)];
-    (few_rows(tables), parts, after(8), switches).prop_map(|(history, parts, last, dms)| {
+    let tables = prop_oneof![2 => vec(table(), 1), 1 => vec(table(), 2..4)];
+    (few_rows(tables), parts, after(5), switches).prop_map(|(history, parts, last, dms)| {
         let parts =
             parts.into_iter().flat_map(|(events, plan)| events.into_iter().chain([Event::Reload(plan)]));
         let after = parts.chain(last).map(in_its_time).collect();
