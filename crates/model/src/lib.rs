@@ -5,6 +5,11 @@
 //! model finds a counterexample without it: the tests leave out each rule in turn.
 //!
 //! - [`generation`]: a table that is loaded a second time.
+//! - [`repair`]: a row that differs, written as it is at the source.
 
 pub mod explore;
 pub mod generation;
+mod parts;
+pub mod repair;
+
+pub use parts::Seq;

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use super::state::{
-    Admitted, Bound, Change, ChangeState, FIRST_SECOND, KEYS, Reload, Row, Seq, State, merge,
-};
+use super::state::{Admitted, Bound, Change, ChangeState, FIRST_SECOND, KEYS, Reload, State, merge};
 use super::{Generation, Time};
+use crate::parts::{Row, Seq};
 
 /// What can happen.
 #[derive(Debug, Clone, Copy)]

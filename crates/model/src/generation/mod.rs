@@ -15,7 +15,7 @@ mod events;
 mod state;
 
 pub use events::Event;
-pub use state::{Seq, State};
+pub use state::State;
 
 use crate::explore::Model;
 

@@ -1,33 +1,11 @@
 //! The table, everywhere.
 
+use crate::parts::{Few, Row, Seq, Value};
+
 /// Keys of the table.
 pub(super) const KEYS: usize = 2;
 /// The second in which the model begins.
 pub(super) const FIRST_SECOND: u8 = 3;
-
-/// A change sequence, or a boundary: a second and a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Seq {
-    /// The second.
-    pub second: u8,
-    /// The number; a boundary has 0.
-    pub number: u8,
-}
-
-impl Seq {
-    /// That of the rows of the first load.
-    pub(super) const EMPTY: Self = Self { second: 0, number: 0 };
-}
-
-/// The version of a row; none if there is no such row.
-pub(super) type Value = Option<u8>;
-
-/// A row of raw, or of ODS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Row {
-    pub(super) seq: Seq,
-    pub(super) value: Value,
-}
 
 /// A statement at the source, and the change that it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,46 +66,6 @@ pub(super) struct Bound {
     /// The admitted rows that it read, a bit for each.
     pub(super) admitted: u8,
     pub(super) floor: Option<Seq>,
-}
-
-/// A list that needs no memory of its own: states are copied millions of times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Few<T>([Option<T>; MOST]);
-
-/// The length of a list, at most.
-const MOST: usize = 4;
-
-impl<T: Copy> Default for Few<T> {
-    fn default() -> Self {
-        Self([None; MOST])
-    }
-}
-
-impl<T: Copy> Few<T> {
-    pub(super) fn len(&self) -> usize {
-        self.iter().count()
-    }
-
-    /// Adds an element. Panics when there is no place: the world is larger than the lists.
-    pub(super) fn push(&mut self, element: T) {
-        let len = self.len();
-        self.0[len] = Some(element);
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.0.iter_mut().flatten()
-    }
-
-    /// Changes the element at a place.
-    pub(super) fn set(&mut self, n: usize, change: impl FnOnce(&mut T)) {
-        if let Some(element) = &mut self.0[n] {
-            change(element);
-        }
-    }
 }
 
 /// Everything.
