@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{MutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use crate::connection::{Session, Target};
 use crate::look::Look;
-use crate::{Dsn, Server, SourceError};
+use crate::{Activity, Dsn, Server, SourceError};
 
 /// How long a session may lie idle before it is replaced. Gateways between forget idle connections, some after 60 s, and
 /// the next statement would wait for an answer that never comes.
@@ -47,6 +48,8 @@ struct Shared {
     server: Arc<Server>,
     permits: Semaphore,
     idle: Mutex<Vec<Session>>,
+    /// The last listing of what is open, and when it began.
+    activity: tokio::sync::Mutex<Option<(Instant, Activity)>>,
 }
 
 impl Source {
@@ -70,6 +73,7 @@ impl Source {
                 server: first.server().clone(),
                 permits: Semaphore::new(options.sessions.max(1)),
                 idle: Mutex::new(vec![first]),
+                activity: tokio::sync::Mutex::default(),
             }),
         })
     }
@@ -99,6 +103,11 @@ impl Source {
         let permit = self.shared.permits.acquire().await.ok();
         let session = self.idle();
         OneSession { source: self, replaceable: session.is_some(), session, _permit: permit }
+    }
+
+    /// The last listing of what is open. Whoever holds it may make the next one.
+    pub(crate) async fn last_activity(&self) -> MutexGuard<'_, Option<(Instant, Activity)>> {
+        self.shared.activity.lock().await
     }
 
     fn idle(&self) -> Option<Session> {

@@ -13,6 +13,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 mod open;
 mod statements;
@@ -113,8 +114,23 @@ impl Activity {
 impl Source {
     /// Lists everything that is open: statements, `InnoDB` transactions, prepared XA transactions. Needs the privilege
     /// PROCESS, and for MySQL 8 `XA_RECOVER_ADMIN`. A transaction of another engine is listed only while it runs a
-    /// statement. Several callers should not ask more often than once a second each.
+    /// statement. A caller should not ask more often than once a second. Of many callers at a time, those that wait for another's
+    /// listing share the next one: the server gives a fresh list of transactions at most ten times a second.
     pub async fn activity(&self) -> Result<Activity, SourceError> {
+        let asked = Instant::now();
+        let mut last = self.last_activity().await;
+        if let Some((began, activity)) = &*last
+            && *began > asked
+        {
+            return Ok(activity.clone());
+        }
+        let began = Instant::now();
+        let activity = self.list_activity().await?;
+        *last = Some((began, activity.clone()));
+        Ok(activity)
+    }
+
+    async fn list_activity(&self) -> Result<Activity, SourceError> {
         let mut session = self.one_session().await;
         // Refused without PROCESS. The process list would silently show the account's own threads alone.
         let transactions = transactions::read(&mut session, self.address()).await?;

@@ -292,3 +292,21 @@ async fn statements_are_read_without_performance_schema() {
         ]
     );
 }
+
+/// Tables of one run wait side by side; each would ask once a second.
+#[tokio::test(start_paused = true)]
+async fn callers_that_wait_share_a_listing() {
+    let scripted = Scripted::new();
+    let source = Source::scripted(&scripted).await.unwrap();
+    // The first one waits for an answer that is fresh.
+    scripted.set_stale_transactions(3);
+    let [one, two, three, four] =
+        tokio::join!(source.activity(), source.activity(), source.activity(), source.activity()).into();
+    for listed in [one, two, three, four] {
+        assert!(listed.unwrap().is_empty());
+    }
+    let listings = |asked: Vec<String>| asked.iter().filter(|look| look.contains("XA")).count();
+    assert_eq!(listings(scripted.take_asked()), 2);
+    source.activity().await.unwrap();
+    assert_eq!(listings(scripted.take_asked()), 1, "an old listing is nobody's");
+}
