@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use operations::journal::Operation;
+use operations::procedures::Procedure;
 
 /// Brings a MySQL → DMS → S3 → Databend pipeline, declared with Terraform, into operation, and looks after it.
 ///
@@ -54,8 +54,8 @@ pub enum Verb {
     /// Show the steps that a verb would take now, with their SQL and API calls. Changes nothing. Exit code 2: work pending.
     Plan {
         /// The verb.
-        #[arg(long = "for", value_name = "VERB", default_value = Operation::Cutover.as_str(), value_parser = operations())]
-        operation: Operation,
+        #[arg(long = "for", value_name = "VERB", default_value = Procedure::Cutover.as_str(), value_parser = procedures())]
+        procedure: Procedure,
     },
     /// Start DMS, load, compare, fill ODS, compare again, start the tasks, see the first run. Safe to kill and to run again.
     Cutover,
@@ -71,9 +71,14 @@ pub enum Verb {
     },
     /// Show where every table stands. Exit code 2: something is stale, wrong or pending.
     Status,
-    /// Compare ODS with the source, row by row and value by value, while both change. Changes nothing. Needs `MYSQL_DSN`. Exit
-    /// code 2: differences, or rows of which it could not be told.
-    Verify,
+    /// Compare ODS with the source, row by row and value by value, while both change. Changes nothing but the journal. Needs
+    /// `MYSQL_DSN`. Exit code 2: differences, or rows of which it could not be told.
+    Verify {
+        /// Write the rows that differ into raw, as they are at the source, have them merged, and compare them again. Asks
+        /// first.
+        #[arg(long)]
+        repair: bool,
+    },
     /// Suspend the tasks, parents first.
     Suspend,
     /// Resume the tasks, children first.
@@ -104,10 +109,10 @@ pub enum Verb {
     Man,
 }
 
-/// The operations that can be planned, by name.
-fn operations() -> impl TypedValueParser<Value = Operation> {
-    PossibleValuesParser::new(Operation::PROCEDURES.map(Operation::as_str))
-        .try_map(|name| Operation::parse(&name).ok_or("it has no plan"))
+/// What can be planned, by its verb.
+fn procedures() -> impl TypedValueParser<Value = Procedure> {
+    PossibleValuesParser::new(Procedure::ALL.map(Procedure::as_str))
+        .try_map(|verb| Procedure::parse(&verb).ok_or("it has no plan"))
 }
 
 /// A number with its unit: days, hours, minutes or seconds.
@@ -132,16 +137,17 @@ mod tests {
     /// each of [`Changing`].
     fn changing(verb: &Verb) -> Option<Changing> {
         match verb {
-            Verb::Cutover => Some(Changing::Operation(Operation::Cutover)),
-            Verb::Suspend => Some(Changing::Operation(Operation::Suspend)),
-            Verb::Resume => Some(Changing::Operation(Operation::Resume)),
-            Verb::Reload { .. } => Some(Changing::Operation(Operation::Reload)),
+            Verb::Cutover => Some(Changing::Procedure(Procedure::Cutover)),
+            Verb::Suspend => Some(Changing::Procedure(Procedure::Suspend)),
+            Verb::Resume => Some(Changing::Procedure(Procedure::Resume)),
+            Verb::Reload { .. } => Some(Changing::Procedure(Procedure::Reload)),
+            Verb::Verify { repair: true } => Some(Changing::Repair),
             Verb::Unlock => Some(Changing::Unlock),
             Verb::Log { prune_older_than: Some(_) } => Some(Changing::Prune),
             Verb::Log { prune_older_than: None }
             | Verb::Plan { .. }
             | Verb::Status
-            | Verb::Verify
+            | Verb::Verify { repair: false }
             | Verb::Explain { .. }
             | Verb::ConfigSchema
             | Verb::OutputSchema
@@ -152,11 +158,12 @@ mod tests {
 
     #[test]
     fn every_verb_that_changes_something_is_in_the_crash_matrix() {
-        let lines: [&[&str]; 6] = [
+        let lines: [&[&str]; 7] = [
             &["cutover"],
             &["suspend"],
             &["resume"],
             &["reload", "--all-of-task"],
+            &["verify", "--repair"],
             &["unlock"],
             &["log", "--prune-older-than", "1d"],
         ];
@@ -169,8 +176,8 @@ mod tests {
     fn a_plan_is_for_a_verb() {
         let verb =
             |line: &[&str]| Cli::try_parse_from(["runbook", "plan"].iter().chain(line)).map(|cli| cli.verb);
-        assert_eq!(verb(&[]).unwrap(), Verb::Plan { operation: Operation::Cutover });
-        assert_eq!(verb(&["--for", "resume"]).unwrap(), Verb::Plan { operation: Operation::Resume });
+        assert_eq!(verb(&[]).unwrap(), Verb::Plan { procedure: Procedure::Cutover });
+        assert_eq!(verb(&["--for", "resume"]).unwrap(), Verb::Plan { procedure: Procedure::Resume });
         assert!(verb(&["--for", "status"]).is_err());
     }
 

@@ -53,14 +53,14 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
     let talk = Talk::to_stderr();
     let mut setup = Box::pin(Setup::new(cli.global, talk)).await?;
     Ok(match cli.verb {
-        Verb::Plan { operation } => Box::pin(verbs::plan(&setup, operation, cancel)).await?,
+        Verb::Plan { procedure } => Box::pin(verbs::plan(&setup, procedure, cancel)).await?,
         Verb::Cutover => Box::pin(verbs::cutover(&setup, cancel)).await?,
         Verb::Reload { accept_deletes, .. } => {
             setup.accept_deletes = accept_deletes;
             Box::pin(verbs::reload(&setup, cancel)).await?
         }
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
-        Verb::Verify => Box::pin(verbs::verify(&setup, cancel)).await?,
+        Verb::Verify { repair } => Box::pin(verbs::verify(&setup, repair, cancel)).await?,
         Verb::Suspend => Box::pin(verbs::suspend(&setup, cancel)).await?,
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
         Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,

@@ -3,13 +3,15 @@
 //! Each has a scenario in the crash matrix (`crate::interrupted`), which the compiler asks for; the crate `runbook` says of
 //! each of its verbs which one it is.
 
-use crate::journal::Operation;
+use crate::procedures::Procedure;
 
 /// A verb that changes something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Changing {
-    /// A procedure.
-    Operation(Operation),
+    /// What can be planned.
+    Procedure(Procedure),
+    /// `verify --repair`, once the rows that differ are known.
+    Repair,
     /// Gives up leases.
     Unlock,
     /// Removes rows of the journal.
@@ -19,7 +21,7 @@ pub enum Changing {
 impl Changing {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        let operations = Operation::PROCEDURES.into_iter().map(Self::Operation);
-        operations.chain([Self::Unlock, Self::Prune]).collect()
+        let procedures = Procedure::ALL.into_iter().map(Self::Procedure);
+        procedures.chain([Self::Repair, Self::Unlock, Self::Prune]).collect()
     }
 }

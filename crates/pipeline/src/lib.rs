@@ -7,7 +7,7 @@
 //! - [`default_value`]: what MySQL gave the rows that existed when a column was added.
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
 //! - [`canonical`]: one text per value that MySQL and Databend print alike; [`json_text`]: that of JSON;
-//!   [`part`]: which rows are compared at a time.
+//!   [`part`]: which rows are compared at a time; [`carry`]: how a value is brought from MySQL into raw.
 //! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`boundary`]: the place of a later full load in the order of changes.
 //! - [`evolution`]: how a description may change while its data stays.
@@ -25,6 +25,7 @@
 
 pub mod boundary;
 pub mod canonical;
+pub mod carry;
 pub mod chain;
 pub mod column;
 pub mod conversion;

@@ -8,8 +8,8 @@
 //! - [`Server`]: what a session learns when it opens: flavor, version, account.
 //! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::last_writes`],
 //!   [`Source::clock`], [`Source::settings`], [`Source::role`] (primary or replica).
-//! - What is compared with ODS: [`Source::key_after`], [`Source::checksum`], [`Source::read_rows`] and
-//!   [`Source::lob_beginning`], in the folder `compared`. The texts of values are those of [`pipeline::canonical`].
+//! - What is compared with ODS: [`Source::key_after`], [`Source::checksum`], [`Source::read_rows`],
+//!   [`Source::lob_beginning`] and [`Source::carry_rows`], in the folder `compared`. The texts of values are those of [`pipeline::canonical`].
 //! - What a second full load waits for: [`Source::activity`] (statements, transactions and prepared XA transactions that
 //!   are open) and [`Source::position`] (the end of the binlog). One folder and one file, of several looks each.
 //! - [`SourceError`]: what went wrong, and what to do about it. Never holds a secret.
@@ -55,7 +55,7 @@ mod variables;
 
 pub use activity::{Activity, Client, Open, OpenStatement, OpenTransaction, PreparedXa};
 pub use clock::Clock;
-pub use compared::{Checksum, ComparedTable, KeyPart, ReadRow, Selection};
+pub use compared::{CarriedRow, Checksum, ComparedTable, KeyPart, ReadRow, Selection};
 pub use dsn::Dsn;
 pub use error::SourceError;
 pub use last_write::LastWrites;

@@ -1,8 +1,8 @@
 //! `plan`: what a verb would do now. Changes nothing, not even the journal.
 
 use operations::engine::{Action, Planned, Preview, State};
-use operations::journal::{Operation, RunId};
-use operations::procedures;
+use operations::journal::RunId;
+use operations::procedures::{self, Procedure};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -25,22 +25,22 @@ impl Ending for Plan {
     const NAME: &'static str = "plan";
 }
 
-/// Plans an operation.
+/// Plans a procedure.
 pub async fn plan(
     setup: &Setup,
-    operation: Operation,
+    procedure: Procedure,
     cancel: &CancellationToken,
 ) -> Result<Exit, CutoverError> {
-    let clients = match operation {
-        Operation::Cutover | Operation::Reload => Some(setup.dms()?),
-        Operation::Suspend | Operation::Resume | Operation::Verify => None,
+    let clients = match procedure {
+        Procedure::Cutover | Procedure::Reload => Some(setup.dms()?),
+        Procedure::Suspend | Procedure::Resume => None,
     };
     let lost = CancellationToken::new();
     let worlds = setup.worlds(clients.as_ref(), RunId::new(), cancel, &lost).await?;
     let mut planned = Vec::new();
     for (chain, world) in &worlds {
-        let driver = Preview::new(world, operation);
-        let errors = procedures::go_through(&driver, operation, chain).await;
+        let driver = Preview::new(world, procedure.operation());
+        let errors = procedures::go_through(&driver, procedure, chain).await;
         let steps = driver.into_planned();
         // What is in the way of a step is in the plan. Everything else means that there is none.
         for error in errors {

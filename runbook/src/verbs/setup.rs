@@ -107,6 +107,18 @@ impl Setup {
         Ok(Self { global, config, manifest, warehouse, talk, accept_deletes: false })
     }
 
+    /// The same for some of its tables alone, named as at the source.
+    pub(super) fn only(&self, tables: &[String]) -> Result<Self, ManifestError> {
+        Ok(Self {
+            global: self.global.clone(),
+            config: self.config.clone(),
+            manifest: self.manifest.clone().select(tables)?,
+            warehouse: self.warehouse.clone(),
+            talk: self.talk.clone(),
+            accept_deletes: self.accept_deletes,
+        })
+    }
+
     /// What leases are on: the raw tables of the tables that were asked for.
     pub fn tables(&self) -> Vec<String> {
         let tables = self.manifest.chains.iter().flat_map(Chain::selected);

@@ -1,5 +1,7 @@
 //! `verify`: whether ODS equals the source, row by row and value by value, while both change. Changes nothing but the
-//! journal, which keeps what was found.
+//! journal, which keeps what was found, unless it is asked to repair.
+
+mod repair;
 
 use std::collections::BTreeMap;
 
@@ -10,12 +12,15 @@ use operations::finding::Finding;
 use operations::journal::{Journal, RunId};
 use operations::progress::Reporter;
 use operations::target::{Chain, ChainTable};
-use operations::verify::{TableVerdict, Tools, record, source_needed, verify as compare};
+use operations::verify::{
+    Compared, RepairCounts, TableVerdict, Tools, record, source_needed, verify as compare, verify_again,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::Setup;
+use super::cutover::CutoverError;
 use crate::output::document::{Ending, Problem};
 use crate::output::{Exit, Output};
 
@@ -26,6 +31,8 @@ pub struct Verify {
     tables: Vec<TableVerdict>,
     /// The tables that could not be compared.
     failed: Vec<NotCompared>,
+    /// The tables that were to be repaired and are not.
+    not_repaired: Vec<NotCompared>,
     /// What the comparison means. Without any the exit code is 0.
     findings: Vec<Finding>,
 }
@@ -34,7 +41,7 @@ impl Ending for Verify {
     const NAME: &'static str = "verify";
 }
 
-/// A table that could not be compared.
+/// A table that could not be compared, or not be repaired.
 #[derive(Debug, Serialize, JsonSchema)]
 struct NotCompared {
     /// `schema.table` at the source.
@@ -43,15 +50,26 @@ struct NotCompared {
     error: Problem,
 }
 
-/// Compares the tables that were asked for.
-pub async fn verify(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, StepError> {
+/// A table that was compared, or what was in the way.
+struct Looked<'a> {
+    chain: &'a Chain,
+    table: &'a ChainTable,
+    result: Result<Compared, Problem>,
+}
+
+/// Compares the tables that were asked for, and repairs what differs if it is to.
+pub async fn verify(
+    setup: &Setup,
+    is_to_repair: bool,
+    cancel: &CancellationToken,
+) -> Result<Exit, CutoverError> {
     let chains = &setup.manifest.chains;
-    let Some(source) = setup.source().await? else {
-        return Err(chains.first().map_or(StepError::Interrupted, source_needed));
+    let Some(source) = setup.source().await.map_err(StepError::from)? else {
+        return Err(chains.first().map_or(StepError::Interrupted, source_needed).into());
     };
     let mut clients: BTreeMap<&str, AwsDms> = BTreeMap::new();
     for arn in chains.iter().filter_map(|chain| chain.dms_task_arn.as_deref()) {
-        clients.insert(arn, AwsDms::new(&setup.config.aws, arn)?);
+        clients.insert(arn, AwsDms::new(&setup.config.aws, arn).map_err(StepError::from)?);
     }
     let tools = |chain: &Chain| Tools {
         warehouse: &setup.warehouse,
@@ -74,33 +92,47 @@ pub async fn verify(setup: &Setup, cancel: &CancellationToken) -> Result<Exit, S
         }
     };
     let journal = journal.as_ref();
-    let compared = tables.map(|(chain, table)| async move {
-        let verdict = one(setup, tools(chain), table).await;
-        if let (Some(journal), Ok(verdict)) = (journal, &verdict)
-            && let Err(error) = record(journal, &chain.name, verdict).await
-        {
-            setup.talk.line(&not_recorded(&error.into()));
+    let looked = tables.map(|(chain, table)| async move {
+        let result = one(setup, tools(chain), table).await;
+        if let Ok(compared) = &result {
+            keep(setup, journal, chain, &compared.verdict).await;
         }
-        (table, verdict)
+        Looked { chain, table, result }
     });
-    let compared: Vec<_> = stream::iter(compared).buffered(setup.config.parallel_tables).collect().await;
+    let looked: Vec<_> = stream::iter(looked).buffered(setup.config.parallel_tables).collect().await;
     if cancel.is_cancelled() {
-        return Err(StepError::Interrupted);
+        return Err(StepError::Interrupted.into());
     }
-    let (mut tables, mut failed) = (Vec::new(), Vec::new());
-    for (table, result) in compared {
-        match result {
-            Ok(verdict) => tables.push(verdict),
-            Err(error) => failed.push(NotCompared { source: table.pipeline.source(), error }),
-        }
+    let not_repaired = if is_to_repair { repair::differing(&looked) } else { BTreeMap::new() };
+    let repaired = repair::repair(setup, not_repaired, &looked, cancel).await?;
+    let (mut tables, mut failed, mut not_repaired) = (Vec::new(), Vec::new(), Vec::new());
+    for Looked { chain, table, result } in looked {
+        let source = table.pipeline.source();
+        let verdict = match (result, repaired.get(&source)) {
+            (Err(error), _) => {
+                failed.push(NotCompared { source, error });
+                continue;
+            }
+            (Ok(compared), None) => compared.verdict,
+            (Ok(compared), Some(Err(error))) => {
+                not_repaired.push(NotCompared { source, error: error.clone() });
+                compared.verdict
+            }
+            (Ok(compared), Some(Ok(()))) => {
+                let verdict = again(setup, tools(chain), table, compared).await?;
+                keep(setup, journal, chain, &verdict).await;
+                verdict
+            }
+        };
+        tables.push(verdict);
     }
     let findings: Vec<_> = tables.iter().flat_map(TableVerdict::findings).collect();
-    let exit = match (failed.is_empty(), findings.is_empty()) {
+    let exit = match (failed.is_empty() && not_repaired.is_empty(), findings.is_empty()) {
         (false, _) => Exit::Failed,
         (true, false) => Exit::Findings,
         (true, true) => Exit::Done,
     };
-    let ending = Verify { tables, failed, findings };
+    let ending = Verify { tables, failed, not_repaired, findings };
     show(setup, &ending);
     Output::new(setup.global.json).json(ending);
     Ok(exit)
@@ -113,16 +145,24 @@ async fn journal(setup: &Setup) -> Result<Journal, StepError> {
     Ok(Journal::read(&setup.warehouse, identities, RunId::new(), warehouse::actor()).await?)
 }
 
+/// Writes what was found into the journal, where there is one.
+async fn keep(setup: &Setup, journal: Option<&Journal>, chain: &Chain, verdict: &TableVerdict) {
+    let Some(journal) = journal else { return };
+    if let Err(error) = record(journal, &chain.name, verdict).await {
+        setup.talk.line(&not_recorded(&error.into()));
+    }
+}
+
 fn not_recorded(error: &StepError) -> String {
     format!("the result is not written to the journal, so `runbook status` will not tell of it: {error}")
 }
 
-async fn one(setup: &Setup, tools: Tools<'_>, table: &ChainTable) -> Result<TableVerdict, Problem> {
+async fn one(setup: &Setup, tools: Tools<'_>, table: &ChainTable) -> Result<Compared, Problem> {
     let progress = setup.talk.about(&table.pipeline.source());
     match compare(tools, table, progress.as_ref()).await {
-        Ok(verdict) => {
-            progress.keep(&verdict.in_short());
-            Ok(verdict)
+        Ok(compared) => {
+            progress.keep(&compared.verdict.in_short());
+            Ok(compared)
         }
         Err(error) => {
             let problem = Problem::of_step(&error);
@@ -132,6 +172,19 @@ async fn one(setup: &Setup, tools: Tools<'_>, table: &ChainTable) -> Result<Tabl
             Err(problem)
         }
     }
+}
+
+/// Compares the rows again that were repaired.
+async fn again(
+    setup: &Setup,
+    tools: Tools<'_>,
+    table: &ChainTable,
+    compared: Compared,
+) -> Result<TableVerdict, StepError> {
+    let progress = setup.talk.about(&table.pipeline.source());
+    let verdict = verify_again(tools, table, compared, progress.as_ref()).await?;
+    progress.keep(&format!("after the repair: {}", verdict.in_short()));
+    Ok(verdict)
 }
 
 fn show(setup: &Setup, ending: &Verify) {
@@ -187,6 +240,17 @@ fn show(setup: &Setup, ending: &Verify) {
     }
     if keys.row_count() > 0 {
         output.print(&keys);
+    }
+    for verdict in &ending.tables {
+        if let Some(RepairCounts { written, equal }) = verdict.repair {
+            output.text(&format!(
+                "{}: {written} rows were written as they are at the source; {equal} of them are equal now",
+                verdict.source
+            ));
+        }
+    }
+    for NotCompared { source, error } in &ending.not_repaired {
+        output.text(&format!("{source}: not repaired: {}", error.message));
     }
     for verdict in ending.tables.iter().filter(|verdict| !verdict.not_compared.is_empty()) {
         let columns = verdict.not_compared.join(", ");

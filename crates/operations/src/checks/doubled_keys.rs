@@ -17,9 +17,9 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Fi
 /// change.
 pub(crate) fn help(source: &str) -> String {
     format!(
-        "`runbook suspend --table {source}`, so that it goes no further, and check with `terraform plan` that the tasks run with \
-         enable_join_runtime_filter = 0. This version has no verb yet that rebuilds ODS from raw. Report it, with the version \
-         of Databend"
+        "while the table's tasks run, `runbook verify --repair --table {source}` writes each of these keys once, as it is at the \
+         source. Check with `terraform plan` that the tasks run with enable_join_runtime_filter = 0, and report it, with the \
+         version of Databend"
     )
 }
 

@@ -22,6 +22,13 @@ pub enum Effect {
     Create(String),
     /// Statements that become visible together, with the journal's row that says so, and only under the lease.
     Transaction(Vec<String>),
+    /// The same, with values of rows in it. The journal has a text of each statement without them.
+    Carrying {
+        /// What is sent.
+        statements: Vec<String>,
+        /// What is told of it.
+        told: Vec<String>,
+    },
     /// A task runs when it is due.
     ResumeTask(String),
     /// A task no longer runs.
@@ -68,7 +75,7 @@ impl Effect {
     pub fn actions(&self, key: &StepKey, leases: &[String]) -> Vec<Action> {
         match self {
             Self::Query(sql) | Self::Statement(sql) | Self::Create(sql) => vec![Action::Sql(sql.clone())],
-            Self::Transaction(statements) => {
+            Self::Transaction(statements) | Self::Carrying { told: statements, .. } => {
                 let [fence, holders] = lease::fence(leases, "<lease token>");
                 let begin = transaction::BEGIN.to_owned();
                 let mut all = vec![begin];

@@ -258,7 +258,7 @@ impl<'a> Execution<'a> {
                     created.map_err(|error| refused::<S>(site, error))?;
                     answers.push(Vec::new());
                 }
-                Effect::Transaction(statements) => {
+                Effect::Transaction(statements) | Effect::Carrying { statements, .. } => {
                     self.transaction::<S>(site, key, need, statements, &mut answers, progress).await?;
                     recorded = true;
                 }

@@ -93,6 +93,8 @@ codes! {
     NoGreenRun = "NO-GREEN-RUN",
     /// A table is not cut over.
     NotCutOver = "NOT-CUT-OVER",
+    /// The rows of a table cannot be repaired one by one.
+    NotRepairable = "NOT-REPAIRABLE",
     /// ODS is not what raw says.
     OdsDiffers = "ODS-DIFFERS",
     /// Raw does not hold the full load that DMS has read.

@@ -9,6 +9,7 @@ use super::point::Point;
 use crate::dms::StartKind;
 use crate::finding::Code;
 use crate::journal::{Operation, StepKey, StepName, StepState};
+use crate::procedures::Procedure;
 use crate::testing::wire::{effects, is_bookkeeping, is_read, permissions, permitted, short};
 use crate::testing::{Process, TestBed};
 use crate::verbs::Changing;
@@ -235,7 +236,7 @@ impl<'a> Trial<'a> {
 
     /// Whether the verb does something each time that it is used, also when nothing is left to do.
     fn is_new_each_time(&self) -> bool {
-        self.verb == Changing::Operation(Operation::Reload)
+        matches!(self.verb, Changing::Procedure(Procedure::Reload) | Changing::Repair)
     }
 
     /// What is not as it must be in the end.
@@ -251,7 +252,7 @@ impl<'a> Trial<'a> {
                     problems.push("a task was left suspended, and status is silent".to_owned());
                 }
                 bed.restart();
-                Process::verb(bed, Changing::Operation(Operation::Resume));
+                Process::verb(bed, Changing::Procedure(Procedure::Resume));
                 let journal = self.state.journal.clone();
                 state = State { journal, ..State::of(bed, self.verb) };
             }
@@ -301,7 +302,7 @@ impl State {
             running: bed.scripted.running_tasks(),
             first_starts: starts.iter().filter(|how| **how == StartKind::StartReplication).count(),
             // A load that was given up is asked for once more.
-            requested: if verb == Changing::Operation(Operation::Reload) {
+            requested: if verb == Changing::Procedure(Procedure::Reload) {
                 Vec::new()
             } else {
                 bed.dms.requested()

@@ -16,14 +16,15 @@ use chrono::TimeDelta;
 use pipeline::chain::LoadTasks;
 use warehouse::scripted::When;
 
-use crate::journal::{Operation, StepName};
+use crate::journal::StepName;
+use crate::procedures::Procedure;
 use crate::testing::{KEY, Process, TestBed};
 use crate::verbs::Changing;
 
-const CUTOVER: Changing = Changing::Operation(Operation::Cutover);
-const SUSPEND: Changing = Changing::Operation(Operation::Suspend);
-const RESUME: Changing = Changing::Operation(Operation::Resume);
-const RELOAD: Changing = Changing::Operation(Operation::Reload);
+const CUTOVER: Changing = Changing::Procedure(Procedure::Cutover);
+const SUSPEND: Changing = Changing::Procedure(Procedure::Suspend);
+const RESUME: Changing = Changing::Procedure(Procedure::Resume);
+const RELOAD: Changing = Changing::Procedure(Procedure::Reload);
 
 const THREE: &[&str] = &["orders", "items", "customers"];
 
@@ -32,7 +33,7 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
     let one = || TestBed::new(&THREE[..1], LoadTasks::PerTable);
     let grouped = || TestBed::new(&THREE[..2], LoadTasks::Grouped);
     match verb {
-        Changing::Operation(Operation::Cutover) => vec![
+        Changing::Procedure(Procedure::Cutover) => vec![
             ("one table", one()),
             ("three tables", TestBed::new(THREE, LoadTasks::PerTable)),
             ("one of three tables", TestBed::new(THREE, LoadTasks::PerTable).cut_over_but(1)),
@@ -55,17 +56,17 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
                 bed
             }),
         ],
-        Changing::Operation(Operation::Suspend) => vec![
+        Changing::Procedure(Procedure::Suspend) => vec![
             ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over()),
             ("grouped chain", grouped().cut_over()),
             ("one of a grouped chain", grouped().cut_over().only(1)),
         ],
-        Changing::Operation(Operation::Resume) => vec![
+        Changing::Procedure(Procedure::Resume) => vec![
             ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over().after(SUSPEND)),
             ("grouped chain", grouped().cut_over().after(SUSPEND)),
             ("not cut over", one()),
         ],
-        Changing::Operation(Operation::Reload) => vec![
+        Changing::Procedure(Procedure::Reload) => vec![
             ("one table of a task that was replaced", one().with_source(&[KEY]).cut_over().replaced()),
             ("one of two tables, files of another load before", {
                 let bed =
@@ -85,8 +86,14 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
                 bed
             }),
         ],
-        // It writes what it saw into the journal, and changes nothing else.
-        Changing::Operation(Operation::Verify) => Vec::new(),
+        Changing::Repair => vec![
+            ("one of two tables", {
+                let bed =
+                    TestBed::new(&THREE[..2], LoadTasks::PerTable).with_source(&[KEY]).cut_over().only(0);
+                bed.verified(0)
+            }),
+            ("one of a grouped chain", grouped().with_source(&[KEY]).cut_over().only(1).verified(1)),
+        ],
         Changing::Unlock => vec![("a killed cutover of two tables", {
             let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable);
             let clean = bed.copy();
@@ -247,7 +254,7 @@ fn every_step_is_taken() {
             taken.extend(matrix::steps(&bed, verb));
         }
     }
-    // A verification is told of, and takes no step.
+    // A comparison is told of, and takes no step.
     let steps = StepName::ALL.iter().filter(|step| **step != StepName::Verify);
     let all: BTreeSet<String> = steps.map(|step| step.as_str().to_owned()).collect();
     assert_eq!(taken, all);

@@ -76,13 +76,14 @@ pub enum Operation {
     Reload,
     /// ODS was compared with the source.
     Verify,
+    /// Rows of ODS that differed were written as they are at the source.
+    Repair,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Verify];
-    /// Those that have a procedure.
-    pub const PROCEDURES: [Self; 4] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload];
+    pub const ALL: [Self; 6] =
+        [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Verify, Self::Repair];
 
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
@@ -92,6 +93,7 @@ impl Operation {
             Self::Resume => "resume",
             Self::Reload => "reload",
             Self::Verify => "verify",
+            Self::Repair => "repair",
         }
     }
 
@@ -139,11 +141,17 @@ pub enum StepName {
     CloseGeneration,
     /// ODS equals the source.
     Verify,
+    /// A repair has its place in the order of changes, and nothing is open at the source that came before it.
+    OpenRepair,
+    /// Rows are in raw as they are at the source.
+    WriteRows,
+    /// The repaired rows are in ODS.
+    AwaitMerge,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -161,6 +169,9 @@ impl StepName {
         Self::Admit,
         Self::CloseGeneration,
         Self::Verify,
+        Self::OpenRepair,
+        Self::WriteRows,
+        Self::AwaitMerge,
     ];
 
     /// As it is written in the journal.
@@ -183,6 +194,9 @@ impl StepName {
             Self::Admit => "admit",
             Self::CloseGeneration => "close-generation",
             Self::Verify => "verify",
+            Self::OpenRepair => "open-repair",
+            Self::WriteRows => "write-rows",
+            Self::AwaitMerge => "await-merge",
         }
     }
 

@@ -1,10 +1,11 @@
 //! The order of what is done, one file per procedure. A driver goes through it ([`crate::engine`]).
 //!
-//! To add one: a variant of [`Operation`], a file here, and its line in [`go_through`]. The crash matrix
-//! (`crate::interrupted`) then asks for a scenario.
+//! To add one: a variant of [`Operation`] and of [`Procedure`], a file here, and its line in [`go_through`]. The crash matrix
+//! (`crate::interrupted`) then asks for a scenario. [`repair`] is none of them: it needs to know which rows differ.
 
 mod cutover;
 mod reload;
+mod repair;
 mod resume;
 mod suspend;
 
@@ -16,21 +17,58 @@ use crate::target::{Chain, ChainTable};
 
 pub use cutover::{Ended, Outcome, cutover};
 pub use reload::reload;
+pub use repair::{Differing, DifferingKeys, repair};
 pub use resume::{Woken, resume};
 pub use suspend::suspend;
 
-/// Goes through the procedure of an operation. What was in the way.
-pub async fn go_through<D: Driver>(driver: &D, operation: Operation, chain: &Chain) -> Vec<StepError> {
-    match operation {
-        Operation::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
-        Operation::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
-        // It looks, and takes no step.
-        Operation::Verify => Vec::new(),
-        Operation::Suspend => {
+/// What needs no more than the tables that it is about, so that it can be planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Procedure {
+    /// From a declared pipeline to a running one.
+    Cutover,
+    /// From running tasks to suspended ones.
+    Suspend,
+    /// From suspended tasks to running ones.
+    Resume,
+    /// A later full load of tables.
+    Reload,
+}
+
+impl Procedure {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload];
+
+    /// As the journal knows it.
+    pub fn operation(self) -> Operation {
+        match self {
+            Self::Cutover => Operation::Cutover,
+            Self::Suspend => Operation::Suspend,
+            Self::Resume => Operation::Resume,
+            Self::Reload => Operation::Reload,
+        }
+    }
+
+    /// Its verb.
+    pub fn as_str(self) -> &'static str {
+        self.operation().as_str()
+    }
+
+    /// The one with this verb.
+    pub fn parse(verb: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|procedure| procedure.as_str() == verb)
+    }
+}
+
+/// Goes through a procedure. What was in the way.
+pub async fn go_through<D: Driver>(driver: &D, procedure: Procedure, chain: &Chain) -> Vec<StepError> {
+    match procedure {
+        Procedure::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
+        Procedure::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
+        Procedure::Suspend => {
             let ended = suspend(driver, chain).await;
             ended.into_iter().filter_map(|(_, suspended)| suspended.err()).collect()
         }
-        Operation::Resume => {
+        Procedure::Resume => {
             let ended = resume(driver, chain).await.into_iter();
             ended
                 .flat_map(|woken| {

@@ -1,4 +1,5 @@
-//! The boundary of a later full load: which second of the source's clock, and when it is safe.
+//! The boundary of rows that are read from the source, by a later full load or by a repair: which second of the source's clock, and
+//! when it is safe.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -6,11 +7,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use pipeline::sql::generation::{newest_change, newest_order_keys};
 use pipeline::{Boundary, Pipeline};
-use source::{Activity, Source};
+use source::{Activity, Role, Source};
 use tokio::time::Instant;
 
 use crate::engine::{StepError, TableSite, World};
 use crate::finding::Code;
+use crate::journal::StepName;
 use crate::progress::Progress;
 
 /// How far the newest change sequence may be ahead of the source's clock: two clocks that are read one after the other.
@@ -20,6 +22,35 @@ const RECENT: TimeDelta = TimeDelta::minutes(10);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How many open statements and transactions a message names.
 const NAMED: usize = 5;
+
+/// The source. Without it no boundary is safe.
+pub(super) fn source<'a>(site: &TableSite, world: &'a World) -> Result<&'a Source, StepError> {
+    world.source.as_ref().ok_or_else(|| {
+        StepError::finding(
+            Code::SourceNeeded,
+            site.pipeline().source(),
+            format!(
+                "the source's DSN is not known, and only its clock and what is open there tell which changes the rows of {} \
+                 contain that are read from it",
+                site.pipeline().source()
+            ),
+            "set MYSQL_DSN, or mysql_dsn_file in runbook.toml, to the server that the DMS task reads",
+        )
+    })
+}
+
+/// Refuses a source whose clock and process list say nothing about the changes that DMS reads.
+pub(super) async fn refuse_source(site: &TableSite, source: &Source) -> Result<(), StepError> {
+    let Role::Replica(reason) = source.role().await? else { return Ok(()) };
+    Err(StepError::finding(
+        Code::SourceIsReplica,
+        site.pipeline().source(),
+        format!(
+            "the source is a replica ({reason}): its changes carry the primary's times, and what is open there is not seen"
+        ),
+        "set MYSQL_DSN to the primary that the DMS task should read; behind a replica no table can be loaded again or repaired",
+    ))
+}
 
 /// Chooses the boundary: a second that has not begun, later than every order key that raw and ODS hold.
 pub(super) async fn choose(
@@ -101,6 +132,7 @@ fn not_of_this_clock(site: &TableSite, newest: &str, clock: DateTime<Utc>) -> St
 /// Waits until the boundary's second has passed, and then until everything has ended that was open.
 pub(super) async fn wait_for_open_work(
     site: &TableSite,
+    step: StepName,
     source: &Source,
     boundary: Boundary,
     world: &World,
@@ -117,10 +149,7 @@ pub(super) async fn wait_for_open_work(
         if began.elapsed() > timeout {
             return Err(still_open(site, boundary, &names(&listed), timeout));
         }
-        progress.progress(&format!(
-            "open-generation: waiting for what is open at the source: {}",
-            names(&listed)
-        ));
+        progress.progress(&format!("{step}: waiting for what is open at the source: {}", names(&listed)));
         world.pause(BETWEEN_LOOKS).await?;
         listed.retain_open(&source.activity().await?);
     }

@@ -14,7 +14,8 @@ use source::{KeyColumn, KeyKind, TableRef};
 use tokio::time::Instant;
 
 use super::Sourced;
-use super::open_generation::{Generation, source};
+use super::boundary::source;
+use super::open_generation::Generation;
 use crate::counts::OdsCounts;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::finding::Code;

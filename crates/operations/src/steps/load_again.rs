@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::open_generation::{Generation, source, table};
+use super::boundary::source;
+use super::open_generation::{Generation, table};
 use super::{Loaded, full_load};
 use crate::dms::{TableProgress, View};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, World};

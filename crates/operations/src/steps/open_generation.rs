@@ -14,10 +14,9 @@ use pipeline::sql::generation::SideTable;
 use pipeline::{Boundary, Pipeline};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use source::{Role, Source};
 use warehouse::chain::TaskControl;
 
-use super::boundary::{choose, wait_for_open_work};
+use super::boundary::{choose, refuse_source, source, wait_for_open_work};
 use super::full_load_files;
 use super::generation_state::{floor, side_tables};
 use super::start_whole_load::loads_everything;
@@ -199,7 +198,7 @@ impl Step for OpenGeneration {
             .cloned()
             .collect();
         let boundary = choose(site, source, fed, world).await?;
-        wait_for_open_work(site, source, boundary, world, progress).await?;
+        wait_for_open_work(site, Self::NAME, source, boundary, world, progress).await?;
         let position = source.position().await?;
         // Only now: what DMS began to read before may lack what was open.
         let view = look(world.dms.as_ref(), &site.dms_task_arn).await?;
@@ -287,22 +286,6 @@ pub(super) fn table<'a>(site: &TableSite, view: &'a View) -> Option<&'a TableVie
     view.table(&site.pipeline().source_schema, &site.pipeline().source_table)
 }
 
-/// The source. Without it no boundary is safe.
-pub(super) fn source<'a>(site: &TableSite, world: &'a World) -> Result<&'a Source, StepError> {
-    world.source.as_ref().ok_or_else(|| {
-        StepError::finding(
-            Code::SourceNeeded,
-            site.pipeline().source(),
-            format!(
-                "{} cannot be loaded again without a look at the source: only its clock and what is open there tell which \
-                 changes a load contains",
-                site.pipeline().source()
-            ),
-            "set MYSQL_DSN, or mysql_dsn_file in runbook.toml, to the server that the DMS task reads",
-        )
-    })
-}
-
 /// Refuses where DMS cannot load the table for a generation.
 async fn refuse_dms(site: &TableSite, world: &World, view: &View) -> Result<(), StepError> {
     let source = site.pipeline().source();
@@ -355,19 +338,6 @@ async fn refuse_dms(site: &TableSite, world: &World, view: &View) -> Result<(), 
         ));
     }
     Ok(())
-}
-
-/// Refuses a source whose clock and process list say nothing about the changes that DMS reads.
-async fn refuse_source(site: &TableSite, source: &Source) -> Result<(), StepError> {
-    let Role::Replica(reason) = source.role().await? else { return Ok(()) };
-    Err(StepError::finding(
-        Code::SourceIsReplica,
-        site.pipeline().source(),
-        format!(
-            "the source is a replica ({reason}): its changes carry the primary's times, and what is open there is not seen"
-        ),
-        "set MYSQL_DSN to the primary that the DMS task should read; a task that reads a replica cannot load a table again",
-    ))
 }
 
 /// Refuses where files of an earlier load are still in the folder though they were copied: nothing would tell them from those

@@ -15,6 +15,7 @@ use warehouse::scripted::{Scripted, When};
 
 use crate::dms::fake::FakeDms;
 use crate::lease::TIME_TO_LIVE;
+use crate::procedures::{Differing, DifferingKeys};
 use crate::target::{Chain, ChainTable};
 
 pub(crate) use self::source::{KEY, description};
@@ -35,6 +36,8 @@ pub(crate) struct TestBed {
     pub(crate) source: Option<Arc<::source::scripted::Scripted>>,
     /// What runbook.toml says of the zone of sequences.
     pub(crate) sequences_are_utc: bool,
+    /// What a repair is told to write.
+    pub(crate) differing: Differing,
 }
 
 impl TestBed {
@@ -46,7 +49,14 @@ impl TestBed {
             scripted.sql(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         let dms = FakeDms::new(scripted.clone(), declared.tables.iter().map(source::table).collect());
-        Self { scripted, dms, chain: chain(&declared), source: None, sequences_are_utc: true }
+        Self {
+            scripted,
+            dms,
+            chain: chain(&declared),
+            source: None,
+            sequences_are_utc: true,
+            differing: Differing::new(),
+        }
     }
 
     /// The same pipeline, with a source that can be asked: its tables have these primary keys, and as many rows as DMS loads
@@ -99,6 +109,7 @@ impl TestBed {
             chain: self.chain.clone(),
             source: self.source.clone(),
             sequences_are_utc: self.sequences_are_utc,
+            differing: self.differing.clone(),
         }
     }
 
@@ -164,6 +175,15 @@ impl TestBed {
         self.dms.set_rows(&pipeline.source_table, &rows);
     }
 
+    /// The same pipeline, of which a verification has found the rows that [`changed_unseen`](Self::changed_unseen) leaves.
+    pub(crate) fn verified(mut self, table: usize) -> Self {
+        self.changed_unseen(table);
+        let keys = source::KEYS_THAT_DIFFER.map(|key| vec![key.to_owned()]);
+        let keys = DifferingKeys { differing: keys.into(), ..DifferingKeys::default() };
+        self.differing.insert(self.chain.tables[table].pipeline.source(), keys);
+        self
+    }
+
     /// The names of the tables beside raw tables.
     pub(crate) fn side_tables(&self) -> Vec<String> {
         let sides = |table: &ChainTable| {
@@ -213,6 +233,7 @@ impl TestBed {
             chain: self.chain.clone(),
             source: self.source.clone(),
             sequences_are_utc: self.sequences_are_utc,
+            differing: self.differing.clone(),
         }
     }
 

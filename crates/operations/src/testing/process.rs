@@ -18,6 +18,7 @@ use crate::engine::{Execution, Planned, Preview, StepError, World};
 use crate::finding::Finding;
 use crate::journal::{self, Identities, Journal, Operation, RunId};
 use crate::lease::{self, Claim, Lease};
+use crate::procedures::Procedure;
 use crate::progress::Silent;
 use crate::settings::Settings;
 use crate::verbs::Changing;
@@ -39,13 +40,13 @@ pub(crate) struct Process<'a> {
 impl<'a> Process<'a> {
     /// `runbook cutover`: what went wrong, in the order of the tables. `None`: the process was killed.
     pub(crate) fn cutover(bed: &'a TestBed) -> Option<Vec<StepError>> {
-        Self::verb(bed, Changing::Operation(Operation::Cutover))
+        Self::verb(bed, Changing::Procedure(Procedure::Cutover))
     }
 
     /// `runbook cutover` on each of these, at the same time, on the first one's Databend.
     pub(crate) fn cutovers(beds: &[&'a TestBed]) -> Vec<Vec<StepError>> {
         let all = beds.iter().map(|bed| async {
-            let done = async { Self::start(bed).await?.take(Changing::Operation(Operation::Cutover)).await };
+            let done = async { Self::start(bed).await?.take(Changing::Procedure(Procedure::Cutover)).await };
             done.await.unwrap_or_else(|error| vec![error])
         });
         run(beds[0], join_all(all)).unwrap()
@@ -60,8 +61,8 @@ impl<'a> Process<'a> {
     }
 
     /// `runbook plan`.
-    pub(crate) fn plan(bed: &'a TestBed, operation: Operation) -> Vec<Planned> {
-        run(bed, async { Self::start(bed).await?.preview(operation).await }).unwrap().unwrap()
+    pub(crate) fn plan(bed: &'a TestBed, procedure: Procedure) -> Vec<Planned> {
+        run(bed, async { Self::start(bed).await?.preview(procedure).await }).unwrap().unwrap()
     }
 
     /// `runbook status`.
@@ -80,7 +81,8 @@ impl<'a> Process<'a> {
 
     async fn take(&self, verb: Changing) -> Result<Vec<StepError>, StepError> {
         match verb {
-            Changing::Operation(operation) => return self.execute(operation).await,
+            Changing::Procedure(procedure) => return self.execute(procedure).await,
+            Changing::Repair => return self.repair().await,
             Changing::Unlock => {
                 let held = lease::held(&self.warehouse, &self.bed.leases()).await?;
                 lease::give_up(&self.warehouse, &held).await?;
@@ -150,14 +152,33 @@ impl<'a> Process<'a> {
         })
     }
 
-    async fn execute(&self, operation: Operation) -> Result<Vec<StepError>, StepError> {
+    async fn execute(&self, procedure: Procedure) -> Result<Vec<StepError>, StepError> {
+        self.under_lease(procedure.operation(), async |driver| {
+            procedures::go_through(driver, procedure, &self.bed.chain).await
+        })
+        .await
+    }
+
+    async fn repair(&self) -> Result<Vec<StepError>, StepError> {
+        self.under_lease(Operation::Repair, async |driver| {
+            let ended = procedures::repair(driver, &self.bed.chain, ARN, &self.bed.differing).await;
+            ended.into_iter().filter_map(|(_, outcome)| outcome.err()).collect()
+        })
+        .await
+    }
+
+    async fn under_lease(
+        &self,
+        operation: Operation,
+        work: impl AsyncFnOnce(&Execution<'_>) -> Vec<StepError>,
+    ) -> Result<Vec<StepError>, StepError> {
         self.warehouse.ensure_own_database().await?;
         let lost = CancellationToken::new();
         let lease = self.lease(&lost).await?;
         let ended = async {
             let world = self.world(lost).await?;
             let driver = Execution::new(&world, operation, &lease, &Silent);
-            Ok(procedures::go_through(&driver, operation, &self.bed.chain).await)
+            Ok(work(&driver).await)
         }
         .await;
         lease.release().await;
@@ -179,10 +200,10 @@ impl<'a> Process<'a> {
         Ok(checks::findings(&[seen], &limits))
     }
 
-    async fn preview(&self, operation: Operation) -> Result<Vec<Planned>, StepError> {
+    async fn preview(&self, procedure: Procedure) -> Result<Vec<Planned>, StepError> {
         let world = self.world(CancellationToken::new()).await?;
-        let driver = Preview::new(&world, operation);
-        procedures::go_through(&driver, operation, &self.bed.chain).await;
+        let driver = Preview::new(&world, procedure.operation());
+        procedures::go_through(&driver, procedure, &self.bed.chain).await;
         Ok(driver.into_planned())
     }
 }

@@ -59,6 +59,9 @@ pub(super) fn at_source(pipeline: &Pipeline, primary_key: &[&str]) -> (::source:
 /// The keys at the source after changes that nobody has read.
 pub(super) const KEYS_AFTER_A_GAP: [&str; 3] = ["1", "4", "5"];
 
+/// The keys of which the rows differ then.
+pub(super) const KEYS_THAT_DIFFER: [&str; 3] = ["1", "3", "5"];
+
 /// The rows at the source then: 1 was changed, 3 deleted, 5 inserted.
 pub(super) fn rows_after_a_gap() -> Vec<Change> {
     let row = |(id, key): (u64, &str)| Change::full_load(id, key, &[(KEY, key), ("note", "after the gap")]);

@@ -10,7 +10,7 @@ use pipeline::json_text;
 use pipeline::sql::verify::{self as sql, Reading};
 use warehouse::{Row, WarehouseError};
 
-use super::NAMED_KEYS;
+use super::MOST_SUSPECTS;
 use super::context::Context;
 use super::suspect::OdsRow;
 use crate::StepError;
@@ -127,9 +127,9 @@ pub(super) fn different(source: Vec<(ReadRow, Vec<String>)>, ods: Vec<(Key, OdsR
     different
 }
 
-/// Keys of which ODS has more than one row, one more than a verdict names at most.
+/// Keys of which ODS has more than one row.
 pub(super) async fn doubled_keys(context: &Context<'_>) -> Result<Vec<Key>, StepError> {
-    let rows = context.tools.warehouse.query(&sql::doubled_keys(context.pipeline, NAMED_KEYS + 1)).await?;
+    let rows = context.tools.warehouse.query(&sql::doubled_keys(context.pipeline, MOST_SUSPECTS)).await?;
     let keys = rows.iter().map(|row| texts(row, "key", context.at_source.key.len()));
     Ok(keys.collect::<Result<_, _>>()?)
 }

@@ -1,6 +1,6 @@
 //! One table that is compared: its names on both sides, and its columns.
 
-use ::source::{ComparedTable, KeyPart};
+use ::source::{ComparedTable, KeyPart, Source};
 use pipeline::Pipeline;
 use pipeline::canonical::{is_compared_as_json, is_ordered_alike};
 
@@ -23,31 +23,8 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Looks at the table's columns at the source.
     pub(super) async fn new(tools: Tools<'a>, table: &'a ChainTable) -> Result<Self, StepError> {
-        let pipeline = &table.pipeline;
-        let name = source_name(table);
-        let tables = tools.source.tables(std::slice::from_ref(&name)).await?;
-        let found = tables.get(&name)?;
-        let at_source = |name: &str| found.columns.iter().find(|column| column.name == name);
-        if let Some(missing) = pipeline.columns.iter().find(|column| at_source(&column.name).is_none()) {
-            return Err(StepError::finding(
-                Code::Missing,
-                pipeline.source(),
-                format!("the source has no column {} in {}", missing.name, pipeline.source()),
-                "take the column out of `columns` of its databend_cdc_table and run `terraform apply`, or add it at the source",
-            ));
-        }
-        let key = pipeline.key_columns().into_iter().map(|column| KeyPart {
-            column: column.clone(),
-            has_members: at_source(&column.name).is_some_and(|column| has_members(&column.column_type)),
-        });
-        let described = |name: &str| pipeline.columns.iter().any(|column| column.name == name);
-        let others = found.columns.iter().filter(|column| !described(&column.name));
-        Ok(Self {
-            tools,
-            pipeline,
-            not_compared: others.map(|column| column.name.clone()).collect(),
-            at_source: ComparedTable { name, columns: pipeline.columns.clone(), key: key.collect() },
-        })
+        let (at_source, not_compared) = at_source(tools.source, table).await?;
+        Ok(Self { tools, pipeline: &table.pipeline, at_source, not_compared })
     }
 
     /// Whether MySQL and Databend order the keys alike.
@@ -58,6 +35,34 @@ impl<'a> Context<'a> {
     pub(super) fn has_json(&self) -> bool {
         self.pipeline.columns.iter().any(|column| is_compared_as_json(&column.ty))
     }
+}
+
+/// The table as the source is asked about it, and the columns of the source that the pipeline does not have.
+pub(crate) async fn at_source(
+    source: &Source,
+    table: &ChainTable,
+) -> Result<(ComparedTable, Vec<String>), StepError> {
+    let pipeline = &table.pipeline;
+    let name = source_name(table);
+    let tables = source.tables(std::slice::from_ref(&name)).await?;
+    let found = tables.get(&name)?;
+    let at_source = |name: &str| found.columns.iter().find(|column| column.name == name);
+    if let Some(missing) = pipeline.columns.iter().find(|column| at_source(&column.name).is_none()) {
+        return Err(StepError::finding(
+            Code::Missing,
+            pipeline.source(),
+            format!("the source has no column {} in {}", missing.name, pipeline.source()),
+            "take the column out of `columns` of its databend_cdc_table and run `terraform apply`, or add it at the source",
+        ));
+    }
+    let key = pipeline.key_columns().into_iter().map(|column| KeyPart {
+        column: column.clone(),
+        has_members: at_source(&column.name).is_some_and(|column| has_members(&column.column_type)),
+    });
+    let described = |name: &str| pipeline.columns.iter().any(|column| column.name == name);
+    let others = found.columns.iter().filter(|column| !described(&column.name));
+    let not_compared = others.map(|column| column.name.clone()).collect();
+    Ok((ComparedTable { name, columns: pipeline.columns.clone(), key: key.collect() }, not_compared))
 }
 
 /// Whether a type as `information_schema` prints it is one whose values have numbers.

@@ -6,6 +6,7 @@
 //!    [`pipeline::canonical`]. Of a part that differs it compares rows, and keeps the keys of those that differ.
 //! 2. [`settle`] looks at these rows again until each is equal, really different, or the time is over ([`suspect`] decides).
 //! 3. A key that ODS has more than once is a difference of its own.
+//! 4. After a repair ([`crate::procedures::repair`]), the rows that differed are looked at again.
 //!
 //! # Parts
 //!
@@ -32,6 +33,7 @@ mod settle;
 mod suspect;
 mod verdict;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ::source::Source;
@@ -42,13 +44,15 @@ use warehouse::Warehouse;
 use crate::StepError;
 use crate::dms::Dms;
 use crate::finding::Code;
+use crate::procedures::DifferingKeys;
 use crate::progress::Progress;
 use crate::target::{Chain, ChainTable};
 
 use context::Context;
+pub(crate) use context::at_source;
 pub(crate) use record::last;
 pub use record::{Verified, record};
-pub use verdict::{Difference, DifferenceKind, Inconclusive, Reason, TableVerdict};
+pub use verdict::{Difference, DifferenceKind, Inconclusive, Reason, RepairCounts, TableVerdict};
 
 /// How long a statement of the scan may take at the source.
 pub const STATEMENT_TAKES: Duration = Duration::from_millis(500);
@@ -110,17 +114,55 @@ pub fn source_needed(chain: &Chain) -> StepError {
     )
 }
 
+/// A table that was compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// What it came to.
+    pub verdict: TableVerdict,
+    /// All keys whose rows differ.
+    pub keys: DifferingKeys,
+    /// How many of each kind there are.
+    pub kinds: BTreeMap<DifferenceKind, u64>,
+}
+
 /// Compares a table of ODS with the source.
 pub async fn verify(
     tools: Tools<'_>,
     table: &ChainTable,
     progress: &dyn Progress,
-) -> Result<TableVerdict, StepError> {
+) -> Result<Compared, StepError> {
     let started = Instant::now();
     let context = Context::new(tools, table).await?;
     progress.say("comparing");
     let scanned = scan::scan(&context, progress).await?;
     let settled = settle::settle(&context, scanned.suspects, progress).await?;
     let doubled = compare::doubled_keys(&context).await?;
-    Ok(TableVerdict::new(&context, scanned.totals, settled, doubled, started.elapsed()))
+    let mut kinds = BTreeMap::new();
+    for kind in settled.different.values() {
+        *kinds.entry(kind.into()).or_default() += 1;
+    }
+    if !doubled.is_empty() {
+        kinds.insert(DifferenceKind::Twice, doubled.len() as u64);
+    }
+    let differing = settled.different.keys().cloned().collect();
+    let keys = DifferingKeys { differing, doubled: doubled.clone() };
+    let verdict = TableVerdict::new(&context, scanned.totals, settled, doubled, started.elapsed());
+    Ok(Compared { verdict, keys, kinds })
+}
+
+/// Compares the rows again that differed before they were repaired.
+pub async fn verify_again(
+    tools: Tools<'_>,
+    table: &ChainTable,
+    compared: Compared,
+    progress: &dyn Progress,
+) -> Result<TableVerdict, StepError> {
+    let context = Context::new(tools, table).await?;
+    progress.say("comparing the repaired rows");
+    let DifferingKeys { differing, doubled } = compared.keys;
+    let keys: BTreeSet<_> = differing.into_iter().chain(doubled).collect();
+    let written = keys.len() as u64;
+    let settled = settle::settle(&context, keys, progress).await?;
+    let doubled = compare::doubled_keys(&context).await?;
+    Ok(compared.verdict.after_repair(&context, written, settled, doubled))
 }

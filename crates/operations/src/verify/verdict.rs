@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pipeline::carry;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -13,6 +14,12 @@ use super::scan::Totals;
 use super::settle::Settled;
 use super::suspect::Kind;
 use crate::finding::{Code, Finding, load_again};
+
+/// So many rows may be repaired whatever their share of the table is.
+const FEW: u64 = 1_000;
+
+/// Of a larger number, at most one row of so many may be repaired.
+const SHARE: u64 = 10;
 
 /// What a verification says of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -39,8 +46,22 @@ pub struct TableVerdict {
     pub not_compared: Vec<String>,
     /// Whether the comparison ended early, because more than 10,000 rows differ.
     pub ended_early: bool,
+    /// How many keys a repair has written and what it came to; none without a repair.
+    pub repair: Option<RepairCounts>,
     /// How long it took, in seconds.
     pub seconds: u64,
+    /// Whether rows of the table can be written one by one.
+    #[serde(skip)]
+    pub is_repairable: bool,
+}
+
+/// What a repair came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RepairCounts {
+    /// Keys whose rows were written as they are at the source.
+    pub written: u64,
+    /// Of these, keys whose rows are equal now.
+    pub equal: u64,
 }
 
 /// A key whose rows differ.
@@ -55,7 +76,7 @@ pub struct Difference {
 }
 
 /// How the rows of a key differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DifferenceKind {
     /// ODS does not have the row.
@@ -66,6 +87,16 @@ pub enum DifferenceKind {
     Twice,
     /// Values differ.
     Values,
+}
+
+impl From<&Kind> for DifferenceKind {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Missing => Self::Missing,
+            Kind::Extra => Self::Extra,
+            Kind::Columns(_) => Self::Values,
+        }
+    }
 }
 
 impl DifferenceKind {
@@ -119,23 +150,7 @@ impl TableVerdict {
     ) -> Self {
         let columns = &context.pipeline.columns;
         let name = |place: usize| columns.get(place).map(|column| column.name.clone()).unwrap_or_default();
-        let twice = doubled.into_iter().map(|key| Difference {
-            key,
-            kind: DifferenceKind::Twice,
-            columns: Vec::new(),
-        });
-        let others = settled.different.into_iter().map(|(key, kind)| match kind {
-            Kind::Missing => Difference { key, kind: DifferenceKind::Missing, columns: Vec::new() },
-            Kind::Extra => Difference { key, kind: DifferenceKind::Extra, columns: Vec::new() },
-            Kind::Columns(places) => Difference {
-                key,
-                kind: DifferenceKind::Values,
-                columns: places.into_iter().map(name).collect(),
-            },
-        });
-        let mut differences: Vec<_> = twice.chain(others).collect();
-        let different = differences.len() as u64;
-        differences.truncate(NAMED_KEYS);
+        let (different, differences) = differences(context, doubled, settled.different);
         let undecided = settled.inconclusive.len() as u64;
         let inconclusive = settled.inconclusive.into_iter().take(NAMED_KEYS);
         let mut arrive_as_others = totals.lost;
@@ -154,8 +169,36 @@ impl TableVerdict {
             arrive_as_others,
             not_compared: context.not_compared.clone(),
             ended_early: totals.ended_early,
+            repair: None,
             seconds: took.as_secs(),
+            is_repairable: carry::cannot_carry(context.pipeline).is_none(),
         }
+    }
+
+    /// The same after a repair of the rows that differed, with what looks at them have told since.
+    pub(super) fn after_repair(
+        self,
+        context: &Context<'_>,
+        written: u64,
+        settled: Settled,
+        doubled: Vec<Key>,
+    ) -> Self {
+        let undecided = settled.inconclusive.len() as u64;
+        let open = settled.inconclusive.into_iter().map(|(key, reason)| Inconclusive { key, reason });
+        let (different, differences) = differences(context, doubled, settled.different);
+        Self {
+            different,
+            differences,
+            undecided: self.undecided + undecided,
+            inconclusive: self.inconclusive.into_iter().chain(open).take(NAMED_KEYS).collect(),
+            repair: Some(RepairCounts { written, equal: written.saturating_sub(different + undecided) }),
+            ..self
+        }
+    }
+
+    /// Whether so many rows differ that a load is the way, and not a repair.
+    pub fn is_too_much_to_repair(&self) -> bool {
+        self.ended_early || self.different > FEW && self.different.saturating_mul(SHARE) > self.rows
     }
 
     /// Whether ODS equals the source.
@@ -174,6 +217,20 @@ impl TableVerdict {
         }
     }
 
+    /// What to do about rows that differ.
+    fn way_out(&self) -> String {
+        let load = load_again(&self.source);
+        let look = "look into what changed these rows";
+        if self.repair.is_some() || self.is_too_much_to_repair() || !self.is_repairable {
+            return format!("{look}; to bring ODS to what the source has, {load}");
+        }
+        format!(
+            "{look}; to bring ODS to what the source has, run `runbook verify --repair --table {}`, which writes these rows as \
+             they are at the source, or {load}",
+            self.source
+        )
+    }
+
     /// What it means.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -186,10 +243,7 @@ impl TableVerdict {
                     "{more}{} keys of {} are not in {} as at the source",
                     self.different, self.source, self.ods
                 ),
-                format!(
-                    "look into what changed these rows; to bring ODS to what the source has, {}",
-                    load_again(&self.source)
-                ),
+                self.way_out(),
             ));
         }
         if self.undecided > 0 {
@@ -207,6 +261,32 @@ impl TableVerdict {
         }
         findings
     }
+}
+
+/// How many keys differ, and the first of them.
+fn differences(
+    context: &Context<'_>,
+    doubled: Vec<Key>,
+    different: BTreeMap<Key, Kind>,
+) -> (u64, Vec<Difference>) {
+    let twice =
+        doubled.into_iter().map(|key| Difference { key, kind: DifferenceKind::Twice, columns: Vec::new() });
+    let others = different.into_iter().map(|(key, kind)| difference(context, key, &kind));
+    let mut all: Vec<_> = twice.chain(others).collect();
+    let count = all.len() as u64;
+    all.truncate(NAMED_KEYS);
+    (count, all)
+}
+
+fn difference(context: &Context<'_>, key: Key, kind: &Kind) -> Difference {
+    let name = |place: usize| {
+        context.pipeline.columns.get(place).map(|column| column.name.clone()).unwrap_or_default()
+    };
+    let columns = match kind {
+        Kind::Columns(places) => places.iter().copied().map(name).collect(),
+        Kind::Missing | Kind::Extra => Vec::new(),
+    };
+    Difference { key, kind: kind.into(), columns }
 }
 
 #[cfg(test)]
@@ -227,6 +307,8 @@ pub(super) mod testing {
             arrive_as_others: BTreeMap::new(),
             not_compared: Vec::new(),
             ended_early,
+            repair: None,
+            is_repairable: true,
             seconds: 0,
         }
     }
@@ -236,6 +318,23 @@ pub(super) mod testing {
 mod tests {
     use super::testing::verdict;
     use super::*;
+
+    #[test]
+    fn many_rows_of_a_table_are_loaded_and_not_repaired() {
+        let of = |different, rows, ended_early| TableVerdict { rows, ..verdict(different, 0, ended_early) };
+        assert!(!of(1_000, 1_000, false).is_too_much_to_repair());
+        assert!(!of(1_001, 20_000, false).is_too_much_to_repair());
+        assert!(of(1_001, 10_000, false).is_too_much_to_repair());
+        assert!(of(0, 1_000_000, true).is_too_much_to_repair());
+        let help = |verdict: TableVerdict| verdict.findings()[0].help.clone();
+        assert!(help(of(2, 3, false)).contains("runbook verify --repair --table shop.orders"));
+        let repair = Some(RepairCounts { written: 2, equal: 0 });
+        let refused = TableVerdict { is_repairable: false, ..of(2, 3, false) };
+        for verdict in [of(1_001, 10_000, false), TableVerdict { repair, ..of(2, 3, false) }, refused] {
+            let help = help(verdict);
+            assert!(!help.contains("--repair") && help.contains("runbook reload"), "{help}");
+        }
+    }
 
     #[test]
     fn a_difference_and_an_open_question_are_findings_of_their_own() {

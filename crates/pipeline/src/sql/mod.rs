@@ -19,6 +19,8 @@ mod lossy;
 mod merge;
 mod normalize;
 pub mod own;
+mod placed;
+pub mod repair;
 pub mod session;
 mod stage;
 mod table_ddl;

@@ -111,12 +111,12 @@ fn key_text(column: &Column) -> String {
 }
 
 /// The condition that a row is alive and in a part.
-fn is_in(table: &Table, part: &Part) -> String {
+pub(super) fn is_in(table: &Table, part: &Part) -> String {
     format!("NOT {} AND {}", ident(DELETED_COLUMN), is_in_at_all(table, part))
 }
 
 /// The condition that a row, deleted or not, is in a part.
-fn is_in_at_all(table: &Table, part: &Part) -> String {
+pub(super) fn is_in_at_all(table: &Table, part: &Part) -> String {
     let columns = table.key_columns();
     let sides: Vec<_> = columns.iter().map(|column| comparable(column)).collect();
     let values = |key: &[String]| -> Vec<_> {

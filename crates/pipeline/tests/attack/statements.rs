@@ -8,11 +8,12 @@ use pipeline::schedule::Schedule;
 use pipeline::sql::intents::IntentRow;
 use pipeline::sql::journal::JournalRow;
 use pipeline::sql::lease::Held;
+use pipeline::sql::repair::Place;
 use pipeline::sql::{self, checks, task_control};
 use pipeline::stage::{Auth, Stage};
 use pipeline::stamp::{SQL_FORMAT, Stamp};
 use pipeline::task::Task;
-use pipeline::{Pipeline, Table, TableName};
+use pipeline::{Boundary, Part, Pipeline, Table, TableName};
 
 use crate::tree::{printed, tree};
 
@@ -136,6 +137,21 @@ impl Names {
         all
     }
 
+    /// Statements of a repair.
+    fn of_repairs(&self, table: &Table) -> Vec<String> {
+        let boundary = Boundary::after(chrono::DateTime::UNIX_EPOCH);
+        let place = Place { boundary, position: &self.comment };
+        let row = vec![Some(self.detail.clone()), Some(self.secret.clone())];
+        let keys = Part::Keys(vec![vec![self.detail.clone()]]);
+        let mut all = vec![
+            sql::repair::rows(table, place, &[row]),
+            sql::repair::deletes(table, place, &keys),
+            sql::repair::unmerged(table, boundary),
+        ];
+        all.extend(sql::repair::once(table, boundary, &keys));
+        all
+    }
+
     /// Every statement that holds a name or a value; nothing if the crate refuses the description.
     pub(crate) fn statements(&self) -> Option<Vec<String>> {
         let table = self.described();
@@ -187,6 +203,7 @@ impl Names {
             sql::intents::forget(&[&self.detail, &self.secret]),
         ];
         all.extend(sql::cleanup(&table));
+        all.extend(self.of_repairs(&table));
         all.extend(self.of_defaults_and_horizons(&table, &column));
         for auth in [
             Auth::Connection(self.comment.clone()),

@@ -1,4 +1,4 @@
-//! What `runbook verify` asks the source: checksums of a range of keys, and rows one by one.
+//! What `runbook verify` asks the source: checksums of a range of keys, rows one by one, and, to repair, their values.
 //!
 //! Values are read as the texts of [`pipeline::canonical`], which Databend prints alike.
 
@@ -6,12 +6,14 @@ mod checksum;
 mod key;
 mod lob;
 mod rows;
+mod values;
 
 use pipeline::canonical::{mysql_digest, mysql_loses};
 use pipeline::column::Column;
 
 pub use checksum::Checksum;
 pub use rows::{ReadRow, Selection};
+pub use values::CarriedRow;
 
 use crate::TableRef;
 use crate::name::ident;

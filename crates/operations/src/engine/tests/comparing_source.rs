@@ -5,7 +5,8 @@ use source::TableRef;
 
 use crate::engine::{Planned, State};
 use crate::finding::Code;
-use crate::journal::{Operation, StepName};
+use crate::journal::StepName;
+use crate::procedures::Procedure;
 use crate::testing::{Process, TestBed};
 
 fn bed() -> TestBed {
@@ -24,7 +25,7 @@ fn a_key_that_is_the_sources_is_cut_over() {
 #[test]
 fn a_key_that_is_not_the_sources_is_refused_before_anything_is_loaded() {
     let bed = bed().with_source(&["id", "note"]);
-    let planned = Process::plan(&bed, Operation::Cutover);
+    let planned = Process::plan(&bed, Procedure::Cutover);
     let blocked = step(&planned, StepName::FullLoad);
     assert_eq!((blocked.state, blocked.code), (State::Blocked, Some(Code::KeyNotPrimary)));
     bed.restart();
@@ -39,7 +40,7 @@ fn a_key_that_is_not_the_sources_is_refused_before_anything_is_loaded() {
 fn without_a_source_the_plan_says_what_is_not_compared() {
     let bed = bed().cut_over();
     bed.truncate_ods(0);
-    let planned = Process::plan(&bed, Operation::Cutover);
+    let planned = Process::plan(&bed, Procedure::Cutover);
     assert_eq!(
         step(&planned, StepName::CompareSource).note,
         "not compared with the source, neither rows nor primary key: MYSQL_DSN is not set"
@@ -52,7 +53,7 @@ fn a_plan_tells_what_of_a_count_does_not_fit() {
     bed.truncate_ods(0);
     let source = bed.source.as_ref().unwrap();
     source.set_rows(&TableRef::new("shop", "orders"), 9);
-    let planned = Process::plan(&bed, Operation::Cutover);
+    let planned = Process::plan(&bed, Procedure::Cutover);
     let compared = step(&planned, StepName::CompareSource);
     assert_eq!(compared.state, State::Pending);
     let holds = "the source has 9 rows, but DMS read 3 and has counted 0 inserts and 0 deletes since. If that does not change \

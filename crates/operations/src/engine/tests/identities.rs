@@ -4,7 +4,8 @@ use pipeline::chain::LoadTasks;
 use pipeline::sql;
 
 use crate::engine::State;
-use crate::journal::{Operation, StepName};
+use crate::journal::StepName;
+use crate::procedures::Procedure;
 use crate::testing::wire::effects;
 use crate::testing::{Process, TestBed};
 use crate::verbs::Changing;
@@ -17,7 +18,7 @@ fn cut_over() -> TestBed {
 
 /// Cutover, suspend and resume know that every table is cut over.
 fn check_known(bed: &TestBed) {
-    let planned = Process::plan(bed, Operation::Cutover);
+    let planned = Process::plan(bed, Procedure::Cutover);
     let is_done = |step: &crate::engine::Planned| step.state == State::Done;
     assert!(planned.iter().all(is_done), "{planned:#?}");
     bed.restart();
@@ -25,9 +26,9 @@ fn check_known(bed: &TestBed) {
     assert!(Process::cutover(bed).unwrap().is_empty());
     assert_eq!(effects(&bed.scripted.heard()), []);
     assert_eq!(bed.dms.starts(), starts);
-    for (verb, running) in [(Operation::Suspend, Vec::new()), (Operation::Resume, bed.tasks())] {
+    for (verb, running) in [(Procedure::Suspend, Vec::new()), (Procedure::Resume, bed.tasks())] {
         bed.restart();
-        let ended = Process::verb(bed, Changing::Operation(verb)).unwrap();
+        let ended = Process::verb(bed, Changing::Procedure(verb)).unwrap();
         assert!(ended.is_empty(), "{verb:?}: {ended:?}");
         let of_chain = |task: &String| bed.tasks().contains(task);
         let now: Vec<_> = bed.scripted.running_tasks().into_iter().filter(of_chain).collect();
@@ -62,7 +63,7 @@ fn tables_that_were_made_again_are_not_cut_over() {
     ] {
         bed.scripted.sql(&statement).unwrap();
     }
-    let planned = Process::plan(&bed, Operation::Cutover);
+    let planned = Process::plan(&bed, Procedure::Cutover);
     let of = |table: &str| {
         planned
             .iter()
@@ -77,12 +78,12 @@ fn tables_that_were_made_again_are_not_cut_over() {
 #[test]
 fn what_is_pruned_changes_nothing_that_is_known() {
     let bed = cut_over()
-        .after(Changing::Operation(Operation::Suspend))
-        .after(Changing::Operation(Operation::Resume));
+        .after(Changing::Procedure(Procedure::Suspend))
+        .after(Changing::Procedure(Procedure::Resume));
     bed.scripted.advance(std::time::Duration::from_hours(60 * 24));
     let before = bed.journal_rows();
     let bed =
-        bed.after(Changing::Operation(Operation::Suspend)).after(Changing::Operation(Operation::Resume));
+        bed.after(Changing::Procedure(Procedure::Suspend)).after(Changing::Procedure(Procedure::Resume));
     let bed = bed.after(Changing::Prune);
     assert!(bed.journal_rows() <= before, "the rows of the first suspend and resume are gone");
     check_known(&bed);

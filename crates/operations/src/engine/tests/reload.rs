@@ -7,11 +7,11 @@ use warehouse::scripted::Change;
 
 use crate::StepError;
 use crate::finding::Code;
-use crate::journal::Operation;
+use crate::procedures::Procedure;
 use crate::testing::{KEY, Process, TestBed};
 use crate::verbs::Changing;
 
-const RELOAD: Changing = Changing::Operation(Operation::Reload);
+const RELOAD: Changing = Changing::Procedure(Procedure::Reload);
 
 fn orders() -> TestBed {
     TestBed::new(&["orders"], LoadTasks::PerTable).with_source(&[KEY]).cut_over()
@@ -321,9 +321,9 @@ fn a_generation_of_a_task_that_was_replaced_is_given_up() {
 fn the_floor_of_a_table_that_is_gone_does_not_count() {
     let bed = TestBed::new(&["orders"], LoadTasks::PerTable).with_source(&[KEY]);
     let floors = pipeline::sql::own::FLOORS.table_name();
-    Process::plan(&bed, Operation::Cutover);
+    Process::plan(&bed, Procedure::Cutover);
     assert!(
-        Process::verb(&bed, Changing::Operation(Operation::Suspend)).is_some(),
+        Process::verb(&bed, Changing::Procedure(Procedure::Suspend)).is_some(),
         "it creates databend_cdc"
     );
     bed.restart();
@@ -359,7 +359,7 @@ fn an_ods_table_that_was_created_empty_is_filled() {
 
 #[test]
 fn tasks_that_were_suspended_stay_so() {
-    let bed = orders().after(Changing::Operation(Operation::Suspend));
+    let bed = orders().after(Changing::Procedure(Procedure::Suspend));
     set_rows(&bed, &["1", "4"]);
     assert!(reload(&bed).is_empty());
     assert_eq!(bed.alive(), [["1", "4"]]);

@@ -4,8 +4,8 @@ use pipeline::chain::LoadTasks;
 use warehouse::scripted::When;
 
 use crate::engine::{Action, Planned, State};
-use crate::journal::Operation;
 use crate::lease::TIME_TO_LIVE;
+use crate::procedures::Procedure;
 use crate::testing::wire::{Unit, is_read, short, units};
 use crate::testing::{ARN, KEY, Process, TestBed};
 use crate::verbs::Changing;
@@ -29,7 +29,7 @@ fn of_a_grouped_chain() {
 fn of_a_pipeline_that_is_cut_over() {
     let bed = TestBed::new(THREE, LoadTasks::PerTable).cut_over();
     check(&bed);
-    assert!(Process::plan(&bed, Operation::Cutover).iter().all(|step| step.state == State::Done));
+    assert!(Process::plan(&bed, Procedure::Cutover).iter().all(|step| step.state == State::Done));
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn of_a_cutover_that_was_killed() {
 fn of_tasks_that_are_suspended_and_resumed() {
     for load_tasks in [LoadTasks::PerTable, LoadTasks::Grouped] {
         let bed = TestBed::new(&THREE[..2], load_tasks).cut_over();
-        check_operation(&bed, Operation::Suspend);
-        assert!(Process::verb(&bed, Changing::Operation(Operation::Suspend)).unwrap().is_empty());
+        check_procedure(&bed, Procedure::Suspend);
+        assert!(Process::verb(&bed, Changing::Procedure(Procedure::Suspend)).unwrap().is_empty());
         bed.restart();
-        check_operation(&bed, Operation::Resume);
-        check_operation(&bed.copy().only(1), Operation::Resume);
+        check_procedure(&bed, Procedure::Resume);
+        check_procedure(&bed.copy().only(1), Procedure::Resume);
     }
 }
 
@@ -72,24 +72,24 @@ fn of_a_reload() {
     for load_tasks in [LoadTasks::PerTable, LoadTasks::Grouped] {
         let bed = TestBed::new(&THREE[..2], load_tasks).with_source(&[KEY]).cut_over();
         bed.changed_unseen(0);
-        check_operation(&bed.copy().only(0), Operation::Reload);
-        check_operation(&bed.replaced(), Operation::Reload);
+        check_procedure(&bed.copy().only(0), Procedure::Reload);
+        check_procedure(&bed.replaced(), Procedure::Reload);
     }
 }
 
 /// Previews a cutover, executes it on the same pipeline, and compares.
 fn check(bed: &TestBed) {
-    check_operation(bed, Operation::Cutover);
+    check_procedure(bed, Procedure::Cutover);
 }
 
-/// Previews an operation, executes it on the same pipeline, and compares.
-fn check_operation(bed: &TestBed, operation: Operation) {
+/// Previews a procedure, executes it on the same pipeline, and compares.
+fn check_procedure(bed: &TestBed, procedure: Procedure) {
     let before = bed.copy();
-    let planned = Process::plan(&before, operation);
+    let planned = Process::plan(&before, procedure);
     assert!(planned.iter().all(|step| step.state != State::Blocked), "{planned:#?}");
     let (started, requested_before) = (bed.dms.starts().len(), bed.dms.requested().len());
     let bed = bed.copy();
-    let ended = Process::verb(&bed, Changing::Operation(operation)).unwrap();
+    let ended = Process::verb(&bed, Changing::Procedure(procedure)).unwrap();
     assert!(ended.is_empty(), "{ended:?}");
 
     let calls = planned.iter().flat_map(|step| &step.actions).filter_map(|action| match action {

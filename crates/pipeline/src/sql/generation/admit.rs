@@ -7,6 +7,7 @@ use crate::sql::changes::{raw, same_key};
 use crate::sql::floor::raise_floor;
 use crate::sql::horizon::forget_emptied;
 use crate::sql::merge::{merge, merge_at};
+use crate::sql::placed::placed;
 use crate::sql::session::WITHOUT_COMPACTION;
 use crate::sql::{add_column, ident, idents, literal};
 use crate::table::{DELETED_COLUMN, OP_COLUMN, SEQ_COLUMN, Table};
@@ -46,15 +47,6 @@ pub fn admit(table: &Table, admission: &Admission) -> Vec<String> {
 /// `ALTER TABLE … ADD COLUMN` on raw for columns that only the load has: an INSERT does not evolve the schema as COPY does.
 pub fn take_in_columns(table: &Table, missing: &[DatabendColumn]) -> Vec<String> {
     missing.iter().map(|column| add_column(&table.raw, column)).collect()
-}
-
-/// The columns of a load's row whose value is the boundary: the order key's, and the time's, from which clean-up takes the
-/// age of the row.
-fn placed(table: &Table, boundary: Boundary) -> Vec<(String, String)> {
-    let time = (table.timestamp_column.clone(), literal(&boundary.timestamp(table)));
-    let sequence =
-        table.change_seq_column.iter().map(|name| (name.clone(), literal(&boundary.order_key(table))));
-    [time].into_iter().chain(sequence).collect()
 }
 
 fn insert_load(table: &Table, side: &SideTable, admission: &Admission) -> String {

@@ -1,11 +1,14 @@
-//! INSERT of changes into raw: the rows of a later full load from its side table, and deletes of keys that the load does not have.
+//! INSERT of changes into raw: the rows of a later full load from its side table, and deletes of keys that the load does not have;
+//! rows of a repair, from VALUES, and deletes of keys of ODS.
 
+use chrono::{DateTime, Utc};
 use databend_common_ast::ast::{Expr, InsertSource, InsertStmt, Literal, Query, SelectTarget, SetExpr};
 
 use super::super::data::{Change, id_of};
 use super::super::names::{fold, table_name};
-use super::super::query::Relation;
+use super::super::query::{self, Context, Relation};
 use super::super::state::State;
+use super::super::value::Value;
 use super::super::{Answer, data};
 use super::sources;
 
@@ -14,7 +17,7 @@ pub(super) fn is_of_changes(statement: &InsertStmt) -> bool {
     statement.columns.iter().any(|column| fold(column) == pipeline::table::OP_COLUMN)
 }
 
-pub(super) fn insert(state: &mut State, statement: &InsertStmt) -> Answer {
+pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertStmt) -> Answer {
     let InsertSource::Select { query } = &statement.source else {
         panic!("the scripted Databend does not know {statement}")
     };
@@ -56,6 +59,22 @@ pub(super) fn insert(state: &mut State, statement: &InsertStmt) -> Answer {
                 place(change)
             };
             gone.map(delete).collect()
+        }
+        ("I", []) | ("D", [_]) => {
+            let rows = query::query(Context { state, now, outer: None }, query)?.rows;
+            // The key is the first column that has a value of its own in each row.
+            let first = placed.len();
+            let change = |row: Vec<Value>| {
+                let cells = statement.columns.iter().map(fold).zip(row).skip(first);
+                let cells: Vec<_> =
+                    cells.filter_map(|(name, value)| Some((name, value.to_text()?))).collect();
+                let key = cells.first().map(|(_, value)| value.clone()).unwrap_or_default();
+                let mut change =
+                    if kind == "D" { Change::delete(id, &key) } else { Change::upsert(id, &key, &[]) };
+                change.cells.extend(cells);
+                place(change)
+            };
+            rows.into_iter().map(change).collect()
         }
         _ => panic!("the scripted Databend does not know {statement}"),
     };

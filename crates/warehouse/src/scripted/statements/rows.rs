@@ -25,7 +25,7 @@ pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertSt
     let target = table_name(statement.table.database.as_ref(), &statement.table.table);
     if target.database != OWN {
         if admission::is_of_changes(statement) {
-            return admission::insert(state, statement);
+            return admission::insert(state, now, statement);
         }
         return insert_changes(state, statement);
     }
