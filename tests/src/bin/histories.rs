@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use e2e::history::model::DmsSwitch;
 use e2e::history::{self, Failure, Found, History, Mutation, Plan, Sort, Stand, play, search};
 use e2e::{Error, Sandbox};
 
@@ -45,9 +46,32 @@ struct Arguments {
     /// Play the history of this file instead
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
+    /// Switches of the sandbox's DMS for that history, in place of its own; `none` for their defaults
+    #[arg(long = "switch", value_name = "SWITCH", requires = "play")]
+    switches: Vec<Switch>,
     /// Print the history of this number instead, and play nothing
     #[arg(long, value_name = "NUMBER")]
     show: Option<u64>,
+}
+
+/// A switch of the sandbox's DMS, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    None,
+    BinlogTime,
+    SameNumbers,
+    NoFlush,
+}
+
+impl Switch {
+    fn of_dms(self) -> Option<DmsSwitch> {
+        match self {
+            Self::None => None,
+            Self::BinlogTime => Some(DmsSwitch::BinlogTime),
+            Self::SameNumbers => Some(DmsSwitch::SameNumbers),
+            Self::NoFlush => Some(DmsSwitch::NoFlush),
+        }
+    }
 }
 
 #[tokio::main]
@@ -72,7 +96,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
     let mut stand = Stand::new(Sandbox::from_env()?).await?;
     stand.keep = arguments.keep;
     if let Some(path) = &arguments.play {
-        return Ok(one(&stand, path, arguments.mutation).await?.is_ok());
+        return Ok(one(&stand, path, arguments).await?.is_ok());
     }
     let plan = Plan {
         sort: arguments.sort,
@@ -124,16 +148,15 @@ fn report(arguments: &Arguments, found: &Found, took: Duration) {
     }
 }
 
-async fn one(
-    stand: &Stand,
-    path: &PathBuf,
-    mutation: Option<Mutation>,
-) -> Result<Result<(), Failure>, Error> {
+async fn one(stand: &Stand, path: &PathBuf, arguments: &Arguments) -> Result<Result<(), Failure>, Error> {
     let file = |source| Error::File { path: path.clone(), source };
     let text = std::fs::read_to_string(path).map_err(file)?;
-    let history: History = serde_json::from_str(&text)
+    let mut history: History = serde_json::from_str(&text)
         .map_err(|error| Error::Form { what: path.display().to_string(), reason: error.to_string() })?;
-    let outcome = play(stand, &history, mutation).await;
+    if !arguments.switches.is_empty() {
+        history.dms = arguments.switches.iter().filter_map(|switch| switch.of_dms()).collect();
+    }
+    let outcome = play(stand, &history, arguments.mutation).await;
     match &outcome {
         Ok(story) => println!("good: {} transactions, {:.1} s", story.transactions, story.took.as_secs_f32()),
         Err(failure) => println!("{failure}"),

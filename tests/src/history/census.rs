@@ -30,6 +30,10 @@ pub fn census(history: &History) -> Census {
                 count(kind, times);
             }
         }
+        if let Event::Repair(plan) = event {
+            count("repair: SIGKILL", plan.kills.len());
+            count("repair: transaction beside it", plan.during.len());
+        }
     }
     all
 }
@@ -48,6 +52,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Cutover => "another cutover",
         Event::Pause => "suspend and resume",
         Event::NewStream { .. } => "lost stream, merge of all of raw",
+        Event::Repair(_) => "repair: changes in no binlog",
         Event::Reload(ReloadPlan { gap, .. }) => match gap {
             Gap::Unseen => "reload: changes in no binlog",
             Gap::ByHand => "reload: after a load in the console",

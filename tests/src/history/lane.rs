@@ -25,6 +25,9 @@ use crate::{Admin, Aws, DmsTask, Error, Faults, MysqlProxy, Namespace, Runbook, 
 
 /// The tasks run when they are told to.
 const SCHEDULE: &str = "cron 0 0 0 1 1 * UTC";
+/// The runbook's settings. A verification decides soon, since all that is on its way arrives when a history says so.
+const SETTINGS: &str =
+    "poll_seconds = 1\nsequences_are_utc = true\ndelivery_seconds = 3\nverify_settle_seconds = 20\n";
 /// Raw keeps as little as it can, so that the clean-up has something to do.
 const RETENTION_DAYS: u32 = 1;
 
@@ -102,7 +105,7 @@ impl Lane {
             .map_err(|source| Error::File { path: "a temporary folder".into(), source })?;
         let (manifest, config) = (folder.path().join("manifest.json"), folder.path().join("runbook.toml"));
         write(&manifest, &manifest_of(&chain, &dms.arn).to_string())?;
-        write(&config, "poll_seconds = 1\nsequences_are_utc = true\n")?;
+        write(&config, SETTINGS)?;
         let mut runbook = Runbook::with_manifest(&stand.sandbox, &manifest, &config);
         match mutation {
             Some(Mutation::LateJournal) => namespace.proxy.rewrite(late_journal::rewriting()),

@@ -12,6 +12,7 @@
 //!   the tasks in Databend
 //! - [`play`]: a history, from its first transaction to the comparison; [`cutover`]: its cutover, killed and run again
 //! - [`reload`]: changes that no DMS task delivers, and the runbook that takes in another full load
+//! - [`repair`]: changes that no DMS task delivers, and the runbook that writes the rows that differ
 //! - [`trace`]: whether the journal of a killed cutover tells what it did
 //! - [`mutation`]: defects put into the pipeline on purpose, which the property must catch; [`late_journal`]: one that is put on the
 //!   way between runbook and Databend
@@ -27,6 +28,7 @@ pub mod mutation;
 pub mod names;
 mod play;
 mod reload;
+mod repair;
 pub mod search;
 mod stand;
 mod statements;

@@ -175,6 +175,21 @@ pub enum Event {
     },
     /// Changes that no DMS task delivers, and `runbook reload`.
     Reload(ReloadPlan),
+    /// Changes that no DMS task delivers, and `runbook verify --repair`.
+    Repair(RepairPlan),
+}
+
+/// A repair, and what made it necessary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairPlan {
+    /// The changes.
+    pub missed: Transaction,
+    /// Committed while the runbook works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub during: Vec<Transaction>,
+    /// Attempts that end by SIGKILL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kills: Vec<Kill>,
 }
 
 /// A reload, and what made it necessary.

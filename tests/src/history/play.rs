@@ -10,6 +10,7 @@ use super::lane::Lane;
 use super::model::{Event, Fault, Faulty, History, Transaction};
 use super::mutation::Mutation;
 use super::reload;
+use super::repair;
 use super::stand::Stand;
 use crate::Error;
 
@@ -46,6 +47,8 @@ pub enum Failure {
     Restless(String),
     /// The cutover does not succeed, however often it is run.
     Cutover(String),
+    /// The repair does not succeed, however often it is run.
+    Repair(String),
     /// A cutover that was killed has done what its journal does not tell.
     Silent(String),
     /// A tool of the test, or something that must not fail.
@@ -64,6 +67,7 @@ impl fmt::Display for Failure {
             Self::Different(what) => write!(f, "ODS does not equal the source.\n{what}"),
             Self::Restless(what) => write!(f, "it does not come to rest.\n{what}"),
             Self::Silent(what) => write!(f, "the journal does not tell what was done.\n{what}"),
+            Self::Repair(what) => write!(f, "the repair does not succeed.\n{what}"),
             Self::Cutover(what) => write!(f, "the cutover does not succeed.\n{what}"),
             Self::Error(error) => write!(f, "{error}"),
         }
@@ -177,6 +181,9 @@ impl Player<'_> {
                     lane.databend.exec(merge_all).await?;
                 }
                 self.story.faults += 1;
+            }
+            Event::Repair(plan) => {
+                self.story.faults += repair::run(lane, self.history, plan).await?;
             }
             Event::Reload(plan) => {
                 self.story.faults += reload::run(lane, self.history, plan).await?;

@@ -26,6 +26,8 @@ pub enum Sort {
     Any,
     /// Those with a later full load.
     Reloads,
+    /// Those with rows that are repaired.
+    Repairs,
 }
 
 /// What to search.
@@ -114,6 +116,7 @@ fn tree(sort: Sort, seed: u64, number: u64) -> Box<dyn ValueTree<Value = History
     let strategy = match sort {
         Sort::Any => strategy::history().boxed(),
         Sort::Reloads => strategy::reloaded().boxed(),
+        Sort::Repairs => strategy::repaired().boxed(),
     };
     match strategy.new_tree(&mut runner) {
         Ok(tree) => tree,
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_histories_every_time() {
-        for sort in [Sort::Any, Sort::Reloads] {
+        for sort in [Sort::Any, Sort::Reloads, Sort::Repairs] {
             assert_eq!(history(sort, 7, 3), history(sort, 7, 3));
             assert_ne!(history(sort, 7, 3), history(sort, 7, 4));
             assert_ne!(history(sort, 7, 3), history(sort, 8, 3));

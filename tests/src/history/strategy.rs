@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::kind::Kind;
 use super::model::{
-    CutoverPlan, DmsSwitch, DmsTrouble, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, SlowStatement,
-    Statement, TableShape, Transaction,
+    CutoverPlan, DmsSwitch, DmsTrouble, Event, Fault, Faulty, Gap, History, Kill, ReloadPlan, RepairPlan,
+    SlowStatement, Statement, TableShape, Transaction,
 };
 use super::names;
 use super::statements::KEYS;
@@ -25,15 +25,38 @@ pub fn reloaded() -> impl Strategy<Value = History> {
     // What happens between two loads, and after the last.
     let part = || (after(5), reload());
     let switches = proptest::sample::subsequence(&DmsSwitch::ALL[..], 0..=DmsSwitch::ALL.len());
-    let parts = prop_oneof![3 => vec(part(), 1), 1 => vec(part(), 2)];
+    let parts = prop_oneof![5 => vec(part(), 1), 1 => vec(part(), 2)];
     // Most have one table, since a table costs as much as a reload.
-    let tables = prop_oneof![2 => vec(table(), 1), 1 => vec(table(), 2..4)];
+    let tables = prop_oneof![4 => vec(table(), 1), 1 => vec(table(), 2..4)];
     (few_rows(tables), parts, after(5), switches).prop_map(|(history, parts, last, dms)| {
         let parts =
             parts.into_iter().flat_map(|(events, plan)| events.into_iter().chain([Event::Reload(plan)]));
         let after = parts.chain(last).map(in_its_time).collect();
         History { after, dms, cutover: CutoverPlan::default(), ..history }
     })
+}
+
+/// Few rows, of everything, and rows that are repaired.
+pub fn repaired() -> impl Strategy<Value = History> {
+    let part = || (after(5), repair());
+    let switches = proptest::sample::subsequence(&DmsSwitch::ALL[..], 0..=DmsSwitch::ALL.len());
+    let parts = prop_oneof![3 => vec(part(), 1), 1 => vec(part(), 2)];
+    let tables = prop_oneof![2 => vec(table(), 1), 1 => vec(table(), 2..4)];
+    (few_rows(tables), parts, after(5), switches).prop_map(|(history, parts, last, dms)| {
+        let parts =
+            parts.into_iter().flat_map(|(events, plan)| events.into_iter().chain([Event::Repair(plan)]));
+        let after = parts.chain(last).map(in_its_time).collect();
+        History { after, dms, cutover: CutoverPlan::default(), ..history }
+    })
+}
+
+fn repair() -> impl Strategy<Value = RepairPlan> {
+    let faulty = &[Faulty::Commit, Faulty::Journal];
+    let kill = prop_oneof![1 => fault(faulty).prop_map(Kill::At), 1 => (0..9000_u16).prop_map(Kill::After)];
+    let now = |transaction| Transaction { days_ago: 0, rolled_back: false, ..transaction };
+    let kills = prop_oneof![2 => Just(Vec::new()), 1 => vec(kill, 1..3)];
+    (transaction().prop_map(now), vec(transaction().prop_map(now), 0..3), kills)
+        .prop_map(|(missed, during, kills)| RepairPlan { missed, during, kills })
 }
 
 /// An event during which the source's clock is not set back: where a table is loaded again, that is a documented limit.

@@ -1,4 +1,4 @@
-//! At rest, ODS equals the source: a hundred histories, the same every time. Several tests, so that none takes long. `cargo xtask histories`
+//! At rest, ODS equals the source: fifty histories, the same every time. Several tests, so that none takes long. `cargo xtask histories`
 //! plays more.
 
 use std::time::Duration;
@@ -7,9 +7,11 @@ use e2e::Sandbox;
 use e2e::history::{Plan, Sort, Stand, search};
 
 /// Histories of each test.
-const HISTORIES: u64 = 10;
+const HISTORIES: u64 = 5;
 /// Histories with reloads.
 const RELOADS: u64 = 4;
+/// Histories with repairs.
+const REPAIRS: u64 = 4;
 /// Histories at the same time. Most of their time is waiting.
 const LANES: usize = 3;
 
@@ -95,4 +97,9 @@ async fn at_rest_ods_equals_the_source_10() {
 #[tokio::test]
 async fn also_when_tables_are_loaded_again() {
     holds_of(Sort::Reloads, 401, 3, RELOADS).await;
+}
+
+#[tokio::test]
+async fn also_when_rows_are_repaired() {
+    holds_of(Sort::Repairs, 501, 0, REPAIRS).await;
 }

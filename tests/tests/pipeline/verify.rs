@@ -132,6 +132,54 @@ async fn verify_finds_a_key_that_ods_has_twice_and_shows_it() {
     let shown = world.runbook.expect(2, &["verify"]).await.must();
     assert!(shown.stdout.contains("more than once in ODS"), "{}", shown.stdout);
     assert!(shown.stdout.contains("[VERIFY-DIFFERS]"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("run `runbook verify --repair --table"), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn verify_repairs_what_differs_through_raw() {
+    let world = World::orders(8).await;
+    // Nothing has changed yet that would tell the zone of sequences.
+    world.terraform.write("runbook.toml", &format!("{SETTINGS}sequences_are_utc = true\n")).must();
+    world.cutover().await;
+    // A key twice, a row that is gone, one that is marked as deleted, one with another value, and one too many.
+    for sql in [
+        "INSERT INTO \"NAME_ods\".\"orders\" SELECT * FROM \"NAME_ods\".\"orders\" WHERE order_id IN (3, 4)",
+        "UPDATE \"NAME_ods\".\"orders\" SET amount = amount + 1 WHERE order_id = 4",
+        "DELETE FROM \"NAME_ods\".\"orders\" WHERE order_id = 1",
+        "UPDATE \"NAME_ods\".\"orders\" SET is_deleted = TRUE WHERE order_id = 2",
+        "UPDATE \"NAME_ods\".\"orders\" SET note = CONCAT(note, ' ') WHERE order_id = 5",
+    ] {
+        world.databend.exec(&world.named(sql)).await.must();
+    }
+    let unseen = ["SET sql_log_bin = 0", "DELETE FROM NAME.orders WHERE order_id = 6", "SET sql_log_bin = 1"];
+    world.mysql.session(&unseen.map(|sql| world.named(sql))).await.must();
+
+    let done = world.json(0, &["verify", "--repair"]).await;
+    let verdict = verdict(&world, &done, "orders");
+    assert_eq!(verdict["repair"], serde_json::json!({ "written": 6, "equal": 6 }), "{verdict:#}");
+    world.assert_ods_equals_source().await;
+    world.json(0, &["verify"]).await;
+
+    // What was written is in raw, with every column that DMS fills.
+    let rows = world.named(
+        "SELECT count(*) FROM \"NAME_raw\".\"orders\" WHERE \"_dms_change_seq\" LIKE '%000000000000000000000' \
+         AND \"_dms_position\" <> '' AND \"_dms_ingestion_timestamp\" <> ''",
+    );
+    assert_eq!(world.databend.count(&rows).await.must(), 6);
+    let kept = world.named(
+        "SELECT count(*) FROM databend_cdc.journal WHERE pipeline = 'NAME' AND detail LIKE '%order 5%'",
+    );
+    assert_eq!(world.databend.count(&kept).await.must(), 0, "the journal has values of rows");
+    let log = world.runbook.expect(0, &["log"]).await.must();
+    for step in ["open-repair", "write-rows", "await-merge"] {
+        assert!(log.stdout.contains(step), "{}", log.stdout);
+    }
+
+    world.runbook.expect(0, &["suspend"]).await.must();
+    world.databend.exec(&world.named("DELETE FROM \"NAME_ods\".\"orders\" WHERE order_id = 1")).await.must();
+    let refused = world.json(1, &["verify", "--repair"]).await;
+    assert_eq!(refused["not_repaired"][0]["error"]["code"], "TASK-SUSPENDED", "{refused:#}");
+    assert_eq!(refused["tables"][0]["different"], 1, "{refused:#}");
 }
 
 #[tokio::test]
@@ -172,12 +220,20 @@ async fn verify_waits_for_what_is_on_its_way_and_finds_what_is_not() {
         [serde_json::json!({ "key": ["150"], "kind": "values", "columns": ["note"] })],
         "{found:#}"
     );
+    // Repaired beside the writer.
+    let repaired = world.runbook.run(&["--json", "verify", "--repair"]).await.must();
+    let document: Json = serde_json::from_str(&repaired.stdout).unwrap();
+    let repaired = verdict(&world, &document, "orders");
+    assert_eq!(
+        (&repaired["different"], &repaired["repair"]["written"]),
+        (&0.into(), &1.into()),
+        "{repaired:#}"
+    );
     stop.send(()).unwrap();
     let changes = writer.await.unwrap() - 1_000;
     assert!(changes > 50, "only {changes} transactions");
 
-    let heal = "UPDATE NAME.orders SET status = 'paid' WHERE order_id = 150";
-    world.transaction(&[heal]).await;
+    world.quiet().await;
     world.json(0, &["verify"]).await;
     world.assert_ods_equals_source().await;
     let rows = world.mysql.count(&world.named("SELECT count(*) FROM NAME.orders")).await.must();

@@ -56,4 +56,5 @@ async fn every_type_arrives_as_documented() {
     assert!(wrong.is_empty(), "{} values:\n{}", wrong.len(), wrong.join("\n"));
     verify::is_green(&world, tables.len()).await;
     verify::finds_what_is_planted(&world).await;
+    verify::is_repaired(&world).await;
 }

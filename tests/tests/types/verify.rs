@@ -68,6 +68,25 @@ pub(crate) async fn finds_what_is_planted(world: &World) {
     assert_eq!(codes, BTreeSet::from(["VERIFY-DIFFERS"]), "{red:#}");
 }
 
+/// Every value of every type is brought from the source by a repair.
+pub(crate) async fn is_repaired(world: &World) {
+    let settings =
+        "poll_seconds = 1\ndelivery_seconds = 3\nverify_settle_seconds = 60\nsequences_are_utc = true\n";
+    world.terraform.write("runbook.toml", settings).must();
+    let done = world.json(1, &["verify", "--repair"]).await;
+    // A table whose key has a TIME is loaded again instead.
+    let times = keys::KEYS.iter().enumerate().filter(|(_, key)| key.mysql.starts_with("time("));
+    let times: Vec<_> = times.map(|(i, _)| world.named(&format!("NAME.key{i}"))).collect();
+    let refused: Vec<_> = done["not_repaired"].as_array().unwrap().iter().map(|one| &one["source"]).collect();
+    assert_eq!(refused, times.iter().collect::<Vec<_>>(), "{done:#}");
+    for verdict in done["tables"].as_array().unwrap() {
+        if !times.contains(&verdict["source"].as_str().unwrap().to_owned()) {
+            assert_eq!(verdict["different"], 0, "{verdict:#}");
+            assert_eq!(verdict["undecided"], 0, "{verdict:#}");
+        }
+    }
+}
+
 /// Plants a difference of every value: in ODS in the rows that were inserted, at the source in those that were updated, NULL
 /// instead of a value in those that were loaded, and a value instead of NULL in those that were cleared.
 async fn plant(world: &World, (name, columns): Family) -> Planted {
