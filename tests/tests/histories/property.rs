@@ -11,7 +11,7 @@ const HISTORIES: u64 = 5;
 /// Histories with reloads.
 const RELOADS: u64 = 4;
 /// Histories with repairs.
-const REPAIRS: u64 = 4;
+const REPAIRS: u64 = 2;
 /// Histories at the same time. Most of their time is waiting.
 const LANES: usize = 3;
 

@@ -27,7 +27,7 @@ pub enum StepError {
     /// The source.
     #[error("the source cannot be asked: {0}")]
     #[diagnostic(help(
-        "fix what it says, or unset MYSQL_DSN: then the cutover does not compare with the source, and says so"
+        "fix what it says. `reload` and `verify` need the source; `cutover` works without MYSQL_DSN, too: it then does not compare with the source, and says so"
     ))]
     Source(Arc<SourceError>),
     /// The journal.
