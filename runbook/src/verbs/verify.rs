@@ -103,8 +103,8 @@ pub async fn verify(
     if cancel.is_cancelled() {
         return Err(StepError::Interrupted.into());
     }
-    let not_repaired = if is_to_repair { repair::differing(&looked) } else { BTreeMap::new() };
-    let repaired = repair::repair(setup, not_repaired, &looked, cancel).await?;
+    let differing = if is_to_repair { repair::differing(&looked) } else { BTreeMap::new() };
+    let repaired = repair::repair(setup, &differing, &looked, cancel).await?;
     let (mut tables, mut failed, mut not_repaired) = (Vec::new(), Vec::new(), Vec::new());
     for Looked { chain, table, result } in looked {
         let source = table.pipeline.source();
@@ -118,11 +118,17 @@ pub async fn verify(
                 not_repaired.push(NotCompared { source, error: error.clone() });
                 compared.verdict
             }
-            (Ok(compared), Some(Ok(()))) => {
-                let verdict = again(setup, tools(chain), table, compared).await?;
-                keep(setup, journal, chain, &verdict).await;
-                verdict
-            }
+            (Ok(compared), Some(Ok(()))) => match again(setup, tools(chain), table, compared).await {
+                Ok(verdict) => {
+                    keep(setup, journal, chain, &verdict).await;
+                    verdict
+                }
+                Err(StepError::Interrupted) => return Err(StepError::Interrupted.into()),
+                Err(error) => {
+                    failed.push(NotCompared { source, error: Problem::of_step(&error) });
+                    continue;
+                }
+            },
         };
         tables.push(verdict);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use e2e::history::model::DmsSwitch;
 use e2e::history::{self, Failure, Found, History, Mutation, Plan, Sort, Stand, play, search};
 use e2e::{Error, Sandbox};
@@ -46,32 +46,12 @@ struct Arguments {
     /// Play the history of this file instead
     #[arg(long, value_name = "FILE")]
     play: Option<PathBuf>,
-    /// Switches of the sandbox's DMS for that history, in place of its own; `none` for their defaults
-    #[arg(long = "switch", value_name = "SWITCH", requires = "play")]
-    switches: Vec<Switch>,
+    /// Switches of the sandbox's DMS for that history, in place of its own
+    #[arg(long = "switch", value_enum, value_name = "SWITCH", requires = "play")]
+    switches: Vec<DmsSwitch>,
     /// Print the history of this number instead, and play nothing
     #[arg(long, value_name = "NUMBER")]
     show: Option<u64>,
-}
-
-/// A switch of the sandbox's DMS, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Switch {
-    None,
-    BinlogTime,
-    SameNumbers,
-    NoFlush,
-}
-
-impl Switch {
-    fn of_dms(self) -> Option<DmsSwitch> {
-        match self {
-            Self::None => None,
-            Self::BinlogTime => Some(DmsSwitch::BinlogTime),
-            Self::SameNumbers => Some(DmsSwitch::SameNumbers),
-            Self::NoFlush => Some(DmsSwitch::NoFlush),
-        }
-    }
 }
 
 #[tokio::main]
@@ -154,7 +134,7 @@ async fn one(stand: &Stand, path: &PathBuf, arguments: &Arguments) -> Result<Res
     let mut history: History = serde_json::from_str(&text)
         .map_err(|error| Error::Form { what: path.display().to_string(), reason: error.to_string() })?;
     if !arguments.switches.is_empty() {
-        history.dms = arguments.switches.iter().filter_map(|switch| switch.of_dms()).collect();
+        history.dms.clone_from(&arguments.switches);
     }
     let outcome = play(stand, &history, arguments.mutation).await;
     match &outcome {

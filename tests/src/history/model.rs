@@ -1,6 +1,7 @@
 //! What a history is. Tables, keys and values are small numbers, so that a history shrinks well and prints short; what
 //! they stand for is in [`super::names`] and [`super::kind`].
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::kind::Kind;
@@ -24,7 +25,7 @@ pub struct History {
 }
 
 /// Something that AWS leaves open: a switch of the sandbox's DMS, away from its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 pub enum DmsSwitch {
     /// A change sequence has the binlog's time, which may go back.
     BinlogTime,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Repair;
-use super::state::{Attempt, Bound, Change, ChangeState, FIRST_SECOND, SPOILED, State, Written, merge};
+use super::state::{Attempt, BY_HAND, Bound, Change, ChangeState, FIRST_SECOND, State, Written, merge};
 use crate::generation::Time;
 use crate::parts::{Row, Seq};
 
@@ -22,9 +22,9 @@ pub enum Event {
     InRaw(usize),
     /// A change arrives nowhere.
     Lost(usize),
-    /// Somebody writes into ODS.
-    Spoiled,
-    /// Somebody removes the row from ODS.
+    /// The row is changed in ODS by hand.
+    Changed,
+    /// The row is removed from ODS by hand.
     Removed,
     /// A merge reads.
     MergeReads,
@@ -51,8 +51,8 @@ impl fmt::Display for Event {
             Self::Deletes(n) => write!(f, "statement {n} deletes"),
             Self::InRaw(n) => write!(f, "change {n} is in raw"),
             Self::Lost(n) => write!(f, "change {n} is lost"),
-            Self::Spoiled => write!(f, "the row is spoiled in ODS"),
-            Self::Removed => write!(f, "the row is removed from ODS"),
+            Self::Changed => write!(f, "the row is changed in ODS by hand"),
+            Self::Removed => write!(f, "the row is removed from ODS by hand"),
             Self::MergeReads => write!(f, "a merge reads"),
             Self::MergeCommits => write!(f, "the merge commits"),
             Self::Killed => write!(f, "the runbook is killed"),
@@ -129,23 +129,23 @@ fn delivery(state: &State, add: &mut Add<'_>) {
 }
 
 fn faults(model: &Repair, state: &State, add: &mut Add<'_>) {
-    if state.spoiled == model.world.faults || state.ods.is_none() {
+    if state.changed_by_hand == model.world.faults || state.ods.is_none() {
         return;
     }
-    let spoil = |state: &mut State| {
-        state.spoiled += 1;
+    let change_by_hand = |state: &mut State| {
+        state.changed_by_hand += 1;
         state.faults += 1;
         // A merge that has read before conflicts.
         state.bound = None;
     };
-    add(Event::Spoiled, &|after| {
-        spoil(after);
+    add(Event::Changed, &|after| {
+        change_by_hand(after);
         if let Some(row) = &mut after.ods {
-            row.value = SPOILED;
+            row.value = BY_HAND;
         }
     });
     add(Event::Removed, &|after| {
-        spoil(after);
+        change_by_hand(after);
         after.ods = None;
     });
 }
@@ -237,7 +237,7 @@ fn repair(model: &Repair, state: &State, add: &mut Add<'_>) {
                     merge(&mut after.ods, [row].into_iter());
                     after.bound = None;
                 }
-                after.mended = faults;
+                after.covered = faults;
                 after.attempt = Attempt::None;
             });
         }

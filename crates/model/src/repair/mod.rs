@@ -1,7 +1,7 @@
 //! A row of ODS that differs, written as it is at the source: boundary, wait, through raw (the rule of a repair).
 //!
 //! One key, since rows are repaired and merged each by itself. At the source, statements open and commit. DMS gives each
-//! change a sequence and writes it to a file some time later, or loses it. Somebody spoils the row in ODS. A scheduled merge
+//! change a sequence and writes it to a file some time later, or loses it. The row in ODS is changed or removed by hand. A scheduled merge
 //! reads what raw has and commits later. Meanwhile the runbook repairs the row: it chooses a boundary, waits, reads the row at
 //! the source, and writes it into raw at the boundary; or it is killed, and begins again.
 //!
@@ -52,7 +52,7 @@ pub struct World {
     pub changes: usize,
     /// Attempts to repair the row.
     pub attempts: u8,
-    /// How often somebody spoils the row in ODS.
+    /// How often the row in ODS is changed or removed by hand.
     pub faults: u8,
     /// The last second.
     pub seconds: u8,

@@ -5,8 +5,8 @@ use crate::parts::{Few, Row, Seq, Value};
 /// The second in which the model begins.
 pub(super) const FIRST_SECOND: u8 = 3;
 
-/// A value that somebody has put into ODS.
-pub(super) const SPOILED: Value = Some(99);
+/// A value that was put into ODS by hand.
+pub(super) const BY_HAND: Value = Some(99);
 
 /// A statement at the source, and the change that it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,12 +77,12 @@ pub struct State {
     pub(super) bound: Option<Bound>,
     pub(super) attempt: Attempt,
     pub(super) attempts: u8,
-    /// How often a change was lost or the row was spoiled.
+    /// How often a change was lost, or the row was changed or removed by hand.
     pub(super) faults: u8,
-    /// How often somebody has spoiled the row.
-    pub(super) spoiled: u8,
-    /// How many of the faults a repair has seen that was written.
-    pub(super) mended: u8,
+    /// How often the row was changed or removed by hand.
+    pub(super) changed_by_hand: u8,
+    /// How many of the faults the last repair that was written covers.
+    pub(super) covered: u8,
 }
 
 impl State {
@@ -99,8 +99,8 @@ impl State {
             attempt: Attempt::None,
             attempts: 0,
             faults: 0,
-            spoiled: 0,
-            mended: 0,
+            changed_by_hand: 0,
+            covered: 0,
         }
     }
 
@@ -114,7 +114,7 @@ impl State {
             && self.bound.is_none()
             && self.changes.iter().all(settled)
             && self.repaired.iter().all(|row| row.merged)
-            && self.mended == self.faults
+            && self.covered == self.faults
     }
 
     /// What is wrong at rest.

@@ -103,15 +103,15 @@ codes! {
     RowsWithoutKey = "ROWS-WITHOUT-KEY",
     /// Change sequences do not carry the time of the source's clock, or it cannot be told whether they do.
     SequenceZone = "SEQUENCE-ZONE",
-    /// Statements or transactions at the source have been open for long. A later load waits for them.
+    /// Statements or transactions at the source have been open for long. A later load or a repair waits for them.
     SourceBusy = "SOURCE-BUSY",
     /// Another server answers as the source than before, after a failover for example.
     SourceChanged = "SOURCE-CHANGED",
     /// The source has another number of rows than DMS has delivered.
     SourceDiffers = "SOURCE-DIFFERS",
-    /// The source is a replica. A later load needs the primary's clock and process list.
+    /// The source is a replica. A later load or a repair needs the primary's clock and process list.
     SourceIsReplica = "SOURCE-IS-REPLICA",
-    /// A later load needs a look at the source, and its DSN is not known.
+    /// A later load, a verification or a repair needs a look at the source, and its DSN is not known.
     SourceNeeded = "SOURCE-NEEDED",
     /// Something about the source could not be told, such as whether it was idle, because its DSN is not known or it does not
     /// say. No reason for exit code 2.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pipeline::{Boundary, Pipeline, carry};
 use serde_json::{Value, json};
+use warehouse::chain::TaskControl;
 
 use super::boundary::{choose, refuse_source, source, wait_for_open_work};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
@@ -104,7 +105,6 @@ fn refuse_key(site: &TableSite) -> Result<(), StepError> {
 
 /// Refuses where nobody would merge the rows.
 async fn refuse_sleeping(site: &TableSite, world: &World) -> Result<(), StepError> {
-    use warehouse::chain::TaskControl;
     let running = world.warehouse.running().await?;
     let tasks = [&site.table.tasks.load, &site.table.tasks.merge];
     let asleep: Vec<&str> =
@@ -116,7 +116,10 @@ async fn refuse_sleeping(site: &TableSite, world: &World) -> Result<(), StepErro
     Err(StepError::finding(
         Code::TaskSuspended,
         &source,
-        format!("{} is suspended, so the repaired rows would not be merged", asleep.join(" and ")),
+        format!(
+            "the repaired rows would not be merged, because these tasks are suspended: {}",
+            asleep.join(", ")
+        ),
         "run `runbook resume`, then this again",
     ))
 }

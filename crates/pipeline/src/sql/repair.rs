@@ -7,7 +7,7 @@
 use super::merge::merge_at;
 use super::placed::placed;
 use super::session::WITHOUT_COMPACTION;
-use super::verify::{is_in, is_in_at_all};
+use super::verify::is_in_at_all;
 use super::{ident, idents, literal};
 use crate::boundary::Boundary;
 use crate::carry::raw_value;
@@ -60,12 +60,13 @@ pub fn rows_told(table: &Table, place: Place<'_>, count: usize) -> String {
     format!("INSERT INTO {} ({columns}, …) at {}: {count} rows of the source", table.raw, place.boundary)
 }
 
-/// INSERT of deletes, of those keys of a part that ODS shows, and that no change after the boundary has written.
+/// INSERT of deletes, of those keys of a part that ODS has, and that no change after the boundary has written. Rows that are marked as
+/// deleted count, too: [`once`] removes them, and without them an older insert that arrives late would bring the row back.
 pub fn deletes(table: &Table, place: Place<'_>, part: &Part) -> String {
     let from = format!(
         "{} WHERE {} AND {} < {}",
         table.ods,
-        is_in(table, part),
+        is_in_at_all(table, part),
         ident(SEQ_COLUMN),
         literal(&place.boundary.order_key(table))
     );
@@ -187,7 +188,7 @@ mod tests {
                 concat!(
                     r#"INSERT INTO "raw"."orders" ("Op", "_dms_ingestion_timestamp", "_dms_change_seq", "_dms_position", "#,
                     r#""order_id") SELECT {} 'D', '2026-03-01 12:00:01.000000', '20260301120001000000000000000000000', "#,
-                    r#"'mysql-bin.000024:373', "order_id" FROM "ods"."orders" WHERE NOT "is_deleted" AND "order_id" IN (7) "#,
+                    r#"'mysql-bin.000024:373', "order_id" FROM "ods"."orders" WHERE "order_id" IN (7) "#,
                     r#"AND "_cdc_seq" < '20260301120001000000000000000000000'"#
                 ),
                 WITHOUT_COMPACTION

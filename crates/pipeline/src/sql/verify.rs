@@ -111,7 +111,7 @@ fn key_text(column: &Column) -> String {
 }
 
 /// The condition that a row is alive and in a part.
-pub(super) fn is_in(table: &Table, part: &Part) -> String {
+fn is_in(table: &Table, part: &Part) -> String {
     format!("NOT {} AND {}", ident(DELETED_COLUMN), is_in_at_all(table, part))
 }
 

@@ -32,20 +32,40 @@ pub(super) fn differing(looked: &[Looked<'_>]) -> Differing {
     few.map(|(table, compared)| (table.pipeline.source(), compared.keys.clone())).collect()
 }
 
-/// Repairs these rows, after a question. What came of each table.
+/// What came of each table.
+type Repaired = BTreeMap<String, Result<(), Problem>>;
+
+/// Repairs these rows, after a question. Where the repair cannot begin, each table says why: what was compared is told all the
+/// same.
 pub(super) async fn repair(
     setup: &Setup,
-    differing: Differing,
+    differing: &Differing,
     looked: &[Looked<'_>],
     cancel: &CancellationToken,
-) -> Result<BTreeMap<String, Result<(), Problem>>, CutoverError> {
-    if differing.is_empty() {
-        return Ok(BTreeMap::new());
+) -> Result<Repaired, StepError> {
+    match begin(setup, differing, looked, cancel).await {
+        Ok(repaired) => Ok(repaired),
+        Err(CutoverError::Step(StepError::Interrupted)) => Err(StepError::Interrupted),
+        Err(error) => {
+            let problem = Problem::of_report(&error.into());
+            Ok(differing.keys().map(|table| (table.clone(), Err(problem.clone()))).collect())
+        }
     }
-    confirm(&setup.global, &question(setup, &differing, looked))?;
+}
+
+async fn begin(
+    setup: &Setup,
+    differing: &Differing,
+    looked: &[Looked<'_>],
+    cancel: &CancellationToken,
+) -> Result<Repaired, CutoverError> {
+    if differing.is_empty() {
+        return Ok(Repaired::new());
+    }
+    confirm(&setup.global, &question(setup, differing, looked))?;
     let tables: Vec<String> = differing.keys().cloned().collect();
     let setup = setup.only(&tables).map_err(SetupError::from)?;
-    let (setup, differing) = (&setup, &differing);
+    let setup = &setup;
     let execute = async |lease: &Lease, worlds: &[(&Chain, World)]| {
         let chains = worlds.iter().map(|(chain, world)| async move {
             let driver = Execution::new(world, Operation::Repair, lease, &setup.talk);
