@@ -20,12 +20,14 @@ def parse(argv: list[str]) -> Options:
         action="store_true",
         help="stop when standard input closes, so that no sandbox outlives the program that started it",
     )
+    parser.add_argument("--mysql", type=Path, help="the folder of an unpacked MySQL server: the source, in place of MariaDB")
     given = parser.parse_args(argv)
     return Options(
         directory=given.dir.resolve(),
         parser=given.parser.resolve(),
         terraform_config=given.terraform_config.resolve() if given.terraform_config else None,
         while_stdin_open=given.while_stdin_open,
+        mysql=given.mysql.resolve() if given.mysql else None,
     )
 
 

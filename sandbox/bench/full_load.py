@@ -24,7 +24,7 @@ import boto3
 import pymysql
 from botocore.config import Config
 
-from sandbox.supervisor import mariadb, ports
+from sandbox.supervisor import mariadb, ports, sources
 
 ROOT = Path(__file__).parents[2]
 SMALL, LARGE = 100_000, 1_000_000
@@ -85,7 +85,7 @@ def _sandbox(home: Path) -> Iterator[_Bench]:
     port = ports.choose(set())
     server = mariadb.start(home / "mysql", port, home / "mysql.log", lambda *_: None)
     try:
-        mariadb.wait_ready(server, port, 60)
+        sources.wait_ready(server, port, 60)
         with (home / "aws.log").open("wb") as log:
             command = [sys.executable, "-m", "sandbox.aws", "--data", str(home / "aws"), "--port", "0"]
             service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
@@ -112,7 +112,7 @@ class _Bench:
     def load(self, rows: int) -> Measured:
         schema = f"bench{rows}"
         with pymysql.connect(
-            host="127.0.0.1", port=self._mysql_port, user=mariadb.USER, password=mariadb.PASSWORD, autocommit=True
+            host="127.0.0.1", port=self._mysql_port, user=sources.USER, password=sources.PASSWORD, autocommit=True
         ) as session, session.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {schema}")
             cursor.execute(f"CREATE TABLE {schema}.narrow ({COLUMNS})")
@@ -144,7 +144,7 @@ class _Bench:
         rule = {"rule-type": "selection", "rule-id": "1", "rule-name": "1", "rule-action": "include", "object-locator": locator}
         source = self._dms.create_endpoint(
             EndpointIdentifier=f"mysql-{schema}", EndpointType="source", EngineName="mysql", ServerName="127.0.0.1",
-            Port=self._mysql_port, Username=mariadb.USER, Password=mariadb.PASSWORD,
+            Port=self._mysql_port, Username=sources.USER, Password=sources.PASSWORD,
         )  # fmt: skip
         settings = {
             "BucketName": "lake", "ServiceAccessRoleArn": self._role, "DataFormat": "parquet", "ParquetVersion": "parquet-2-0",

@@ -5,23 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pymysql
-
 from sandbox.supervisor.child import Child
 from sandbox.supervisor.errors import SandboxError
-
-USER = "sandbox"
-PASSWORD = "sandbox"
+from sandbox.supervisor.sources import as_root, write_init
 
 _INSTALL = "install Debian's package: apt-get install mariadb-server"
-
-
-def dsn(port: int) -> str:
-    return f"mysql://{USER}:{PASSWORD}@127.0.0.1:{port}/"
 
 
 def _program(name: str) -> str:
@@ -31,11 +22,6 @@ def _program(name: str) -> str:
     if found is None:
         raise SandboxError(f"{name} is missing; {_INSTALL}")
     return found
-
-
-def _as_root() -> list[str]:
-    # The server refuses to run as root unless told to.
-    return ["--user=root"] if os.geteuid() == 0 else []
 
 
 def create(data: Path, log: Path) -> None:
@@ -56,7 +42,7 @@ def create(data: Path, log: Path) -> None:
         "--skip-test-db",
         "--skip-name-resolve",
         "--innodb-flush-log-at-trx-commit=0",
-        *_as_root(),
+        *as_root(),
     ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     with log.open("ab") as sink:
@@ -76,13 +62,7 @@ def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None
     temporary.mkdir(exist_ok=True)
     create(data, log)
     init = home / "init.sql"
-    # Run by the server itself at every start; the user may come from any address of this machine.
-    # One statement per line, as init_file wants it.
-    init.write_text(
-        "SET sql_log_bin = 0;\n"
-        f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n"
-        f"GRANT ALL PRIVILEGES ON *.* TO '{USER}'@'%' WITH GRANT OPTION;\n"
-    )
+    write_init(init)
     command = [
         _program("mariadbd"),
         "--no-defaults",
@@ -111,27 +91,6 @@ def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None
         "--performance-schema=OFF",
         "--max-connections=300",
         *more,
-        *_as_root(),
+        *as_root(),
     ]
     return Child("mariadbd", command, log, on_exit)
-
-
-def wait_ready(server: Child, port: int, seconds: float) -> None:
-    """Until the server answers a query as the sandbox's user."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if not server.running():
-            raise SandboxError(f"mariadbd stopped before it was ready{server.last_words()}")
-        try:
-            with pymysql.connect(host="127.0.0.1", port=port, user=USER, password=PASSWORD, connect_timeout=5) as session:
-                with session.cursor() as cursor:
-                    cursor.execute("SELECT @@log_bin, @@binlog_format, @@binlog_row_image, @@port")
-                    answer = cursor.fetchone()
-        except pymysql.err.MySQLError as error:
-            if time.monotonic() > deadline:
-                raise SandboxError(f"mariadbd was not ready after {seconds:.0f} s: {error}{server.last_words()}") from None
-            time.sleep(0.1)
-            continue
-        if answer != (1, "ROW", "FULL", port):
-            raise SandboxError(f"mariadbd does not run with the settings it was given: {answer}")
-        return

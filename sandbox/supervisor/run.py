@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.supervisor import envfile, mariadb, ports, services
+from sandbox.supervisor import envfile, mariadb, mysql, ports, services, sources
 from sandbox.supervisor.admin import Admin
 from sandbox.supervisor.child import Child
 from sandbox.supervisor.errors import SandboxError
@@ -28,6 +28,8 @@ class Options:
     parser: Path
     terraform_config: Path | None
     while_stdin_open: bool
+    #: Where a real MySQL server lies unpacked (sandbox/mysql); without it, the source is MariaDB.
+    mysql: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,7 @@ class Supervisor:
         begin = time.monotonic()
         port = ports.assign(self._home / "ports.json")
         # All at once: none needs another to be up before it is itself.
-        source = self._add(
-            mariadb.start(self._home / "mariadb", port["mysql"], self._logs / "mariadbd.log", self._on_exit)
-        )
+        source = self._add(self._start_source(port["mysql"]))
         databend = self._add(
             services.start_databend(
                 self._home / "databend", port["databend"], self._options.parser, self._logs / "databend.log", self._on_exit
@@ -120,7 +120,7 @@ class Supervisor:
         aws = self._add(
             services.start_aws(self._home / "aws", port["aws"], port["mysql"], self._logs / "aws.log", self._on_exit)
         )
-        mariadb.wait_ready(source, port["mysql"], _READY_SECONDS)
+        sources.wait_ready(source, port["mysql"], _READY_SECONDS)
         databend_port = databend.wait_ready(_READY_SECONDS)
         aws_port = aws.wait_ready(_READY_SECONDS)
         self._admin = Admin(port["admin"], {"databend": databend_port, "aws": aws_port})
@@ -131,7 +131,7 @@ class Supervisor:
             "AWS_ACCESS_KEY_ID": services.AWS_ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": services.AWS_SECRET_ACCESS_KEY,
             "AWS_REGION": services.AWS_REGION,
-            "MYSQL_DSN": mariadb.dsn(port["mysql"]),
+            "MYSQL_DSN": sources.dsn(port["mysql"]),
             "SANDBOX_ADMIN_URL": f"http://127.0.0.1:{self._admin.port}",
         }
         if self._options.terraform_config is not None:
@@ -139,6 +139,12 @@ class Supervisor:
         if self._reasons.empty():
             envfile.write(self._env, values)
             say(f"ready after {time.monotonic() - begin:.1f} s")
+
+    def _start_source(self, port: int) -> Child:
+        root = self._options.mysql
+        if root is None:
+            return mariadb.start(self._home / "mariadb", port, self._logs / "mariadbd.log", self._on_exit)
+        return mysql.start(root, self._home / "mysql", port, self._logs / "mysqld.log", self._on_exit)
 
     def _add(self, child: Child) -> Child:
         say(f"{child.name} started, pid {child.pid}")

@@ -1,7 +1,9 @@
 //! The source.
 
+use std::borrow::Cow;
+
 use mysql_async::prelude::Queryable;
-use mysql_async::{Pool, Value};
+use mysql_async::{OptsBuilder, Pool, Value};
 
 use crate::{Error, Sandbox};
 
@@ -9,6 +11,8 @@ use crate::{Error, Sandbox};
 #[derive(Debug, Clone)]
 pub struct Mysql {
     pool: Pool,
+    /// Whether the server is MariaDB, as it is unless the sandbox was started with a real MySQL.
+    pub is_mariadb: bool,
 }
 
 /// A value as the server prints it; `None` is NULL.
@@ -19,9 +23,18 @@ impl Mysql {
     pub async fn connect(sandbox: &Sandbox) -> Result<Self, Error> {
         let options = mysql_async::Opts::from_url(&sandbox.mysql_dsn)
             .map_err(|error| Error::Dsn { variable: "MYSQL_DSN", reason: error.to_string() })?;
-        let new = Self { pool: Pool::new(options) };
-        new.exec("DO 1").await?;
-        Ok(new)
+        let new = Self { pool: Pool::new(options.clone()), is_mariadb: true };
+        if new.value("SELECT VERSION()").await?.contains("MariaDB") {
+            return Ok(new);
+        }
+        // For the queries that stand for MariaDB's sequences.
+        let options = OptsBuilder::from_opts(options).init(vec!["SET cte_max_recursion_depth = 100000000"]);
+        Ok(Self { pool: Pool::new(options), is_mariadb: false })
+    }
+
+    /// A statement as this server understands it.
+    fn understood<'s>(&self, sql: &'s str) -> Cow<'s, str> {
+        if self.is_mariadb { sql.into() } else { without_sequences(sql).into() }
     }
 
     /// Runs a statement.
@@ -37,7 +50,7 @@ impl Mysql {
         };
         let mut connection = self.pool.get_conn().await.map_err(failed("connect"))?;
         for sql in statements {
-            connection.query_drop(sql.as_ref()).await.map_err(failed(sql.as_ref()))?;
+            connection.query_drop(self.understood(sql.as_ref())).await.map_err(failed(sql.as_ref()))?;
         }
         Ok(())
     }
@@ -50,7 +63,7 @@ impl Mysql {
         };
         let mut connection = self.pool.get_conn().await.map_err(failed("connect"))?;
         for sql in statements {
-            match connection.query_drop(sql).await {
+            match connection.query_drop(self.understood(sql)).await {
                 Err(mysql_async::Error::Server(error)) if error.code == code => {}
                 other => other.map_err(failed(sql))?,
             }
@@ -63,7 +76,7 @@ impl Mysql {
         let failed = |source| Error::Mysql { sql: statements.join("; "), source };
         let mut connection = self.pool.get_conn().await.map_err(failed)?;
         for sql in statements {
-            connection.query_drop(sql).await.map_err(failed)?;
+            connection.query_drop(self.understood(sql)).await.map_err(failed)?;
         }
         Ok(OpenSession { connection })
     }
@@ -79,7 +92,7 @@ impl Mysql {
     pub async fn rows(&self, sql: &str) -> Result<Vec<Vec<Text>>, Error> {
         let failed = |source| Error::Mysql { sql: sql.to_owned(), source };
         let mut connection = self.pool.get_conn().await.map_err(failed)?;
-        let rows: Vec<mysql_async::Row> = connection.query(sql).await.map_err(failed)?;
+        let rows: Vec<mysql_async::Row> = connection.query(self.understood(sql)).await.map_err(failed)?;
         Ok(rows.into_iter().map(|row| row.unwrap().into_iter().map(text).collect()).collect())
     }
 
@@ -118,5 +131,41 @@ fn text(value: Value) -> Text {
         Value::NULL => None,
         Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         other => Some(other.as_sql(true)),
+    }
+}
+
+/// The beginning of the name of a table of MariaDB that has the numbers from 1 on.
+const SEQUENCE: &str = "seq_1_to_";
+
+/// The same with a query in place of each such table.
+fn without_sequences(sql: &str) -> String {
+    let mut done = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find(SEQUENCE) {
+        let (before, name) = rest.split_at(at);
+        let end = name[SEQUENCE.len()..].find(|c: char| !c.is_ascii_digit());
+        let (name, after) = name.split_at(end.map_or(name.len(), |end| SEQUENCE.len() + end));
+        let last = &name[SEQUENCE.len()..];
+        done.push_str(before.trim_end_matches(|c: char| c.is_alphanumeric() || "_.`".contains(c)));
+        done.push_str(&format!(
+            "(WITH RECURSIVE s (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM s WHERE seq < {last}) SELECT seq FROM s) AS {name}"
+        ));
+        rest = after;
+    }
+    done + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_becomes_a_query() {
+        assert_eq!(
+            without_sequences("INSERT INTO a.t SELECT seq FROM a.seq_1_to_12 WHERE seq > 1"),
+            "INSERT INTO a.t SELECT seq FROM (WITH RECURSIVE s (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM s WHERE seq < 12) \
+             SELECT seq FROM s) AS seq_1_to_12 WHERE seq > 1"
+        );
+        assert_eq!(without_sequences("SELECT 1"), "SELECT 1");
     }
 }

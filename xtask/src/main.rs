@@ -17,6 +17,7 @@ mod fact_links;
 mod interrupt;
 mod junit;
 mod mariadb;
+mod mysql;
 mod process;
 mod python;
 mod reference;
@@ -56,6 +57,10 @@ enum Command {
     Docs(commands::docs::Arguments),
     /// Random histories of a source through the whole pipeline, for as long as one likes
     Histories(commands::histories::Arguments),
+    /// The real MySQL server of `test --mysql`
+    Mysql(commands::mysql::Arguments),
+    /// `runbook verify`, over and over, beside a busy source and faults
+    Soak(commands::soak::Arguments),
     /// AWS, `MySQL` and Databend on this machine, to try things on
     Sandbox(commands::sandbox::Arguments),
 }
@@ -67,6 +72,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Docs(arguments) => commands::docs::run(&arguments),
         Command::Histories(arguments) => commands::histories::run(&arguments),
+        Command::Mysql(arguments) => commands::mysql::run(&arguments),
+        Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Sandbox(arguments) => commands::sandbox::run(&arguments),
     });

@@ -35,6 +35,15 @@ pub(crate) enum Life {
     WithUs,
 }
 
+/// The server that is the source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// This machine's.
+    Mariadb,
+    /// The one that lies unpacked in this folder.
+    Mysql(&'a Path),
+}
+
 /// A running sandbox.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
@@ -54,6 +63,7 @@ impl Sandbox {
         binaries: &Binaries,
         dir: &Path,
         life: Life,
+        source: Source<'_>,
     ) -> Result<Self, Error> {
         let python = venv::ready(workspace)?;
         let logs = dir.join("logs");
@@ -77,6 +87,9 @@ impl Sandbox {
         command.arg("--parser").arg(binaries.path("sandbox-parser")?);
         command.arg("--terraform-config").arg(&configuration);
         command.stdout(log).stderr(log_too).process_group(0);
+        if let Source::Mysql(folder) = source {
+            command.arg("--mysql").arg(folder);
+        }
         match life {
             Life::UntilDown => command.stdin(Stdio::null()),
             Life::WithUs => command.arg("--while-stdin-open").stdin(Stdio::piped()),

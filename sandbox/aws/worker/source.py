@@ -1,5 +1,6 @@
 """The MySQL source: tables and columns, binlog positions, rows."""
 
+import json
 import logging
 import re
 import ssl
@@ -176,8 +177,21 @@ class Catalog:
     def position(self) -> Position:
         """A position of which every later SELECT has seen everything before it.
 
-        A consistent snapshot, because SHOW MASTER STATUS may be ahead of what the engine has committed.
+        Not what SHOW MASTER STATUS says: that may be ahead of what the engine has committed.
         """
+        return self._mariadb_position() if self._is_mariadb() else self._mysql_position()
+
+    def _is_mariadb(self) -> bool:
+        return "MariaDB" in str(self._rows("SELECT VERSION() AS version")[0]["version"])
+
+    def _mysql_position(self) -> Position:
+        """From MySQL 8.0.11 on, a table that holds back commits while it is read."""
+        rows = self._rows("SELECT local AS local FROM performance_schema.log_status")
+        local = json.loads(rows[0]["local"])
+        return Position(local["binary_log_file"], int(local["binary_log_position"]))
+
+    def _mariadb_position(self) -> Position:
+        """By a consistent snapshot."""
         with self._lock:
             self._connection.ping(reconnect=True)
             self._connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")

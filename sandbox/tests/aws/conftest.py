@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.supervisor import mariadb, ports
+from sandbox.supervisor import mariadb, ports, sources
 from sandbox.tests.aws.lab import Lab, Service, Source, make_instance
 
 
@@ -15,7 +15,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     home = tmp_path_factory.mktemp("mysql")
     port = ports.choose(set())
     server = mariadb.start(home, port, home / "log", lambda *_: None)
-    mariadb.wait_ready(server, port, 60)
+    sources.wait_ready(server, port, 60)
     yield Source(port)
     server.stop(10)
 

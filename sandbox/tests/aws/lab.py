@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import pymysql
 from botocore.config import Config
 
-from sandbox.supervisor.mariadb import PASSWORD, USER
+from sandbox.supervisor.sources import PASSWORD, USER
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT = "123456789012"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.supervisor import mariadb, ports
+from sandbox.supervisor import ports, sources
 from sandbox.tests.aws.lab import ACCOUNT, SOON, Lab, Source, wait_for
 from sandbox.tests.aws.tls import Authority, start_mysql
 
@@ -29,7 +29,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
     files = authority.server(home / "certificate", "127.0.0.2")
     port = ports.choose(set())
     server = start_mysql(home, port, *files)
-    mariadb.wait_ready(server, port, 60)
+    sources.wait_ready(server, port, 60)
     yield Source(port)
     server.stop(10)
 

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.aws.worker.source import _parse_rows
-from sandbox.supervisor import mariadb, ports
+from sandbox.supervisor import mariadb, ports, sources
 from sandbox.supervisor.child import Child
 from sandbox.tests.aws.lab import ROOT, Lab, Source, Task, wait_for
 
@@ -223,7 +223,7 @@ def brief(lab: Lab, tmp_path: Path) -> Iterator[tuple[Lab, Callable[[], None], C
 
     def start() -> None:
         running.append(mariadb.start(tmp_path, port, tmp_path / "log", lambda *_: None))
-        mariadb.wait_ready(running[-1], port, 60)
+        sources.wait_ready(running[-1], port, 60)
 
     running: list[Child] = []
     start()

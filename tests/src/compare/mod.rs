@@ -92,13 +92,17 @@ struct Column {
 }
 
 async fn columns(mysql: &Mysql, pair: &Pair) -> Result<Vec<Column>, Error> {
+    // MariaDB's JSON is a LONGTEXT with this check.
+    let kind = if mysql.is_mariadb {
+        "IF(EXISTS (SELECT 1 FROM information_schema.check_constraints AS k \
+           WHERE k.constraint_schema = c.table_schema AND k.table_name = c.table_name \
+           AND k.check_clause = CONCAT('json_valid(`', REPLACE(c.column_name, '`', '``'), '`)')), 'json', data_type)"
+    } else {
+        "data_type"
+    };
     let rows = mysql
         .rows(&format!(
-            // MariaDB's JSON is a LONGTEXT with this check.
-            "SELECT column_name, IF(EXISTS (SELECT 1 FROM information_schema.check_constraints AS k \
-               WHERE k.constraint_schema = c.table_schema AND k.table_name = c.table_name \
-               AND k.check_clause = CONCAT('json_valid(`', REPLACE(c.column_name, '`', '``'), '`)')), 'json', data_type), \
-             column_key FROM information_schema.columns AS c \
+            "SELECT column_name, {kind}, column_key FROM information_schema.columns AS c \
              WHERE table_schema = '{}' AND table_name = '{}' ORDER BY ordinal_position",
             literal(&pair.schema),
             literal(&pair.table),

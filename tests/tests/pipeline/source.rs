@@ -1,4 +1,4 @@
-//! The source as the product sees it, against the sandbox's MariaDB.
+//! The source as the product sees it, against the sandbox's MariaDB, or its MySQL (`cargo xtask test --mysql`).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -211,9 +211,15 @@ async fn the_clock_and_the_settings_are_the_servers() {
     assert_eq!((settings.log_bin, settings.read_only), (Some(true), Some(false)));
     assert_eq!(settings.binlog_format.as_deref(), Some("ROW"));
     assert_eq!(settings.binlog_row_image.as_deref(), Some("FULL"));
-    assert_eq!((settings.server_id, settings.server_uuid), (Some(1), None));
-    assert_eq!(source.server().flavor, Flavor::Mariadb);
-    assert!(source.server().version >= (10, 6, 0));
+    assert_eq!(settings.server_id, Some(1));
+    let server = source.server();
+    if lab.mysql.is_mariadb {
+        assert_eq!((server.flavor, settings.server_uuid), (Flavor::Mariadb, None));
+        assert!(server.version >= (10, 6, 0));
+    } else {
+        assert_eq!(server.flavor, Flavor::Mysql);
+        assert!(settings.server_uuid.is_some() && server.version >= (8, 0, 0));
+    }
     lab.end().await;
 }
 

@@ -10,7 +10,7 @@ use crate::commands::test::variables;
 use crate::error::Error;
 use crate::process;
 use crate::run_dir::RunDir;
-use crate::sandbox::{self, Life, Sandbox};
+use crate::sandbox::{self, Life, Sandbox, Source};
 use crate::workspace::Workspace;
 
 #[derive(Args)]
@@ -35,7 +35,7 @@ fn in_sandbox(
     binaries: &Binaries,
     dir: &Path,
 ) -> Result<(), Error> {
-    let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs)?;
+    let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs, Source::Mariadb)?;
     let shown = show(workspace, arguments, &sandbox, binaries);
     let stopped = sandbox.stop();
     shown.and(stopped)

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use crate::binaries::{Binaries, Scope};
 use crate::error::Error;
-use crate::sandbox::{self, Life, Sandbox};
+use crate::mysql;
+use crate::sandbox::{self, Life, Sandbox, Source};
 use crate::say;
 use crate::workspace::Workspace;
 
@@ -19,9 +20,18 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Start it, and print the variables that lead to it
-    Up(Place),
+    Up(Up),
     /// Stop it; what it holds is there again after the next `up`
     Down(Place),
+}
+
+#[derive(Args)]
+struct Up {
+    #[command(flatten)]
+    place: Place,
+    /// A real MySQL server as the source, in place of MariaDB; it is downloaded once
+    #[arg(long)]
+    mysql: bool,
 }
 
 #[derive(Args)]
@@ -41,15 +51,17 @@ impl Place {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Error> {
     let workspace = Workspace::find()?;
     match &arguments.verb {
-        Verb::Up(place) => up(&workspace, &place.resolve(&workspace)?),
+        Verb::Up(Up { place, mysql }) => up(&workspace, &place.resolve(&workspace)?, *mysql),
         Verb::Down(place) => down(&place.resolve(&workspace)?),
     }
 }
 
-fn up(workspace: &Workspace, dir: &Path) -> Result<(), Error> {
+fn up(workspace: &Workspace, dir: &Path, is_mysql: bool) -> Result<(), Error> {
     sandbox::check_machine()?;
     let binaries = Binaries::build(workspace, Scope::Programs)?;
-    let sandbox = Sandbox::start(workspace, &binaries, dir, Life::UntilDown)?;
+    let mysql = mysql::ready(workspace, is_mysql)?;
+    let source = mysql.as_deref().map_or(Source::Mariadb, Source::Mysql);
+    let sandbox = Sandbox::start(workspace, &binaries, dir, Life::UntilDown, source)?;
     for (name, value) in &sandbox.variables {
         println!("export {name}='{}'", value.replace('\'', r#"'"'"'"#));
     }

@@ -11,8 +11,9 @@ use clap::Args;
 use crate::binaries::{Binaries, Scope};
 use crate::error::Error;
 use crate::junit::Counts;
+use crate::mysql;
 use crate::run_dir::RunDir;
-use crate::sandbox::{self, Life, Sandbox};
+use crate::sandbox::{self, Life, Sandbox, Source};
 use crate::say;
 use crate::suites::{self, Suite, Variables};
 use crate::venv;
@@ -20,6 +21,9 @@ use crate::workspace::Workspace;
 
 /// Everything that `cargo build --workspace` knows.
 const ALL: [&str; 1] = ["--workspace"];
+/// What depends on the source's server: types, what the source is asked, the boundary of a later load, `verify`.
+const OF_THE_SOURCE: &str =
+    "package(e2e) & (binary(types) | binary(pipeline) & test(/^(source|reload|verify)::/))";
 /// The tests that need no sandbox.
 const UNIT: [&str; 3] = ["--workspace", "--lib", "--bins"];
 
@@ -31,6 +35,9 @@ pub(crate) struct Arguments {
     /// Only the Python tests of the sandbox
     #[arg(long)]
     python: bool,
+    /// The tests of what depends on the source's server, with a real MySQL in place of MariaDB; it is downloaded once
+    #[arg(long, conflicts_with_all = ["unit", "python"])]
+    mysql: bool,
     /// For cargo-nextest (with --python: for pytest), for example a filter. With these only one of them runs
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     rest: Vec<String>,
@@ -55,7 +62,7 @@ fn prepare(
     arguments: &Arguments,
     dir: &Path,
 ) -> Result<(Binaries, Option<Suite>), Error> {
-    let is_whole = !arguments.python && arguments.rest.is_empty();
+    let is_whole = !arguments.python && !arguments.mysql && arguments.rest.is_empty();
     let logs = dir.join("logs");
     fs::create_dir_all(&logs).map_err(Error::file("make", &logs))?;
     let log = logs.join("pytest-aws.log");
@@ -91,7 +98,9 @@ fn in_sandbox(
     dir: &Path,
     beside: Option<Suite>,
 ) -> Result<(), Error> {
-    let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs)?;
+    let mysql = mysql::ready(workspace, arguments.mysql)?;
+    let source = mysql.as_deref().map_or(Source::Mariadb, Source::Mysql);
+    let sandbox = Sandbox::start(workspace, binaries, dir, Life::WithUs, source)?;
     let suites = variables(&sandbox, binaries)
         .and_then(|variables| suites(workspace, arguments, &variables, dir, beside));
     let stopped = sandbox.stop();
@@ -106,7 +115,9 @@ fn suites(
     dir: &Path,
     beside: Option<Suite>,
 ) -> Result<Vec<Suite>, Error> {
-    let extra = &arguments.rest;
+    let of_the_source = ["-E", OF_THE_SOURCE].map(str::to_owned);
+    let extra =
+        if arguments.mysql && arguments.rest.is_empty() { &of_the_source[..] } else { &arguments.rest };
     let is_whole = beside.is_some();
     let mut suites = Vec::from_iter(beside);
     if !arguments.python {

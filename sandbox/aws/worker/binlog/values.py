@@ -12,6 +12,7 @@ from typing import Any
 
 from ..columns import SourceColumn
 from ..types import BINARY
+from . import json_value
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
 
@@ -59,7 +60,7 @@ def reader(column: SourceColumn, kind: int, meta: tuple[int, int]) -> Reader:
         case 252 | 255:
             return _prefixed(column, meta[0])
         case 245:
-            raise UnreadableColumn(f"column {column.name}: MySQL's binary JSON; the sandbox's source is MariaDB")
+            return _json(meta[0])
         case 140 | 141:
             raise UnreadableColumn(f"column {column.name}: compressed columns are not captured")
     raise UnreadableColumn(f"column {column.name}: binlog type {kind} is not known")
@@ -101,6 +102,17 @@ def _prefixed(column: SourceColumn, width: int) -> Reader:
         return data[start:end].decode(codec, "replace"), end
 
     return read_text
+
+
+def _json(width: int) -> Reader:
+    decode = int.from_bytes
+
+    def read(data: bytes, at: int) -> tuple[str, int]:
+        start = at + width
+        end = start + decode(data[at:start], "little")
+        return json_value.text(data[start:end]), end
+
+    return read
 
 
 def _string_like(column: SourceColumn, meta: tuple[int, int]) -> Reader:
