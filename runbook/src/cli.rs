@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use operations::procedures::Procedure;
+use pipeline::KeyCondition;
 
 /// Brings a MySQL → DMS → S3 → Databend pipeline, declared with Terraform, into operation, and looks after it.
 ///
@@ -73,12 +74,7 @@ pub enum Verb {
     Status,
     /// Compare ODS with the source, row by row and value by value, while both change. Changes nothing but the journal. Needs
     /// `MYSQL_DSN`. Exit code 2: differences, or rows of which it could not be told.
-    Verify {
-        /// Write the rows that differ into raw, as they are at the source, have them merged, and compare them again. Asks
-        /// first.
-        #[arg(long)]
-        repair: bool,
-    },
+    Verify(Verify),
     /// Suspend the tasks, parents first.
     Suspend,
     /// Resume the tasks, children first.
@@ -107,6 +103,33 @@ pub enum Verb {
     },
     /// Print the manual page, for `man -l -`.
     Man,
+}
+
+/// How ODS is compared with the source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Verify {
+    /// Write the rows that differ into raw, as they are at the source, have them merged, and compare them again. Asks first.
+    #[arg(long)]
+    pub repair: bool,
+    /// Insert, change and delete a row of the table at the source, and show how long each change takes to ODS. Asks first. Needs
+    /// --table, with a table that is for this alone.
+    #[arg(long, conflicts_with_all = ["repair", "where_key", "sample", "max_load", "resume", "csv"])]
+    pub canary: bool,
+    /// Only rows whose key meets this condition, for example 'id>=1000'. May be given several times. Needs --table.
+    #[arg(long, value_name = "CONDITION")]
+    pub where_key: Vec<KeyCondition>,
+    /// Only about so many of a hundred rows, in ranges that are spread over the key.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub sample: Option<u8>,
+    /// Wait while the source runs more statements than this (`Threads_running`), those of this program among them.
+    #[arg(long, value_name = "STATEMENTS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_load: Option<u64>,
+    /// Keep in this file how far the comparison is, and go on from there if the file exists. It is removed when all is compared.
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// Write every key that differs, or of which it could not be told, into this file.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
 }
 
 /// What can be planned, by its verb.
@@ -141,13 +164,14 @@ mod tests {
             Verb::Suspend => Some(Changing::Procedure(Procedure::Suspend)),
             Verb::Resume => Some(Changing::Procedure(Procedure::Resume)),
             Verb::Reload { .. } => Some(Changing::Procedure(Procedure::Reload)),
-            Verb::Verify { repair: true } => Some(Changing::Repair),
+            Verb::Verify(Verify { repair: true, .. }) => Some(Changing::Repair),
+            // A canary changes its own row at the source, and nothing in Databend.
             Verb::Unlock => Some(Changing::Unlock),
             Verb::Log { prune_older_than: Some(_) } => Some(Changing::Prune),
             Verb::Log { prune_older_than: None }
             | Verb::Plan { .. }
             | Verb::Status
-            | Verb::Verify { repair: false }
+            | Verb::Verify(Verify { repair: false, .. })
             | Verb::Explain { .. }
             | Verb::ConfigSchema
             | Verb::OutputSchema
@@ -188,6 +212,18 @@ mod tests {
         assert!(parse(&["--all-of-task", "--table", "a.b"]).is_err());
         parse(&["--table", "a.b"]).unwrap();
         parse(&["--all-of-task", "--accept-deletes"]).unwrap();
+    }
+
+    #[test]
+    fn a_part_of_a_table_can_be_compared() {
+        let parse =
+            |line: &[&str]| Cli::try_parse_from(["runbook", "verify"].iter().chain(line)).map(|cli| cli.verb);
+        let verb = parse(&["--where-key", "id>=5", "--where-key", "id<9", "--sample", "5"]).unwrap();
+        let where_key = ["id>=5", "id<9"].map(|condition| condition.parse().unwrap()).into();
+        assert_eq!(verb, Verb::Verify(Verify { where_key, sample: Some(5), ..Verify::default() }));
+        for wrong in [["--where-key", "id"], ["--sample", "0"], ["--sample", "101"], ["--max-load", "0"]] {
+            assert!(parse(&wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

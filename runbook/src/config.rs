@@ -198,11 +198,12 @@ impl Config {
     }
 
     /// What it says about `verify`.
-    pub fn verify_settings(&self) -> verify::Settings {
+    pub fn verify_settings(&self, max_load: Option<u64>) -> verify::Settings {
         verify::Settings {
             settle_within: Duration::from_secs(self.verify_settle_seconds),
             delivery: Duration::from_secs(self.delivery_seconds),
             pause: Duration::from_secs(self.poll_seconds),
+            max_load,
         }
     }
 

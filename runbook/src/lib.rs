@@ -60,7 +60,8 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
             Box::pin(verbs::reload(&setup, cancel)).await?
         }
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
-        Verb::Verify { repair } => Box::pin(verbs::verify(&setup, repair, cancel)).await?,
+        Verb::Verify(arguments) if arguments.canary => Box::pin(verbs::canary(&setup, cancel)).await?,
+        Verb::Verify(arguments) => Box::pin(verbs::verify(&setup, &arguments, cancel)).await?,
         Verb::Suspend => Box::pin(verbs::suspend(&setup, cancel)).await?,
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
         Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,

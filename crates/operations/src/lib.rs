@@ -11,6 +11,7 @@
 //! - [`lease`]: one run at a time per table.
 //! - [`verbs`]: which verbs change something.
 //! - [`verify`]: whether ODS equals the source, by looks alone.
+//! - [`canary`]: a row that is watched on its way from the source to ODS.
 //! - [`dms`]: AWS DMS.
 //! - [`target`], [`settings`], [`progress`]: what is worked on, with how much patience, and who hears of it.
 //!
@@ -22,6 +23,7 @@
 //! - Only the executing driver sends what changes anything, and it looks before.
 //! - No lost answer is taken for success or failure.
 
+pub mod canary;
 pub mod checks;
 pub mod counts;
 pub mod dms;

@@ -7,7 +7,7 @@
 //! - [`default_value`]: what MySQL gave the rows that existed when a column was added.
 //! - [`mysql_type`], [`column`]: a MySQL column type and its place in raw (wide) and ODS (exact).
 //! - [`canonical`]: one text per value that MySQL and Databend print alike; [`json_text`]: that of JSON;
-//!   [`part`]: which rows are compared at a time; [`carry`]: how a value is brought from MySQL into raw.
+//!   [`part`] and [`key_condition`]: which rows are compared at a time, and at all; [`carry`]: how a value is brought from MySQL into raw.
 //! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`boundary`]: the place of a later full load in the order of changes.
 //! - [`evolution`]: how a description may change while its data stays.
@@ -34,6 +34,7 @@ pub mod default_value;
 pub mod dms;
 pub mod evolution;
 pub mod json_text;
+pub mod key_condition;
 pub mod mysql_type;
 pub mod name;
 pub mod part;
@@ -47,6 +48,7 @@ pub mod task;
 
 pub use boundary::Boundary;
 pub use chain::Chain;
+pub use key_condition::KeyCondition;
 pub use name::TableName;
 pub use part::Part;
 pub use pipeline::Pipeline;

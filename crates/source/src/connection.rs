@@ -60,9 +60,12 @@ impl Session {
     pub(crate) async fn open(target: &Target, options: &Options) -> Result<Self, SourceError> {
         let (line, server) = match target {
             Target::Driver(dsn) => {
-                let opening = open(dsn, options);
+                let opening = open(dsn, options, Access::Read);
                 match tokio::time::timeout(options.connect_timeout, opening).await {
-                    Ok(opened) => opened?,
+                    Ok(opened) => {
+                        let (connection, server) = opened?;
+                        (Line::Driver(Box::new(connection)), server)
+                    }
                     Err(_) => return Err(driver::too_slow(dsn, options.connect_timeout)),
                 }
             }
@@ -141,7 +144,21 @@ impl Session {
     }
 }
 
-async fn open(dsn: &Dsn, options: &Options) -> Result<(Line, Server), SourceError> {
+/// What a connection may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing but reading.
+    Read,
+    /// What the account may.
+    Write,
+}
+
+/// Logs in, and prepares the connection.
+pub(crate) async fn open(
+    dsn: &Dsn,
+    options: &Options,
+    access: Access,
+) -> Result<(Conn, Server), SourceError> {
     tls::use_ring();
     let connecting = |error| driver::connecting(&error, dsn);
     let mut connection = match connect(dsn, dsn.tls().options()?).await {
@@ -154,10 +171,10 @@ async fn open(dsn: &Dsn, options: &Options) -> Result<(Line, Server), SourceErro
     let rows: Vec<mysql_async::Row> = connection.query(Server::SQL).await.map_err(connecting)?;
     let server = Server::read(&Row::from_driver(&rows))
         .map_err(|detail| SourceError::Decode { what: "its version".to_owned(), detail })?;
-    for setting in server.session_settings(options.statement_timeout) {
+    for setting in server.session_settings(options.statement_timeout, access) {
         connection.query_drop(setting).await.map_err(connecting)?;
     }
-    Ok((Line::Driver(Box::new(connection)), server))
+    Ok((connection, server))
 }
 
 async fn connect(dsn: &Dsn, ssl: Option<SslOpts>) -> Result<Conn, mysql_async::Error> {

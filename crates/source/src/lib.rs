@@ -1,4 +1,5 @@
-//! MySQL as the project sees it: today the runbook, later the provider too. The source is only read.
+//! MySQL as the project sees it: today the runbook, later the provider too. The source is only read; the one row of a canary
+//! alone is written ([`CanaryWriter`]).
 //!
 //! # Layout
 //!
@@ -6,9 +7,10 @@
 //! - [`Source`]: a handle on one server, with a few sessions that are used again.
 //! - [`TableRef`]: the name of a table, and the one place that quotes names and values for MySQL.
 //! - [`Server`]: what a session learns when it opens: flavor, version, account.
-//! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::last_writes`],
-//!   [`Source::clock`], [`Source::settings`], [`Source::role`] (primary or replica).
-//! - What is compared with ODS: [`Source::key_after`], [`Source::checksum`], [`Source::read_rows`],
+//! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::estimated_rows`], [`Source::last_writes`],
+//!   [`Source::clock`], [`Source::settings`], [`Source::role`] (primary or replica),
+//!   [`Source::threads_running`].
+//! - What is compared with ODS: [`Source::place_after`], [`Source::checksum`], [`Source::read_rows`],
 //!   [`Source::lob_beginning`] and [`Source::carry_rows`], in the folder `compared`. The texts of values are those of [`pipeline::canonical`].
 //! - What a second full load waits for: [`Source::activity`] (statements, transactions and prepared XA transactions that
 //!   are open) and [`Source::position`] (the end of the binlog). One folder and one file, of several looks each.
@@ -29,6 +31,7 @@
 //! every answer is a few rows of text.
 
 mod activity;
+mod canary;
 mod clock;
 mod compared;
 mod connection;
@@ -36,6 +39,7 @@ mod count;
 mod driver;
 mod dsn;
 mod error;
+mod estimate;
 mod filled_columns;
 mod last_write;
 mod look;
@@ -44,6 +48,7 @@ mod position;
 mod present_keys;
 mod role;
 mod row;
+mod running;
 #[cfg(feature = "scripted")]
 pub mod scripted;
 mod server;
@@ -54,6 +59,7 @@ mod tls;
 mod variables;
 
 pub use activity::{Activity, Client, Open, OpenStatement, OpenTransaction, PreparedXa};
+pub use canary::{CanaryChange, CanaryRow, CanaryWriter};
 pub use clock::Clock;
 pub use compared::{CarriedRow, Checksum, ComparedTable, KeyPart, ReadRow, Selection};
 pub use dsn::Dsn;

@@ -56,7 +56,7 @@ struct PresentKeys<'a> {
 
 impl KeyColumn {
     /// The condition that the column has this value.
-    fn is(&self, value: &str) -> String {
+    pub(crate) fn is(&self, value: &str) -> String {
         let name = ident(&self.name);
         match self.kind {
             // Quoted, MySQL may compare it as a floating-point number.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::TableRef;
+use crate::connection::Access;
 use crate::name::literal;
 use crate::row::{Row, single};
 
@@ -79,8 +80,8 @@ impl Server {
         }
     }
 
-    /// Returns the statements that prepare a session: times in UTC, no writes, and a limit for each SELECT.
-    pub(crate) fn session_settings(&self, limit: std::time::Duration) -> Vec<String> {
+    /// Returns the statements that prepare a session: times in UTC, a limit for each SELECT, and no writes where it only reads.
+    pub(crate) fn session_settings(&self, limit: std::time::Duration, access: Access) -> Vec<String> {
         let limit = match self.flavor {
             Flavor::Mariadb if self.version >= (10, 1, 1) => {
                 format!(", SESSION max_statement_time = {}", limit.as_secs_f64())
@@ -95,10 +96,11 @@ impl Server {
             Flavor::Mysql if self.version >= (8, 0, 0) => ", SESSION information_schema_stats_expiry = 0",
             _ => "",
         };
-        vec![
-            format!("SET SESSION time_zone = '+00:00'{limit}{fresh}"),
-            "SET SESSION TRANSACTION READ ONLY".to_owned(),
-        ]
+        let mut settings = vec![format!("SET SESSION time_zone = '+00:00'{limit}{fresh}")];
+        if access == Access::Read {
+            settings.push("SET SESSION TRANSACTION READ ONLY".to_owned());
+        }
+        settings
     }
 }
 
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn each_flavor_has_its_own_limit() {
-        let settings = |version| server(version).session_settings(Duration::from_millis(1500)).remove(0);
+        let settings =
+            |version| server(version).session_settings(Duration::from_millis(1500), Access::Read).remove(0);
         assert_eq!(
             settings("8.0.35"),
             "SET SESSION time_zone = '+00:00', SESSION max_execution_time = 1500, SESSION information_schema_stats_expiry = 0"

@@ -132,6 +132,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         of::<endings::Reload>(),
         of::<endings::Status>(),
         of::<endings::Verify>(),
+        of::<endings::Canary>(),
         of::<endings::Suspend>(),
         of::<endings::Resume>(),
         of::<endings::Log>(),

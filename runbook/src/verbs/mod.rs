@@ -24,7 +24,7 @@ pub use setup::Setup;
 pub use status::status;
 pub use suspend::suspend;
 pub use unlock::unlock;
-pub use verify::verify;
+pub use verify::{canary, verify};
 
 /// What the verbs end with.
 pub mod endings {
@@ -37,5 +37,5 @@ pub mod endings {
     pub use super::status::Status;
     pub use super::suspend::Suspend;
     pub use super::unlock::Unlock;
-    pub use super::verify::Verify;
+    pub use super::verify::{Canary, Verify};
 }

@@ -1,7 +1,7 @@
 //! What every verb begins with: settings, the pipeline, Databend, DMS.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use miette::Diagnostic;
@@ -10,7 +10,9 @@ use operations::journal::{Identities, Journal, RunId};
 use operations::lease::{Claim, Lease};
 use operations::settings::Settings;
 use operations::target::Chain;
+use operations::verify::CheckpointError;
 use operations::{StepError, World};
+use pipeline::key_condition::KeyConditionError;
 use source::{Dsn, Source, SourceError};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +80,41 @@ pub enum SetupError {
         /// The chain.
         address: String,
     },
+    /// A canary without a table, or with several.
+    #[error("a canary flies through one table, and {tables} were named")]
+    #[diagnostic(help(
+        "name it by --table SCHEMA.TABLE: a table that is for the canary alone, declared as any other"
+    ))]
+    CanaryOfOne {
+        /// How many tables.
+        tables: usize,
+    },
+    /// A condition that is on no table in particular.
+    #[error("--where-key is about the key of one table, and there is no --table")]
+    #[diagnostic(help("add --table SCHEMA.TABLE; tables with the same key may be given together"))]
+    WhereKeyOfAll,
+    /// A condition that does not fit a table.
+    #[error("{table}: --where-key: {cause}")]
+    #[diagnostic(help("correct the condition; where tables have different keys, compare them one by one"))]
+    WhereKey {
+        /// `schema.table` at the source.
+        table: String,
+        /// What is wrong.
+        cause: KeyConditionError,
+    },
+    /// A file for results.
+    #[error("{path} cannot be written: {cause}")]
+    #[diagnostic(help("give --csv a file in a folder that you may write to, on a disk with room"))]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// Where a comparison stands.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Checkpoint(#[from] CheckpointError),
 }
 
 impl Setup {
@@ -191,9 +228,14 @@ impl Setup {
         Ok(worlds)
     }
 
+    /// The source's DSN, if it is known.
+    pub(super) fn source_dsn(&self) -> Result<Option<Dsn>, SourceError> {
+        Dsn::find(self.config.mysql_dsn_file.as_deref())
+    }
+
     /// The source, if its DSN is known.
     pub(super) async fn source(&self) -> Result<Option<Source>, SourceError> {
-        match Dsn::find(self.config.mysql_dsn_file.as_deref())? {
+        match self.source_dsn()? {
             Some(dsn) => Source::connect(dsn, source::Options::default()).await.map(Some),
             None => Ok(None),
         }

@@ -1,7 +1,10 @@
 //! `verify`: whether ODS equals the source, row by row and value by value, while both change. Changes nothing but the
 //! journal, which keeps what was found, unless it is asked to repair.
 
+mod canary;
+mod keys;
 mod repair;
+mod show;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +16,7 @@ use operations::journal::{Journal, RunId};
 use operations::progress::Reporter;
 use operations::target::{Chain, ChainTable};
 use operations::verify::{
-    Compared, RepairCounts, TableVerdict, Tools, record, source_needed, verify as compare, verify_again,
+    Checkpoints, Compared, Scope, TableVerdict, Tools, record, source_needed, verify as compare, verify_again,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,8 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Setup;
 use super::cutover::CutoverError;
+use super::setup::SetupError;
+use crate::cli;
 use crate::output::document::{Ending, Problem};
 use crate::output::{Exit, Output};
+pub use canary::{Canary, canary};
+use keys::KeyFile;
 
 /// What `verify` prints.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,10 +67,15 @@ struct Looked<'a> {
 /// Compares the tables that were asked for, and repairs what differs if it is to.
 pub async fn verify(
     setup: &Setup,
-    is_to_repair: bool,
+    arguments: &cli::Verify,
     cancel: &CancellationToken,
 ) -> Result<Exit, CutoverError> {
     let chains = &setup.manifest.chains;
+    let tables = || chains.iter().flat_map(|chain| chain.selected().map(move |table| (chain, table)));
+    let scopes = scopes(setup, arguments, tables().map(|(_, table)| table))?;
+    let keys = arguments.csv.as_deref().map(KeyFile::create).transpose()?;
+    let checkpoints =
+        arguments.resume.as_deref().map(Checkpoints::open).transpose().map_err(SetupError::from)?;
     let Some(source) = setup.source().await.map_err(StepError::from)? else {
         return Err(chains.first().map_or(StepError::Interrupted, source_needed).into());
     };
@@ -71,7 +83,8 @@ pub async fn verify(
     for arn in chains.iter().filter_map(|chain| chain.dms_task_arn.as_deref()) {
         clients.insert(arn, AwsDms::new(&setup.config.aws, arn).map_err(StepError::from)?);
     }
-    let tools = |chain: &Chain| Tools {
+    let whole = Scope::default();
+    let tools = |chain: &Chain, table: &ChainTable| Tools {
         warehouse: &setup.warehouse,
         source: &source,
         dms: chain
@@ -79,11 +92,12 @@ pub async fn verify(
             .as_deref()
             .and_then(|arn| clients.get_key_value(arn))
             .map(|(arn, client)| (client as &dyn Dms, *arn)),
-        settings: setup.config.verify_settings(),
+        scope: scopes.get(&table.pipeline.source()).unwrap_or(&whole),
+        settings: setup.config.verify_settings(arguments.max_load),
+        checkpoints: checkpoints.as_ref(),
         cancel,
     };
     let tools = &tools;
-    let tables = chains.iter().flat_map(|chain| chain.selected().map(move |table| (chain, table)));
     let journal = match journal(setup).await {
         Ok(journal) => Some(journal),
         Err(error) => {
@@ -92,8 +106,8 @@ pub async fn verify(
         }
     };
     let journal = journal.as_ref();
-    let looked = tables.map(|(chain, table)| async move {
-        let result = one(setup, tools(chain), table).await;
+    let looked = tables().map(|(chain, table)| async move {
+        let result = one(setup, tools(chain, table), table).await;
         if let Ok(compared) = &result {
             keep(setup, journal, chain, &compared.verdict).await;
         }
@@ -103,25 +117,25 @@ pub async fn verify(
     if cancel.is_cancelled() {
         return Err(StepError::Interrupted.into());
     }
-    let differing = if is_to_repair { repair::differing(&looked) } else { BTreeMap::new() };
+    let differing = if arguments.repair { repair::differing(&looked) } else { BTreeMap::new() };
     let repaired = repair::repair(setup, &differing, &looked, cancel).await?;
     let (mut tables, mut failed, mut not_repaired) = (Vec::new(), Vec::new(), Vec::new());
     for Looked { chain, table, result } in looked {
         let source = table.pipeline.source();
-        let verdict = match (result, repaired.get(&source)) {
+        let compared = match (result, repaired.get(&source)) {
             (Err(error), _) => {
                 failed.push(NotCompared { source, error });
                 continue;
             }
-            (Ok(compared), None) => compared.verdict,
+            (Ok(compared), None) => compared,
             (Ok(compared), Some(Err(error))) => {
                 not_repaired.push(NotCompared { source, error: error.clone() });
-                compared.verdict
+                compared
             }
-            (Ok(compared), Some(Ok(()))) => match again(setup, tools(chain), table, compared).await {
-                Ok(verdict) => {
-                    keep(setup, journal, chain, &verdict).await;
-                    verdict
+            (Ok(compared), Some(Ok(()))) => match again(setup, tools(chain, table), table, compared).await {
+                Ok(compared) => {
+                    keep(setup, journal, chain, &compared.verdict).await;
+                    compared
                 }
                 Err(StepError::Interrupted) => return Err(StepError::Interrupted.into()),
                 Err(error) => {
@@ -130,8 +144,16 @@ pub async fn verify(
                 }
             },
         };
-        tables.push(verdict);
+        tables.push(compared);
     }
+    if let Some(keys) = keys {
+        keys.write(&tables)?;
+    }
+    // A table that could not be compared goes on from there.
+    if let Some(checkpoints) = checkpoints.filter(|_| failed.is_empty()) {
+        checkpoints.finish().map_err(SetupError::from)?;
+    }
+    let tables: Vec<_> = tables.into_iter().map(|compared| compared.verdict).collect();
     let findings: Vec<_> = tables.iter().flat_map(TableVerdict::findings).collect();
     let exit = match (failed.is_empty() && not_repaired.is_empty(), findings.is_empty()) {
         (false, _) => Exit::Failed,
@@ -139,9 +161,30 @@ pub async fn verify(
         (true, true) => Exit::Done,
     };
     let ending = Verify { tables, failed, not_repaired, findings };
-    show(setup, &ending);
-    Output::new(setup.global.json).json(ending);
+    let output = Output::new(setup.global.json);
+    show::show(output, &ending);
+    output.json(ending);
     Ok(exit)
+}
+
+/// What of each table is compared.
+fn scopes<'a>(
+    setup: &Setup,
+    arguments: &cli::Verify,
+    tables: impl Iterator<Item = &'a ChainTable>,
+) -> Result<BTreeMap<String, Scope>, SetupError> {
+    if !arguments.where_key.is_empty() && setup.global.tables.is_empty() {
+        return Err(SetupError::WhereKeyOfAll);
+    }
+    let scope = |table: &ChainTable| {
+        let (name, key) = (table.pipeline.source(), table.pipeline.key_columns());
+        let where_key = arguments.where_key.iter().map(|condition| condition.of_key(&key));
+        match where_key.collect::<Result<Vec<_>, _>>() {
+            Ok(where_key) => Ok((name, Scope { where_key, sample_percent: arguments.sample })),
+            Err(cause) => Err(SetupError::WhereKey { table: name, cause }),
+        }
+    };
+    tables.map(scope).collect()
 }
 
 /// Where the result goes. Without it the comparison is worth as much.
@@ -186,86 +229,9 @@ async fn again(
     tools: Tools<'_>,
     table: &ChainTable,
     compared: Compared,
-) -> Result<TableVerdict, StepError> {
+) -> Result<Compared, StepError> {
     let progress = setup.talk.about(&table.pipeline.source());
-    let verdict = verify_again(tools, table, compared, progress.as_ref()).await?;
-    progress.keep(&format!("after the repair: {}", verdict.in_short()));
-    Ok(verdict)
-}
-
-fn show(setup: &Setup, ending: &Verify) {
-    let output = Output::new(setup.global.json);
-    let mut tables = output.table(&[
-        "table",
-        "ODS",
-        "result",
-        "rows",
-        "differ",
-        "not decided",
-        "arrive as others",
-        "seconds",
-    ]);
-    for verdict in &ending.tables {
-        let others: Vec<_> =
-            verdict.arrive_as_others.iter().map(|(column, values)| format!("{column}: {values}")).collect();
-        tables.add_row([
-            verdict.source.clone(),
-            verdict.ods.clone(),
-            if verdict.is_equal() { "equal" } else { "not equal" }.to_owned(),
-            verdict.rows.to_string(),
-            verdict.different.to_string(),
-            verdict.undecided.to_string(),
-            others.join(", "),
-            verdict.seconds.to_string(),
-        ]);
-    }
-    for table in &ending.failed {
-        let mut row = vec![table.source.clone(), String::new(), "failed".to_owned()];
-        row.push(table.error.message.clone());
-        tables.add_row(row);
-    }
-    output.print(&tables);
-    let mut keys = output.table(&["table", "key", "what", "columns"]);
-    for verdict in &ending.tables {
-        for difference in &verdict.differences {
-            keys.add_row([
-                verdict.source.clone(),
-                difference.key.join(", "),
-                difference.kind.as_str().to_owned(),
-                difference.columns.join(", "),
-            ]);
-        }
-        for undecided in &verdict.inconclusive {
-            keys.add_row([
-                verdict.source.clone(),
-                undecided.key.join(", "),
-                undecided.reason.as_str().to_owned(),
-                String::new(),
-            ]);
-        }
-    }
-    if keys.row_count() > 0 {
-        output.print(&keys);
-    }
-    for verdict in &ending.tables {
-        if let Some(RepairCounts { written, equal }) = verdict.repair {
-            output.text(&format!(
-                "{}: {written} rows were written as they are at the source; {equal} of them are equal now",
-                verdict.source
-            ));
-        }
-    }
-    for NotCompared { source, error } in &ending.not_repaired {
-        output.text(&format!("{source}: not repaired: {}", error.message));
-    }
-    for verdict in ending.tables.iter().filter(|verdict| !verdict.not_compared.is_empty()) {
-        let columns = verdict.not_compared.join(", ");
-        output.text(&format!(
-            "{}: not compared, since the pipeline does not have them: {columns}",
-            verdict.source
-        ));
-    }
-    for Finding { code, subject, severity, message, help } in &ending.findings {
-        output.text(&format!("{}: {subject}: {message} [{code}]\n  help: {help}", severity.as_str()));
-    }
+    let compared = verify_again(tools, table, compared, progress.as_ref()).await?;
+    progress.keep(&format!("after the repair: {}", compared.verdict.in_short()));
+    Ok(compared)
 }

@@ -1,8 +1,9 @@
 //! `runbook verify`: every kind of key, rows in flight, and what it refuses. Every type of value is in tests/tests/types.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use e2e::{Must, Mysql, Sandbox, Table, World};
+use e2e::{Must, Mysql, Sandbox, Table, World, wait};
 use serde_json::Value as Json;
 
 const SETTINGS: &str = "poll_seconds = 1\ndelivery_seconds = 3\nverify_settle_seconds = 30\n";
@@ -71,7 +72,22 @@ async fn verify_goes_through_every_kind_of_key() {
         assert!(verdict["parts"].as_u64().unwrap() > 1, "{verdict}");
     }
 
+    // Of a sample, less is compared, and it does not count as a comparison of the table.
+    let sample = world.json(0, &["verify", "--sample", "10", "--max-load", "1000"]).await;
+    let status = world.json(0, &["status"]).await;
+    for (name, _, _, rows) in KEYS {
+        let verdict = verdict(&world, &sample, name);
+        let compared = verdict["rows"].as_u64().unwrap();
+        assert!(compared > 0 && compared < u64::from(rows), "{verdict}");
+        assert_eq!(verdict["sample_percent"], 10);
+        let source = world.named(&format!("NAME.{name}"));
+        let tables = status["chains"][0]["tables"].as_array().unwrap();
+        let table = tables.iter().find(|table| table["source"] == source).unwrap();
+        assert_eq!(table["verified"]["rows"], rows, "{table:#}");
+    }
+
     // On both sides of each boundary between parts, in the order of the source, and at both ends of the table.
+    let mut all = Vec::new();
     for (name, key, _, rows) in KEYS {
         let order: Vec<_> = key.iter().map(|(name, _)| *name).collect();
         let places = [1, 499, 500, 501, 502, 1_000, 1_001, 4_999, 5_000, 5_001, 5_002, rows];
@@ -82,27 +98,27 @@ async fn verify_goes_through_every_kind_of_key() {
             numbers.push(world.mysql.count(&world.named(&at)).await.must());
         }
         let ods = world.named(&format!("\"NAME_ods\".\"{name}\""));
-        let mut planted = BTreeSet::new();
-        for (i, n) in numbers.into_iter().enumerate() {
-            match i % 3 {
-                0 => world
-                    .databend
-                    .exec(&format!("UPDATE {ods} SET v = CONCAT(v, ' ') WHERE n = {n}"))
-                    .await
-                    .must(),
-                1 => world.databend.exec(&format!("DELETE FROM {ods} WHERE n = {n}")).await.must(),
-                _ => {
-                    let delete = world.named(&format!("DELETE FROM NAME.{name} WHERE n = {n}"));
-                    world
-                        .mysql
-                        .session(&["SET sql_log_bin = 0", &delete, "SET sql_log_bin = 1"])
-                        .await
-                        .must();
-                }
-            }
-            planted.insert((n, ["values", "missing", "extra"][i % 3]));
-        }
-        let red = world.json(2, &["verify", "--table", &world.named(&format!("NAME.{name}"))]).await;
+        let kinds = ["values", "missing", "extra"];
+        let planted: BTreeSet<_> =
+            numbers.into_iter().enumerate().map(|(i, n)| (n, kinds[i % kinds.len()])).collect();
+        let of = |kind: &str| {
+            let of_it = planted.iter().filter(|(_, planted)| *planted == kind);
+            of_it.map(|(n, _)| n.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        let changed = format!("UPDATE {ods} SET v = CONCAT(v, ' ') WHERE n IN ({})", of("values"));
+        world.databend.exec(&changed).await.must();
+        let removed = format!("DELETE FROM {ods} WHERE n IN ({})", of("missing"));
+        world.databend.exec(&removed).await.must();
+        let delete = world.named(&format!("DELETE FROM NAME.{name} WHERE n IN ({})", of("extra")));
+        world.mysql.session(&["SET sql_log_bin = 0", &delete, "SET sql_log_bin = 1"]).await.must();
+        all.push((name, planted));
+    }
+    let csv = world.terraform.path().join("keys.csv");
+    let red = world.json(2, &["verify", "--csv", &csv.to_string_lossy()]).await;
+    let lines = std::fs::read_to_string(&csv).unwrap().lines().count();
+    let keys: usize = all.iter().map(|(_, planted)| planted.len()).sum();
+    assert_eq!(lines, keys + 1, "a header, and a line per key");
+    for (name, planted) in &all {
         let verdict = verdict(&world, &red, name);
         assert_eq!(verdict["different"], planted.len(), "{verdict:#}");
         let mut kinds: Vec<_> = planted.iter().map(|(_, kind)| *kind).collect();
@@ -114,6 +130,78 @@ async fn verify_goes_through_every_kind_of_key() {
         let columns = differences(verdict).iter().filter(|one| one["kind"] == "values");
         assert!(columns.into_iter().all(|one| one["columns"] == serde_json::json!(["v"])), "{verdict:#}");
     }
+
+    let planted_in = |name: &str| &all.iter().find(|(table, _)| *table == name).unwrap().1;
+    compares_a_part(&world, planted_in("ints")).await;
+    goes_on_where_it_was_killed(&world, planted_in("ints").len()).await;
+    // Found by an equal text alone, with whatever is in it.
+    let (n, _) = planted_in("names").iter().find(|(_, kind)| *kind == "values").unwrap();
+    let of_it = world.named(&format!("SELECT a FROM \"NAME_ods\".\"names\" WHERE n = {n}"));
+    let key = world.databend.value(&of_it).await.must();
+    let (condition, table) = (format!("a='{key}'"), world.named("NAME.names"));
+    let red = world.json(2, &["verify", "--where-key", &condition, "--table", &table]).await;
+    assert_eq!(verdict(&world, &red, "names")["different"], 1, "{key}");
+}
+
+/// The key of the table `ints` of a row's number.
+fn int_key(n: u64) -> String {
+    (i64::try_from(n).unwrap() * 3 - 8_000).to_string()
+}
+
+async fn compares_a_part(world: &World, planted: &BTreeSet<(u64, &str)>) {
+    let table = world.named("NAME.ints");
+    let later = planted.iter().filter(|(n, _)| *n >= 1_000).count();
+    let conditions = [format!("A >= {}", int_key(1_000)), format!("a<={}", int_key(12_000))];
+    let [from, to] = &conditions;
+    let arguments = ["verify", "--where-key", from, "--where-key", to, "--table", &table];
+    let red = world.json(2, &arguments).await;
+    let verdict = verdict(world, &red, "ints");
+    assert_eq!(verdict["different"], later, "{verdict:#}");
+    assert_eq!(verdict["where_key"], serde_json::json!(["a >= -5000", "a <= 28000"]));
+    let shown = world.runbook.expect(2, &arguments).await.must();
+    let told = "only a part was compared: rows with a >= -5000 and a <= 28000";
+    assert!(shown.stdout.contains(told), "{}", shown.stdout);
+
+    for (arguments, told) in [
+        (&["--where-key", "a>5"][..], "--where-key is about the key of one table"),
+        (&["--where-key", "n>5", "--table", &table], "n is not a column of the key, which is a"),
+        (&["--where-key", "a>five", "--table", &table], "a cannot be compared with \"five\""),
+        (&["--csv", "/missing/keys.csv"], "/missing/keys.csv cannot be written"),
+        (&["--resume", "/missing/verify.json"], "/missing/verify.json cannot be written"),
+    ] {
+        let error = world.json(1, &[&["verify"][..], arguments].concat()).await;
+        assert!(error["error"]["message"].as_str().unwrap().contains(told), "{error:#}");
+    }
+}
+
+async fn goes_on_where_it_was_killed(world: &World, planted: usize) {
+    let file = world.terraform.path().join("verify.json");
+    let (path, table) = (file.to_string_lossy(), world.named("NAME.ints"));
+    let arguments = ["verify", "--resume", &path, "--table", &table];
+    let mut first = world.runbook.command().args(arguments).spawn().unwrap();
+    let compared = async || Ok(std::fs::read_to_string(&file).unwrap_or_default().contains("\"end\""));
+    wait::until("all rows are compared once", Duration::from_secs(60), compared, |compared| *compared)
+        .await
+        .must();
+    first.kill().await.unwrap();
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let second = world.json(2, &arguments).await;
+    let verdict = verdict(world, &second, "ints");
+    assert_eq!(verdict["different"], planted, "{verdict:#}");
+    assert!(verdict["resumed"].is_string(), "{verdict:#}");
+    assert!(!file.exists());
+
+    // As if it had been killed after 6,000 rows, and nothing had differed there.
+    let mut kept: Json = serde_json::from_str(&kept).unwrap();
+    let checkpoint = &mut kept["tables"][&table];
+    checkpoint["place"] = serde_json::json!({ "source": [int_key(6_000)] });
+    checkpoint["suspects"] = serde_json::json!([]);
+    checkpoint["totals"]["rows"] = 6_000.into();
+    std::fs::write(&file, kept.to_string()).unwrap();
+    let third = world.json(2, &arguments).await;
+    let verdict = self::verdict(world, &third, "ints");
+    assert_eq!(verdict["different"], 1, "only the last row: {verdict:#}");
+    assert!(verdict["rows"].as_u64().unwrap() > 11_990, "{verdict:#}");
 }
 
 #[tokio::test]
@@ -206,7 +294,7 @@ async fn verify_waits_for_what_is_on_its_way_and_finds_what_is_not() {
                 format!("DELETE FROM {name}.orders WHERE order_id = {}", n - 50),
             ];
             mysql.transaction(&statements.each_ref().map(String::as_str)).await.must();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         n
     });
@@ -244,6 +332,53 @@ async fn verify_waits_for_what_is_on_its_way_and_finds_what_is_not() {
     let rows = world.mysql.count(&world.named("SELECT count(*) FROM NAME.orders")).await.must();
     let status = world.json(0, &["status"]).await;
     assert_eq!(status["chains"][0]["tables"][0]["verified"]["rows"], rows);
+}
+
+#[tokio::test]
+async fn verify_flies_a_canary() {
+    let columns = [("id", "int"), ("note", "varchar(20)")];
+    let tables = [Table::new("canary", &columns, &["id"]), Table::orders()];
+    let world = World::new(&tables, &["INSERT INTO NAME.canary VALUES (2147483647, 'mine')"]).await;
+    world.terraform.write("runbook.toml", SETTINGS).must();
+    let table = world.named("NAME.canary");
+    let flies = ["verify", "--canary", "--table", &table];
+    let asleep = world.json(1, &flies).await;
+    assert_eq!(asleep["error"]["code"], "TASK-SUSPENDED", "{asleep:#}");
+    world.cutover().await;
+
+    // It touches no row of others, and no table where it cannot be alone.
+    let taken = world.json(1, &flies).await;
+    assert_eq!(taken["error"]["code"], "CANARY-UNFIT", "{taken:#}");
+    let still = "SELECT count(*) FROM NAME.canary WHERE note = 'mine'";
+    assert_eq!(world.mysql.count(&world.named(still)).await.must(), 1);
+    let several = world.json(1, &["verify", "--canary"]).await;
+    assert!(several["error"]["message"].as_str().unwrap().contains("one table"), "{several:#}");
+    world.transaction(&["DELETE FROM NAME.canary"]).await;
+
+    let flown = world.json(0, &flies).await;
+    let passages = flown["passages"].as_array().unwrap();
+    let changes: Vec<_> = passages.iter().map(|passage| passage["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["insert", "update", "change of the key", "delete"], "{flown:#}");
+    assert!(passages.iter().all(|passage| passage["ods"].is_f64() && passage["raw"].is_f64()), "{flown:#}");
+    assert!(flown["schedule"].as_str().unwrap().contains('1'), "{flown:#}");
+
+    // Killed while it flies: the next one removes its row first. One that nobody takes to ODS is told.
+    let mut first = world.runbook.command().args(flies).spawn().unwrap();
+    let of_it = world.named("SELECT count(*) FROM NAME.canary");
+    let rows = async || world.mysql.count(&of_it).await;
+    wait::until("the canary's row is there", Duration::from_secs(60), rows, |rows| *rows == 1).await.must();
+    first.kill().await.unwrap();
+    world.runbook.expect(0, &["unlock", "--table", &table]).await.must();
+    world.json(0, &flies).await;
+    assert_eq!(world.mysql.count(&of_it).await.must(), 0);
+    world.dms.stop().await.must();
+    world.terraform.write("runbook.toml", &SETTINGS.replace("= 30", "= 3")).must();
+    let lost = world.json(2, &flies).await;
+    assert_eq!(lost["lost"]["code"], "CANARY-LOST", "{lost:#}");
+    assert!(lost["lost"]["message"].as_str().unwrap().contains("no file came to S3"), "{lost:#}");
+    assert_eq!(world.mysql.count(&of_it).await.must(), 0);
+    world.dms.start("resume-processing").await.must();
+    world.assert_ods_equals_source().await;
 }
 
 #[tokio::test]

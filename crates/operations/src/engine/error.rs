@@ -10,6 +10,7 @@ use crate::dms::DmsError;
 use crate::finding::{Code, Finding};
 use crate::journal::JournalError;
 use crate::lease::LeaseError;
+use crate::verify::CheckpointError;
 
 /// A step that could not be done.
 #[derive(Debug, Clone, thiserror::Error, Diagnostic)]
@@ -38,6 +39,10 @@ pub enum StepError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Lease(#[from] LeaseError),
+    /// The file that keeps how far a comparison is.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// What was found is not as it must be.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -12,7 +12,7 @@ use warehouse::catalog::Snapshot;
 use warehouse::{Row, Warehouse, WarehouseError};
 
 use super::tasks::tasks;
-use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, source};
+use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, last_verified, source};
 use crate::StepError;
 use crate::checks::{awaits_load, table_problems};
 use crate::counts::{Backlog, OdsCounts, RawCounts};
@@ -20,7 +20,6 @@ use crate::dms::{Dms, View, look};
 use crate::journal::{Event, Journal, Operation, StepKey, StepName};
 use crate::steps::is_full_load_file;
 use crate::target::{Chain, ChainTable};
-use crate::verify;
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -112,7 +111,7 @@ async fn table(
         primary_key: pipeline.primary_key.clone(),
         has_before_images: pipeline.before_image_prefix.is_some(),
         cut_over_at: cut_over.as_ref().map(|event| event.at),
-        verified: verify::last(journal, &chain.name, &pipeline.source()),
+        verified: last_verified(journal, &chain.name, &pipeline.source()),
         load: cut_over.as_ref().and_then(load),
         problems,
         dms: view.and_then(|view| view.table(&pipeline.source_schema, &pipeline.source_table)).cloned(),

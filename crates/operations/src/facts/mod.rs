@@ -7,6 +7,7 @@ mod source;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -15,12 +16,13 @@ use warehouse::catalog::TaskState;
 
 use crate::counts::{OdsCounts, RawCounts};
 use crate::dms::{TableView, TaskView};
-use crate::verify::Verified;
 
 pub(crate) use self::source::name as source_name;
 pub use delivery::{Undelivered, quiet_for, settle};
 pub use gather::{Looked, chain, cut_over};
 pub(crate) use gather::{change_files, load};
+pub use verified::Verified;
+pub(crate) use verified::{last_verified, verification};
 
 /// A chain.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

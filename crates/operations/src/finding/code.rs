@@ -38,6 +38,10 @@ macro_rules! codes {
 codes! {
     /// ODS was created empty, because raw no longer had every change. Its merge sleeps until the table is loaded again.
     AwaitsLoad = "AWAITS-LOAD",
+    /// The row of a canary did not arrive in ODS in time.
+    CanaryLost = "CANARY-LOST",
+    /// A table cannot have a canary: its key, another column that needs a value, or a row that has the canary's key.
+    CanaryUnfit = "CANARY-UNFIT",
     /// The tasks of a chain with a shared load task stay suspended, because the files of one of its tables cannot be copied.
     ChainWaits = "CHAIN-WAITS",
     /// A file of the full load cannot be copied into raw.

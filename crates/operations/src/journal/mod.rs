@@ -78,12 +78,14 @@ pub enum Operation {
     Verify,
     /// Rows of ODS that differed were written as they are at the source.
     Repair,
+    /// A row of its own was watched on its way from the source to ODS.
+    Canary,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Verify, Self::Repair];
+    pub const ALL: [Self; 7] =
+        [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Verify, Self::Repair, Self::Canary];
 
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
@@ -94,6 +96,7 @@ impl Operation {
             Self::Reload => "reload",
             Self::Verify => "verify",
             Self::Repair => "repair",
+            Self::Canary => "canary",
         }
     }
 
@@ -141,17 +144,21 @@ pub enum StepName {
     CloseGeneration,
     /// ODS equals the source.
     Verify,
+    /// The part of ODS that was compared equals the source.
+    VerifyPart,
     /// A repair has its place in the order of changes, and nothing is open at the source that came before it.
     OpenRepair,
     /// Rows are in raw as they are at the source.
     WriteRows,
     /// The repaired rows are in ODS.
     AwaitMerge,
+    /// The row of a canary has passed, and is gone at the source.
+    Canary,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -169,9 +176,11 @@ impl StepName {
         Self::Admit,
         Self::CloseGeneration,
         Self::Verify,
+        Self::VerifyPart,
         Self::OpenRepair,
         Self::WriteRows,
         Self::AwaitMerge,
+        Self::Canary,
     ];
 
     /// As it is written in the journal.
@@ -194,9 +203,11 @@ impl StepName {
             Self::Admit => "admit",
             Self::CloseGeneration => "close-generation",
             Self::Verify => "verify",
+            Self::VerifyPart => "verify-part",
             Self::OpenRepair => "open-repair",
             Self::WriteRows => "write-rows",
             Self::AwaitMerge => "await-merge",
+            Self::Canary => "canary",
         }
     }
 

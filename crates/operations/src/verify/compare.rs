@@ -7,7 +7,7 @@ use pipeline::Part;
 use pipeline::canonical::is_compared_as_json;
 use pipeline::column::Column;
 use pipeline::json_text;
-use pipeline::sql::verify::{self as sql, Reading};
+use pipeline::sql::verify::{self as sql, Page, Reading};
 use warehouse::{Row, WarehouseError};
 
 use super::MOST_SUSPECTS;
@@ -82,7 +82,8 @@ impl Context<'_> {
     ) -> Result<Vec<(Key, OdsRow)>, StepError> {
         let groups = self.groups(detail);
         let json = self.pipeline.columns.iter().filter(|column| is_compared_as_json(&column.ty)).count();
-        let reading = Reading { groups: &groups, with_json: true, with_deleted };
+        let scope = &self.tools.scope.where_key;
+        let reading = Reading { groups: &groups, with_json: true, with_deleted, scope };
         let rows = self.tools.warehouse.query(&sql::rows(self.pipeline, reading, part)).await?;
         let read = |row: &Row| -> Result<_, WarehouseError> {
             let digests = texts(row, "digest", groups.len())?;
@@ -99,15 +100,16 @@ impl Context<'_> {
     }
 
     /// A page of the keys of ODS, and where the next one begins.
-    pub(super) async fn ods_keys(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<Key>, Option<String>), StepError> {
-        let rows = self.tools.warehouse.query(&sql::keys(self.pipeline, after, limit)).await?;
+    pub(super) async fn ods_keys(&self, page: Page<'_>) -> Result<(Vec<Key>, Option<String>), StepError> {
+        let scope = &self.tools.scope.where_key;
+        let rows = self.tools.warehouse.query(&sql::keys(self.pipeline, scope, page)).await?;
         let keys = rows.iter().map(|row| texts(row, "key", self.at_source.key.len()));
         let keys = keys.collect::<Result<_, _>>()?;
-        let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.get("place")).transpose()?;
+        let next = rows
+            .last()
+            .filter(|_| rows.len() as u64 == page.limit)
+            .map(|row| row.get("place"))
+            .transpose()?;
         Ok((keys, next))
     }
 }
@@ -129,7 +131,9 @@ pub(super) fn different(source: Vec<(ReadRow, Vec<String>)>, ods: Vec<(Key, OdsR
 
 /// Keys of which ODS has more than one row.
 pub(super) async fn doubled_keys(context: &Context<'_>) -> Result<Vec<Key>, StepError> {
-    let rows = context.tools.warehouse.query(&sql::doubled_keys(context.pipeline, MOST_SUSPECTS)).await?;
+    let scope = &context.tools.scope.where_key;
+    let sql = sql::doubled_keys(context.pipeline, scope, MOST_SUSPECTS);
+    let rows = context.tools.warehouse.query(&sql).await?;
     let keys = rows.iter().map(|row| texts(row, "key", context.at_source.key.len()));
     Ok(keys.collect::<Result<_, _>>()?)
 }

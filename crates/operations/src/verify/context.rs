@@ -24,6 +24,7 @@ impl<'a> Context<'a> {
     /// Looks at the table's columns at the source.
     pub(super) async fn new(tools: Tools<'a>, table: &'a ChainTable) -> Result<Self, StepError> {
         let (at_source, not_compared) = at_source(tools.source, table).await?;
+        let at_source = ComparedTable { scope: tools.scope.where_key.clone(), ..at_source };
         Ok(Self { tools, pipeline: &table.pipeline, at_source, not_compared })
     }
 
@@ -62,7 +63,8 @@ pub(crate) async fn at_source(
     let described = |name: &str| pipeline.columns.iter().any(|column| column.name == name);
     let others = found.columns.iter().filter(|column| !described(&column.name));
     let not_compared = others.map(|column| column.name.clone()).collect();
-    Ok((ComparedTable { name, columns: pipeline.columns.clone(), key: key.collect() }, not_compared))
+    let columns = pipeline.columns.clone();
+    Ok((ComparedTable { name, columns, key: key.collect(), scope: Vec::new() }, not_compared))
 }
 
 /// Whether a type as `information_schema` prints it is one whose values have numbers.

@@ -8,6 +8,8 @@
 //! 3. A key that ODS has more than once is a difference of its own.
 //! 4. After a repair ([`crate::procedures::repair`]), the rows that differed are looked at again.
 //!
+//! [`checkpoint`] keeps where a scan is, for a run that goes on with it; [`sample`] leaves parts out.
+//!
 //! # Parts
 //!
 //! A part is a range of the primary key, cut by the source in the order of its index. So a statement at the source reads only
@@ -24,10 +26,13 @@
 //! Values that cannot arrive as they are (docs/reference/types.md) are counted by column, and compared with what should arrive.
 //! Rows of ODS that are marked as deleted count as absent.
 
+mod checkpoint;
 mod compare;
 mod context;
 mod lob;
+mod pace;
 mod record;
+mod sample;
 mod scan;
 mod settle;
 mod suspect;
@@ -37,6 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ::source::Source;
+use pipeline::KeyCondition;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use warehouse::Warehouse;
@@ -48,11 +54,14 @@ use crate::procedures::DifferingKeys;
 use crate::progress::Progress;
 use crate::target::{Chain, ChainTable};
 
+pub use checkpoint::{CheckpointError, Checkpoints};
 use context::Context;
 pub(crate) use context::at_source;
-pub(crate) use record::last;
-pub use record::{Verified, record};
+pub use record::record;
 pub use verdict::{Difference, DifferenceKind, Inconclusive, Reason, RepairCounts, TableVerdict};
+
+/// How often the source's load is looked at while it is too high.
+const QUIET_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a statement of the scan may take at the source.
 pub const STATEMENT_TAKES: Duration = Duration::from_millis(500);
@@ -72,13 +81,26 @@ pub struct Tools<'a> {
     pub source: &'a Source,
     /// DMS, and the task that feeds the chain; without it, a table that nobody changes cannot be settled.
     pub dms: Option<(&'a dyn Dms, &'a str)>,
+    /// What of the table is compared.
+    pub scope: &'a Scope,
     /// Patience.
     pub settings: Settings,
+    /// Where it is kept how far the comparison is.
+    pub checkpoints: Option<&'a Checkpoints>,
     /// Ctrl-C.
     pub cancel: &'a CancellationToken,
 }
 
-/// How long what differs is looked at.
+/// What of a table is compared. By default, all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// What the keys of the rows fulfill.
+    pub where_key: Vec<KeyCondition>,
+    /// About how many of a hundred rows.
+    pub sample_percent: Option<u8>,
+}
+
+/// How long what differs is looked at, and when the source is left alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// How long what differs may take to settle.
@@ -87,6 +109,8 @@ pub struct Settings {
     pub delivery: Duration,
     /// The pause between two looks.
     pub pause: Duration,
+    /// How many statements the source may run, our own among them, when it is asked about a part.
+    pub max_load: Option<u64>,
 }
 
 impl Tools<'_> {
@@ -95,12 +119,27 @@ impl Tools<'_> {
         if self.cancel.is_cancelled() { Err(StepError::Interrupted) } else { Ok(()) }
     }
 
-    async fn pause(&self) -> Result<(), StepError> {
+    async fn pause(&self, pause: Duration) -> Result<(), StepError> {
         tokio::select! {
-            () = tokio::time::sleep(self.settings.pause) => {}
+            () = tokio::time::sleep(pause) => {}
             () = self.cancel.cancelled() => {}
         }
         self.check_cancelled()
+    }
+
+    /// Waits until the source runs no more statements than it may.
+    async fn wait_for_quiet(&self, progress: &dyn Progress) -> Result<(), StepError> {
+        self.check_cancelled()?;
+        let Some(most) = self.settings.max_load else { return Ok(()) };
+        loop {
+            let running = self.source.threads_running().await?;
+            if running <= most {
+                return Ok(());
+            }
+            progress
+                .progress(&format!("waiting, since the source runs {running} statements: more than {most}"));
+            self.pause(QUIET_PAUSE).await?;
+        }
     }
 }
 
@@ -120,9 +159,29 @@ pub struct Compared {
     /// What it came to.
     pub verdict: TableVerdict,
     /// All keys whose rows differ.
-    pub keys: DifferingKeys,
+    pub differences: Vec<Difference>,
+    /// All keys of which it could not be told.
+    pub inconclusive: Vec<Inconclusive>,
+}
+
+impl Compared {
+    /// The keys whose rows differ, as a repair takes them.
+    pub fn keys(&self) -> DifferingKeys {
+        let (doubled, differing): (Vec<_>, Vec<_>) =
+            self.differences.iter().partition(|difference| difference.kind == DifferenceKind::Twice);
+        let keys =
+            |differences: Vec<&Difference>| differences.into_iter().map(|one| one.key.clone()).collect();
+        DifferingKeys { differing: keys(differing), doubled: keys(doubled) }
+    }
+
     /// How many of each kind there are.
-    pub kinds: BTreeMap<DifferenceKind, u64>,
+    pub fn kinds(&self) -> BTreeMap<DifferenceKind, u64> {
+        let mut kinds = BTreeMap::new();
+        for difference in &self.differences {
+            *kinds.entry(difference.kind).or_default() += 1;
+        }
+        kinds
+    }
 }
 
 /// Compares a table of ODS with the source.
@@ -135,19 +194,9 @@ pub async fn verify(
     let context = Context::new(tools, table).await?;
     progress.say("comparing");
     let scanned = scan::scan(&context, progress).await?;
-    let settled = settle::settle(&context, scanned.suspects, progress).await?;
+    let settled = settle::settle(&context, scanned.suspects.clone(), progress).await?;
     let doubled = compare::doubled_keys(&context).await?;
-    let mut kinds = BTreeMap::new();
-    for kind in settled.different.values() {
-        *kinds.entry(kind.into()).or_default() += 1;
-    }
-    if !doubled.is_empty() {
-        kinds.insert(DifferenceKind::Twice, doubled.len() as u64);
-    }
-    let differing = settled.different.keys().cloned().collect();
-    let keys = DifferingKeys { differing, doubled: doubled.clone() };
-    let verdict = TableVerdict::new(&context, scanned.totals, settled, doubled, started.elapsed());
-    Ok(Compared { verdict, keys, kinds })
+    Ok(verdict::compared(&context, scanned, settled, doubled, started.elapsed()))
 }
 
 /// Compares the rows again that differed before they were repaired.
@@ -156,13 +205,13 @@ pub async fn verify_again(
     table: &ChainTable,
     compared: Compared,
     progress: &dyn Progress,
-) -> Result<TableVerdict, StepError> {
+) -> Result<Compared, StepError> {
     let context = Context::new(tools, table).await?;
     progress.say("comparing the repaired rows");
-    let DifferingKeys { differing, doubled } = compared.keys;
+    let DifferingKeys { differing, doubled } = compared.keys();
     let keys: BTreeSet<_> = differing.into_iter().chain(doubled).collect();
     let written = keys.len() as u64;
     let settled = settle::settle(&context, keys, progress).await?;
     let doubled = compare::doubled_keys(&context).await?;
-    Ok(compared.verdict.after_repair(&context, written, settled, doubled))
+    Ok(verdict::after_repair(&context, compared, written, settled, doubled))
 }

@@ -1,33 +1,21 @@
 //! What verifications have said, in the journal.
 
-use chrono::{DateTime, Utc};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::TableVerdict;
-use crate::journal::{Journal, JournalError, Operation, StepKey, StepName};
-
-/// The last verification of a table that found ODS equal to the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Verified {
-    /// When it ended, by Databend's clock.
-    pub at: DateTime<Utc>,
-    /// How many rows were compared.
-    pub rows: u64,
-}
-
-/// What the journal keeps of a comparison.
-#[derive(Deserialize)]
-struct Kept {
-    rows: u64,
-}
+use crate::facts::verification;
+use crate::journal::{Journal, JournalError, StepName};
 
 /// Writes what a verification says of a table of a chain.
 pub async fn record(journal: &Journal, chain: &str, verdict: &TableVerdict) -> Result<(), JournalError> {
-    let key = key(chain, &verdict.source);
-    let TableVerdict { rows, different, undecided, seconds, .. } = verdict;
-    let counts = json!({ "rows": rows, "different": different, "undecided": undecided, "seconds": seconds });
+    let step = if verdict.is_of_a_part() { StepName::VerifyPart } else { StepName::Verify };
+    let key = verification(chain, &verdict.source, step);
+    let TableVerdict { rows, different, undecided, seconds, resumed, .. } = verdict;
+    let mut counts =
+        json!({ "rows": rows, "different": different, "undecided": undecided, "seconds": seconds });
+    if let Some(resumed) = resumed {
+        counts["resumed"] = json!(resumed);
+    }
     if verdict.is_equal() {
         journal.observe(&key, counts, None)?;
     } else {
@@ -38,29 +26,16 @@ pub async fn record(journal: &Journal, chain: &str, verdict: &TableVerdict) -> R
     journal.flush().await
 }
 
-/// The last verification that found a table equal.
-pub(crate) fn last(journal: &Journal, chain: &str, source: &str) -> Option<Verified> {
-    let event = journal.last_done(&key(chain, source))?;
-    let kept = Kept::deserialize(&event.detail).ok()?;
-    Some(Verified { at: event.at, rows: kept.rows })
-}
-
-fn key(chain: &str, source: &str) -> StepKey {
-    StepKey {
-        operation: Operation::Verify,
-        pipeline: chain.to_owned(),
-        table: source.to_owned(),
-        step: StepName::Verify,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pipeline::chain::LoadTasks;
     use tokio_util::sync::CancellationToken;
 
+    use chrono::{DateTime, Utc};
+
     use super::super::verdict::testing::verdict;
     use super::*;
+    use crate::facts::last_verified as last;
     use crate::testing::{Process, TestBed};
 
     #[test]
@@ -75,12 +50,18 @@ mod tests {
         Process::with(&bed, async |process| {
             let world = process.world(CancellationToken::new()).await.unwrap();
             record(&world.journal, "shop", &verdict(2, 0, false)).await.unwrap();
+            let part = TableVerdict { rows: 1, sample_percent: Some(5), ..verdict(0, 0, false) };
+            record(&world.journal, "shop", &part).await.unwrap();
         });
         bed.restart();
         Process::with(&bed, async |process| {
             let world = process.world(CancellationToken::new()).await.unwrap();
             let verified = last(&world.journal, "shop", "shop.orders").unwrap();
             assert_eq!(verified.rows, 3);
+            let began = DateTime::<Utc>::UNIX_EPOCH;
+            let resumed = TableVerdict { resumed: Some(began), ..verdict(0, 0, false) };
+            record(&world.journal, "shop", &resumed).await.unwrap();
+            assert_eq!(last(&world.journal, "shop", "shop.orders").unwrap().at, began);
         });
     }
 }

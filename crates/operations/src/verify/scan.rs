@@ -4,32 +4,45 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ::source::{Checksum, Selection};
+use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
 use pipeline::Part;
-use pipeline::sql::verify as sql;
+use pipeline::sql::verify::{self as sql, Page};
+use pipeline::stamp::fingerprint;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::MOST_SUSPECTS;
+use super::checkpoint::{Checkpoint, Place};
 use super::compare::{Detail, Key, different};
 use super::context::Context;
-use super::{MOST_SUSPECTS, STATEMENT_TAKES};
+use super::pace::Pace;
+use super::sample::Sample;
 use crate::StepError;
 use crate::progress::Progress;
 
 /// Rows of the first part; later ones have as many as the source reads in time.
 const FIRST_ROWS: u64 = 5_000;
-const FEWEST_ROWS: u64 = 200;
 const MOST_ROWS: u64 = 200_000;
-/// Keys that one statement names.
-const LISTED_KEYS: u64 = 500;
+/// The rows of a table with JSON are all read, and a JSON value may be long.
+const MOST_JSON_ROWS: u64 = 1_000;
+/// Keys that one statement to Databend names, at first and at most.
+const LISTED_KEYS: [u64; 2] = [500, 5_000];
+/// Keys that one statement to the source names: each is a condition of its own there.
+const KEYS_AT_SOURCE: usize = 500;
+/// How often it is written down where the scan is.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a scan found.
 pub(super) struct Scanned {
     pub(super) suspects: BTreeSet<Key>,
     pub(super) totals: Totals,
+    /// When the comparison began that this one goes on with.
+    pub(super) resumed: Option<DateTime<Utc>>,
 }
 
 /// How much was compared.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Totals {
     /// Rows of the source.
     pub(super) rows: u64,
@@ -43,42 +56,82 @@ pub(super) struct Totals {
 
 /// Compares all parts.
 pub(super) async fn scan(context: &Context<'_>, progress: &dyn Progress) -> Result<Scanned, StepError> {
+    // Another version may print it otherwise, and then begins again.
+    let of = fingerprint(&format!("{:?} {:?}", context.pipeline, context.tools.scope));
+    let earlier = context.tools.checkpoints.and_then(|file| file.get(&context.pipeline.source(), &of));
+    let resumed = earlier.as_ref().map(|earlier| earlier.began);
+    let sample = Sample::new(context.tools.scope.sample_percent);
+    let earlier = earlier.unwrap_or_else(|| Checkpoint {
+        of: of.clone(),
+        began: Utc::now(),
+        place: Place::Source(None),
+        suspects: BTreeSet::new(),
+        totals: Totals::default(),
+    });
+    if let Some(began) = resumed {
+        let rows = earlier.totals.rows;
+        progress
+            .say(&format!("going on after {rows} rows, with what began at {}", began.format("%F %T UTC")));
+    }
+    // Nobody knows how many rows meet a condition.
+    let total = match context.tools.scope.where_key.as_slice() {
+        [] => context.tools.source.estimated_rows(&context.at_source.name).await?,
+        _ => None,
+    };
     let mut scan = Scan {
         context,
         progress,
-        total: context.tools.source.count(&context.at_source.name).await?,
+        total: total.map(|total| sample.of(total)),
+        sample,
+        walking: Pace::new(FIRST_ROWS, MOST_ROWS),
         started: Instant::now(),
-        suspects: BTreeSet::new(),
-        totals: Totals::default(),
+        rows_before: earlier.totals.rows,
+        of,
+        began: earlier.began,
+        kept: Instant::now(),
+        suspects: earlier.suspects,
+        totals: earlier.totals,
     };
-    if context.has_common_order() {
-        scan.by_ranges().await?;
-    } else {
-        scan.by_keys_of_the_source().await?;
-        scan.by_keys_of_ods().await?;
+    match earlier.place {
+        Place::Source(after) if context.has_common_order() => scan.by_ranges(after).await?,
+        Place::Source(after) => {
+            scan.by_keys_of_the_source(after).await?;
+            scan.by_keys_of_ods(None).await?;
+        }
+        Place::Ods(after) => scan.by_keys_of_ods(after).await?,
+        Place::End => {}
     }
-    Ok(Scanned { suspects: scan.suspects, totals: scan.totals })
+    scan.write(Place::End)?;
+    Ok(Scanned { suspects: scan.suspects, totals: scan.totals, resumed })
 }
 
 struct Scan<'a> {
     context: &'a Context<'a>,
     progress: &'a dyn Progress,
-    total: u64,
+    /// About how many rows there are to compare.
+    total: Option<u64>,
+    sample: Sample,
+    /// How many rows are left out at a time.
+    walking: Pace,
     started: Instant,
+    /// Rows that an earlier run has compared.
+    rows_before: u64,
+    /// For the checkpoint.
+    of: String,
+    began: DateTime<Utc>,
+    kept: Instant,
     suspects: BTreeSet<Key>,
     totals: Totals,
 }
 
 impl Scan<'_> {
-    async fn by_ranges(&mut self) -> Result<(), StepError> {
+    async fn by_ranges(&mut self, mut after: Option<Key>) -> Result<(), StepError> {
         let (source, table) = (self.context.tools.source, &self.context.at_source);
-        // The rows of a table with JSON are all read, and a JSON value may be long.
-        let most = if self.context.has_json() { FEWEST_ROWS * 5 } else { MOST_ROWS };
-        let mut limit = FIRST_ROWS.min(most);
-        let mut after: Option<Key> = None;
-        while self.continues()? {
+        let most = if self.context.has_json() { MOST_JSON_ROWS } else { MOST_ROWS };
+        let mut pace = Pace::new(FIRST_ROWS, most);
+        while self.continues().await? && self.skip(&mut after, pace.rows()).await? {
             let began = Instant::now();
-            let up_to = source.key_after(table, after.as_deref(), limit).await?;
+            let up_to = source.place_after(table, after.as_deref(), pace.rows()).await?;
             let longest = began.elapsed();
             let part = Part::Range { after: after.take(), up_to: up_to.clone() };
             let timed = async {
@@ -86,7 +139,7 @@ impl Scan<'_> {
                 Ok((self.checksum(&part).await?, began.elapsed()))
             };
             let ((at_source, took), in_ods) = try_join(timed, self.ods_checksum(&part)).await?;
-            limit = adapted(limit, longest.max(took), most);
+            pace.took(longest.max(took));
             if self.context.has_json() || !in_ods.is_of(&at_source) {
                 self.compare_rows(&part).await?;
             }
@@ -95,16 +148,21 @@ impl Scan<'_> {
                 break;
             }
             after = up_to;
+            self.keep(|| Place::Source(after.clone()))?;
         }
         Ok(())
     }
 
-    async fn by_keys_of_the_source(&mut self) -> Result<(), StepError> {
-        let mut after: Option<Key> = None;
-        while self.continues()? {
-            let page = Selection::Page { after: after.as_deref(), limit: LISTED_KEYS };
-            let rows = self.context.source_rows(Detail::Row, page).await?;
-            let is_last = (rows.len() as u64) < LISTED_KEYS;
+    async fn by_keys_of_the_source(&mut self, mut after: Option<Key>) -> Result<(), StepError> {
+        let [first, most] = LISTED_KEYS;
+        let mut pace = Pace::new(first, if self.context.has_json() { MOST_JSON_ROWS } else { most });
+        while self.continues().await? && self.skip(&mut after, pace.rows()).await? {
+            let limit = pace.rows();
+            let next = Selection::Page { after: after.as_deref(), limit };
+            let began = Instant::now();
+            let rows = self.context.source_rows(Detail::Row, next).await?;
+            pace.took(began.elapsed());
+            let is_last = (rows.len() as u64) < limit;
             let Some((last, _)) = rows.last() else { break };
             // Only the source is asked about it, which orders by these places.
             let range = Part::Range { after: after.take(), up_to: Some(last.place.clone()) };
@@ -117,29 +175,58 @@ impl Scan<'_> {
             if is_last {
                 break;
             }
+            self.keep(|| Place::Source(after.clone()))?;
         }
         Ok(())
     }
 
     /// Looks for what only ODS has.
-    async fn by_keys_of_ods(&mut self) -> Result<(), StepError> {
+    async fn by_keys_of_ods(&mut self, mut after: Option<String>) -> Result<(), StepError> {
         let (source, table) = (self.context.tools.source, &self.context.at_source);
-        let limit = usize::try_from(LISTED_KEYS).unwrap_or(usize::MAX);
-        let mut after: Option<String> = None;
-        while self.continues()? {
-            let (keys, next) = self.context.ods_keys(after.as_deref(), limit).await?;
-            if !keys.is_empty() {
-                let part = Part::Keys(keys.clone());
+        let mut sample = Sample::new(self.context.tools.scope.sample_percent);
+        let mut is_first = true;
+        let [_, limit] = LISTED_KEYS;
+        while self.continues().await? {
+            let page = Page { after: after.as_deref(), skip: sample.gap(limit), limit };
+            // Databend sorts all keys for each page.
+            let (mut keys, mut next) = self.context.ods_keys(page).await?;
+            if is_first && keys.is_empty() && page.skip > 0 {
+                // A small table: one page is compared in any case.
+                (keys, next) = self.context.ods_keys(Page { skip: 0, ..page }).await?;
+            }
+            is_first = false;
+            for keys in keys.chunks(KEYS_AT_SOURCE) {
+                let part = Part::Keys(keys.to_vec());
                 let present = source.read_rows(table, &[], false, Selection::Part(&part)).await?;
                 let present: BTreeSet<_> = present.into_iter().map(|row| row.key).collect();
-                self.suspects.extend(keys.into_iter().filter(|key| !present.contains(key)));
+                self.suspects.extend(keys.iter().filter(|key| !present.contains(*key)).cloned());
             }
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
+            let Some(next) = next else { break };
+            after = Some(next);
+            self.keep(|| Place::Ods(after.clone()))?;
         }
         Ok(())
+    }
+
+    /// Goes over the rows that are not in the sample, before a part of so many. Whether there is a part.
+    async fn skip(&mut self, after: &mut Option<Key>, part: u64) -> Result<bool, StepError> {
+        let (source, table) = (self.context.tools.source, &self.context.at_source);
+        let mut left = self.sample.gap(part);
+        while left > 0 {
+            self.context.tools.check_cancelled()?;
+            let rows = left.min(self.walking.rows());
+            let began = Instant::now();
+            let place = source.place_after(table, after.as_deref(), rows).await?;
+            self.walking.took(began.elapsed());
+            let Some(place) = place else {
+                // A small table: one part is compared in any case.
+                *after = None;
+                return Ok(self.totals.parts == 0);
+            };
+            *after = Some(place);
+            left -= rows;
+        }
+        Ok(true)
     }
 
     async fn compare_rows(&mut self, part: &Part) -> Result<(), StepError> {
@@ -154,7 +241,7 @@ impl Scan<'_> {
     }
 
     async fn ods_checksum(&self, part: &Part) -> Result<OdsChecksum, StepError> {
-        let sql = sql::checksum(self.context.pipeline, part);
+        let sql = sql::checksum(self.context.pipeline, &self.context.tools.scope.where_key, part);
         let row = self.context.tools.warehouse.query_one(&sql).await?;
         Ok(OdsChecksum { rows: row.get("n")?, sums: [row.get("sum_0")?, row.get("sum_1")?] })
     }
@@ -166,17 +253,39 @@ impl Scan<'_> {
             *self.totals.lost.entry(column.clone()).or_default() += lost;
         }
         let rows = self.totals.rows;
-        let left = remaining(rows, self.total, self.started.elapsed());
+        // An estimate may be less than there is.
+        let total = self.total.filter(|total| *total > rows);
+        let left = total.and_then(|total| {
+            let now = rows.saturating_sub(self.rows_before);
+            remaining(now, total - self.rows_before, self.started.elapsed())
+        });
+        let of = total.map(|total| format!(" of about {total}")).unwrap_or_default();
         let left = left.map(|left| format!(", about {} s left", left.as_secs())).unwrap_or_default();
-        self.progress.progress(&format!(
-            "compared {rows} of {} rows, {} to look at again{left}",
-            self.total.max(rows),
-            self.suspects.len()
-        ));
+        self.progress
+            .progress(&format!("compared {rows}{of} rows, {} to look at again{left}", self.suspects.len()));
     }
 
-    fn continues(&mut self) -> Result<bool, StepError> {
-        self.context.tools.check_cancelled()?;
+    /// Writes down where the scan is, if it is time to.
+    fn keep(&mut self, place: impl FnOnce() -> Place) -> Result<(), StepError> {
+        if self.kept.elapsed() >= CHECKPOINT_EVERY { self.write(place()) } else { Ok(()) }
+    }
+
+    fn write(&mut self, place: Place) -> Result<(), StepError> {
+        let Some(file) = self.context.tools.checkpoints else { return Ok(()) };
+        let checkpoint = Checkpoint {
+            of: self.of.clone(),
+            began: self.began,
+            place,
+            suspects: self.suspects.clone(),
+            totals: self.totals.clone(),
+        };
+        file.put(&self.context.pipeline.source(), checkpoint)?;
+        self.kept = Instant::now();
+        Ok(())
+    }
+
+    async fn continues(&mut self) -> Result<bool, StepError> {
+        self.context.tools.wait_for_quiet(self.progress).await?;
         self.totals.ended_early = self.suspects.len() > MOST_SUSPECTS;
         Ok(!self.totals.ended_early)
     }
@@ -193,14 +302,6 @@ impl OdsChecksum {
     }
 }
 
-/// How many rows the next part has: at most twice as many, and so many that it takes half of what it may.
-fn adapted(rows: u64, took: Duration, most: u64) -> u64 {
-    let wanted = STATEMENT_TAKES / 2;
-    let took = took.max(Duration::from_millis(1));
-    let fitting = u128::from(rows) * wanted.as_millis() / took.as_millis().max(1);
-    u64::try_from(fitting).unwrap_or(most).min(rows.saturating_mul(2)).clamp(FEWEST_ROWS, most)
-}
-
 /// How long the rest takes, if so many rows took so long.
 fn remaining(rows: u64, total: u64, took: Duration) -> Option<Duration> {
     let left = total.checked_sub(rows).filter(|left| *left > 0 && rows > 0)?;
@@ -211,16 +312,6 @@ fn remaining(rows: u64, total: u64, took: Duration) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn parts_grow_until_they_take_their_time() {
-        let ms = Duration::from_millis;
-        assert_eq!(adapted(5_000, ms(10), MOST_ROWS), 10_000);
-        assert_eq!(adapted(5_000, ms(250), MOST_ROWS), 5_000);
-        assert_eq!(adapted(5_000, ms(1_000), MOST_ROWS), 1_250);
-        assert_eq!(adapted(300, ms(60_000), MOST_ROWS), FEWEST_ROWS);
-        assert_eq!(adapted(MOST_ROWS, ms(0), MOST_ROWS), MOST_ROWS);
-    }
 
     #[test]
     fn the_rest_is_estimated() {

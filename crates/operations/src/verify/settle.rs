@@ -63,7 +63,7 @@ pub(super) async fn settle(
             open.len(),
             settings.settle_within.saturating_sub(elapsed).as_secs()
         ));
-        context.tools.pause().await?;
+        context.tools.pause(settings.pause).await?;
     }
     let reason = |suspect: Suspect| if suspect.changes { Reason::Changing } else { Reason::NotDelivered };
     settled.inconclusive.extend(open.into_iter().map(|(key, suspect)| (key, reason(suspect))));

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use pipeline::carry;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::NAMED_KEYS;
 use super::compare::Key;
 use super::context::Context;
-use super::scan::Totals;
+use super::scan::Scanned;
 use super::settle::Settled;
 use super::suspect::Kind;
+use super::{Compared, NAMED_KEYS};
 use crate::finding::{Code, Finding, load_again};
 
 /// So many rows may be repaired whatever their share of the table is.
@@ -28,6 +29,12 @@ pub struct TableVerdict {
     pub source: String,
     /// The ODS table.
     pub ods: String,
+    /// What the keys of the compared rows fulfill; nothing where all were compared.
+    pub where_key: Vec<String>,
+    /// About how many of a hundred rows were compared; none where all were.
+    pub sample_percent: Option<u8>,
+    /// When the comparison began that this one went on with.
+    pub resumed: Option<DateTime<Utc>>,
     /// Rows of the source that were compared.
     pub rows: u64,
     /// Parts in which they were compared.
@@ -140,60 +147,84 @@ impl Reason {
     }
 }
 
-impl TableVerdict {
-    pub(super) fn new(
-        context: &Context<'_>,
-        totals: Totals,
-        settled: Settled,
-        doubled: Vec<Key>,
-        took: Duration,
-    ) -> Self {
-        let columns = &context.pipeline.columns;
-        let name = |place: usize| columns.get(place).map(|column| column.name.clone()).unwrap_or_default();
-        let (different, differences) = differences(context, doubled, settled.different);
-        let undecided = settled.inconclusive.len() as u64;
-        let inconclusive = settled.inconclusive.into_iter().take(NAMED_KEYS);
-        let mut arrive_as_others = totals.lost;
-        for (place, cut) in settled.cut {
-            *arrive_as_others.entry(name(place)).or_default() += cut;
-        }
-        Self {
-            source: context.pipeline.source(),
-            ods: context.pipeline.ods.plain(),
-            rows: totals.rows,
-            parts: totals.parts,
-            different,
-            differences,
-            undecided,
-            inconclusive: inconclusive.map(|(key, reason)| Inconclusive { key, reason }).collect(),
-            arrive_as_others,
-            not_compared: context.not_compared.clone(),
-            ended_early: totals.ended_early,
-            repair: None,
-            seconds: took.as_secs(),
-            is_repairable: carry::cannot_carry(context.pipeline).is_none(),
-        }
+/// What a comparison comes to.
+pub(super) fn compared(
+    context: &Context<'_>,
+    scanned: Scanned,
+    settled: Settled,
+    doubled: Vec<Key>,
+    took: Duration,
+) -> Compared {
+    let Scanned { totals, resumed, .. } = scanned;
+    let (scope, columns) = (context.tools.scope, &context.pipeline.columns);
+    let name = |place: usize| columns.get(place).map(|column| column.name.clone()).unwrap_or_default();
+    let mut arrive_as_others = totals.lost;
+    for (place, cut) in &settled.cut {
+        *arrive_as_others.entry(name(*place)).or_default() += cut;
     }
+    let (differences, inconclusive) = told(context, settled, doubled);
+    let verdict = TableVerdict {
+        source: context.pipeline.source(),
+        ods: context.pipeline.ods.plain(),
+        where_key: scope.where_key.iter().map(ToString::to_string).collect(),
+        sample_percent: scope.sample_percent,
+        resumed,
+        rows: totals.rows,
+        parts: totals.parts,
+        different: differences.len() as u64,
+        differences: first(&differences),
+        undecided: inconclusive.len() as u64,
+        inconclusive: first(&inconclusive),
+        arrive_as_others,
+        not_compared: context.not_compared.clone(),
+        ended_early: totals.ended_early,
+        repair: None,
+        seconds: took.as_secs(),
+        is_repairable: carry::cannot_carry(context.pipeline).is_none(),
+    };
+    Compared { verdict, differences, inconclusive }
+}
 
-    /// The same after a repair of the rows that differed, with what looks at them have told since.
-    pub(super) fn after_repair(
-        self,
-        context: &Context<'_>,
-        written: u64,
-        settled: Settled,
-        doubled: Vec<Key>,
-    ) -> Self {
-        let undecided = settled.inconclusive.len() as u64;
-        let open = settled.inconclusive.into_iter().map(|(key, reason)| Inconclusive { key, reason });
-        let (different, differences) = differences(context, doubled, settled.different);
-        Self {
-            different,
-            differences,
-            undecided: self.undecided + undecided,
-            inconclusive: self.inconclusive.into_iter().chain(open).take(NAMED_KEYS).collect(),
-            repair: Some(RepairCounts { written, equal: written.saturating_sub(different + undecided) }),
-            ..self
-        }
+/// The same after a repair of the rows that differed, with what looks at them have told since.
+pub(super) fn after_repair(
+    context: &Context<'_>,
+    before: Compared,
+    written: u64,
+    settled: Settled,
+    doubled: Vec<Key>,
+) -> Compared {
+    let (differences, open) = told(context, settled, doubled);
+    let not_equal = (differences.len() + open.len()) as u64;
+    let inconclusive: Vec<_> = before.inconclusive.into_iter().chain(open).collect();
+    let verdict = TableVerdict {
+        different: differences.len() as u64,
+        differences: first(&differences),
+        undecided: inconclusive.len() as u64,
+        inconclusive: first(&inconclusive),
+        repair: Some(RepairCounts { written, equal: written.saturating_sub(not_equal) }),
+        ..before.verdict
+    };
+    Compared { verdict, differences, inconclusive }
+}
+
+/// The keys that differ, and those of which it could not be told.
+fn told(context: &Context<'_>, settled: Settled, doubled: Vec<Key>) -> (Vec<Difference>, Vec<Inconclusive>) {
+    let twice =
+        doubled.into_iter().map(|key| Difference { key, kind: DifferenceKind::Twice, columns: Vec::new() });
+    let others = settled.different.into_iter().map(|(key, kind)| difference(context, key, &kind));
+    let open = settled.inconclusive.into_iter().map(|(key, reason)| Inconclusive { key, reason });
+    (twice.chain(others).collect(), open.collect())
+}
+
+/// Those that a verdict names.
+fn first<T: Clone>(all: &[T]) -> Vec<T> {
+    all.iter().take(NAMED_KEYS).cloned().collect()
+}
+
+impl TableVerdict {
+    /// Whether only some rows of the table were compared.
+    pub fn is_of_a_part(&self) -> bool {
+        !self.where_key.is_empty() || self.sample_percent.is_some()
     }
 
     /// Whether so many rows differ that a load is the way, and not a repair.
@@ -210,6 +241,7 @@ impl TableVerdict {
     pub fn in_short(&self) -> String {
         match (self.different, self.undecided) {
             _ if self.ended_early => "differs in too many rows".to_owned(),
+            (0, 0) if self.is_of_a_part() => "equal in the part that was compared".to_owned(),
             (0, 0) => "equal".to_owned(),
             (0, undecided) => format!("{undecided} keys are not decided"),
             (different, 0) => format!("{different} keys differ"),
@@ -263,21 +295,6 @@ impl TableVerdict {
     }
 }
 
-/// How many keys differ, and the first of them.
-fn differences(
-    context: &Context<'_>,
-    doubled: Vec<Key>,
-    different: BTreeMap<Key, Kind>,
-) -> (u64, Vec<Difference>) {
-    let twice =
-        doubled.into_iter().map(|key| Difference { key, kind: DifferenceKind::Twice, columns: Vec::new() });
-    let others = different.into_iter().map(|(key, kind)| difference(context, key, &kind));
-    let mut all: Vec<_> = twice.chain(others).collect();
-    let count = all.len() as u64;
-    all.truncate(NAMED_KEYS);
-    (count, all)
-}
-
 fn difference(context: &Context<'_>, key: Key, kind: &Kind) -> Difference {
     let name = |place: usize| {
         context.pipeline.columns.get(place).map(|column| column.name.clone()).unwrap_or_default()
@@ -298,6 +315,9 @@ pub(super) mod testing {
         TableVerdict {
             source: "shop.orders".into(),
             ods: "ods.orders".into(),
+            where_key: Vec::new(),
+            sample_percent: None,
+            resumed: None,
             rows: 3,
             parts: 1,
             different,

@@ -1,6 +1,7 @@
 //! Every SQL statement of the project, one file each; see the crate's documentation for the rules they share.
 
 mod adopt;
+pub mod canary;
 pub mod catalog;
 mod changes;
 pub mod checks;

@@ -5,19 +5,20 @@
 use super::{ident, literal};
 use crate::canonical::{databend_digest, databend_text, is_compared_as_json};
 use crate::column::Column;
+use crate::key_condition::KeyCondition;
 use crate::mysql_type::MysqlType;
 use crate::part::{self, Part};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 
 /// Counts the rows of a part and adds up what identifies them: `n`, `sum_0`, `sum_1`. The sums do not depend on the order of
 /// rows. Each is of 32 bits of a row's MD5: CRC32 is the only function of both engines that makes a number of a text.
-pub fn checksum(table: &Table, part: &Part) -> String {
+pub fn checksum(table: &Table, scope: &[KeyCondition], part: &Part) -> String {
     let digest = databend_digest(table.columns.iter().map(|column| (&column.ty, ident(&column.name))));
     format!(
         "SELECT count(*) AS n, COALESCE(sum(crc32(left(d, 16))), 0) AS sum_0, COALESCE(sum(crc32(right(d, 16))), 0) AS sum_1 \
          FROM (SELECT {digest} AS d FROM {} WHERE {}) AS r",
         table.ods,
-        is_in(table, part)
+        within(table, scope, &is_in(table, part))
     )
 }
 
@@ -30,12 +31,14 @@ pub struct Reading<'a> {
     pub with_json: bool,
     /// Whether rows that are marked as deleted are read, too.
     pub with_deleted: bool,
+    /// Conditions that all rows fulfill.
+    pub scope: &'a [KeyCondition],
 }
 
 /// The rows of a part, each with its key `key_0`, …, `digest_0`, … per group of columns, the texts `json_0`, … of the JSON
 /// columns, the order key `seq` of the change that wrote it, and whether it is `deleted`: 1 or 0.
 pub fn rows(table: &Table, reading: Reading<'_>, part: &Part) -> String {
-    let Reading { groups, with_json, with_deleted } = reading;
+    let Reading { groups, with_json, with_deleted, scope } = reading;
     let mut select = key_texts(table);
     select.push(format!("{} AS seq", ident(SEQ_COLUMN)));
     select.push(format!("IF({}, 1, 0) AS deleted", ident(DELETED_COLUMN)));
@@ -51,7 +54,7 @@ pub fn rows(table: &Table, reading: Reading<'_>, part: &Part) -> String {
         }
     }
     let is_in = if with_deleted { is_in_at_all(table, part) } else { is_in(table, part) };
-    format!("SELECT {} FROM {} WHERE {is_in}", select.join(", "), table.ods)
+    format!("SELECT {} FROM {} WHERE {}", select.join(", "), table.ods, within(table, scope, &is_in))
 }
 
 /// The newest order key of ODS: `newest`, empty where it has none. Every change before it is merged.
@@ -59,27 +62,41 @@ pub fn progress(table: &Table) -> String {
     format!("SELECT COALESCE(max({}), '') AS newest FROM {}", ident(SEQ_COLUMN), table.ods)
 }
 
+/// Which keys of ODS a page has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Page<'a> {
+    /// The place of the last key of the page before.
+    pub after: Option<&'a str>,
+    /// How many keys after it are left out.
+    pub skip: u64,
+    /// How many it has.
+    pub limit: u64,
+}
+
 /// A page of the keys of ODS, in the order of their texts: `key_0`, …, and `place`, which the next page begins after.
-pub fn keys(table: &Table, after: Option<&str>, limit: usize) -> String {
+pub fn keys(table: &Table, scope: &[KeyCondition], page: Page<'_>) -> String {
+    let Page { after, skip, limit } = page;
     let texts: Vec<_> = table.key_columns().into_iter().map(key_text).collect();
     // No text of a key has this character in it, or the pages would still hold every key.
     let place = format!("CONCAT_WS('\\x01', {})", texts.join(", "));
     let after = after.map(|after| format!(" AND {place} > {}", literal(after))).unwrap_or_default();
+    let skip = if skip > 0 { format!(" OFFSET {skip}") } else { String::new() };
     format!(
-        "SELECT {}, {place} AS place FROM {} WHERE NOT {}{after} ORDER BY place LIMIT {limit}",
+        "SELECT {}, {place} AS place FROM {} WHERE {} ORDER BY place LIMIT {limit}{skip}",
         key_texts(table).join(", "),
         table.ods,
-        ident(DELETED_COLUMN)
+        within(table, scope, &format!("NOT {}{after}", ident(DELETED_COLUMN)))
     )
 }
 
 /// Keys of which ODS has more than one row, whether deleted or not: `key_0`, ….
-pub fn doubled_keys(table: &Table, limit: usize) -> String {
+pub fn doubled_keys(table: &Table, scope: &[KeyCondition], limit: usize) -> String {
     let groups: Vec<_> = table.primary_key.iter().map(|key| ident(key)).collect();
     format!(
-        "SELECT {} FROM {} GROUP BY {} HAVING count(*) > 1 LIMIT {limit}",
+        "SELECT {} FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1 LIMIT {limit}",
         key_texts(table).join(", "),
         table.ods,
+        within(table, scope, "TRUE"),
         groups.join(", ")
     )
 }
@@ -108,6 +125,16 @@ fn key_texts(table: &Table) -> Vec<String> {
 
 fn key_text(column: &Column) -> String {
     databend_text(&column.ty, &ident(&column.name))
+}
+
+/// A condition, and that a row's key fulfills others.
+fn within(table: &Table, scope: &[KeyCondition], condition: &str) -> String {
+    let columns = table.key_columns();
+    let conditions = scope.iter().filter_map(|of| {
+        let column = columns.iter().find(|column| column.name == of.column)?;
+        Some(format!("{} {} {}", comparable(column), of.comparison.as_str(), value_of(column, &of.value)))
+    });
+    std::iter::once(condition.to_owned()).chain(conditions).collect::<Vec<_>>().join(" AND ")
 }
 
 /// The condition that a row is alive and in a part.
@@ -205,7 +232,7 @@ mod tests {
     }
 
     fn of<'a>(groups: &'a [Vec<&'a Column>], with_json: bool) -> Reading<'a> {
-        Reading { groups, with_json, with_deleted: false }
+        Reading { groups, with_json, with_deleted: false, scope: &[] }
     }
 
     fn checked(sql: String) -> String {
@@ -218,7 +245,7 @@ mod tests {
         let table = table(&[("id", "bigint"), ("note", "text")], &["id"]);
         let part = Part::Range { after: Some(vec!["5".into()]), up_to: Some(vec!["9".into()]) };
         assert_eq!(
-            checked(checksum(&table, &part)),
+            checked(checksum(&table, &[], &part)),
             concat!(
                 "SELECT count(*) AS n, COALESCE(sum(crc32(left(d, 16))), 0) AS sum_0, ",
                 "COALESCE(sum(crc32(right(d, 16))), 0) AS sum_1 FROM (SELECT MD5(CONCAT_WS(',', ",
@@ -226,6 +253,23 @@ mod tests {
                 r#"FROM "ods"."orders" WHERE NOT "is_deleted" AND "id" > 5 AND "id" <= 9) AS r"#
             )
         );
+    }
+
+    #[test]
+    fn what_is_compared_may_be_a_part_of_the_table() {
+        let table = table(&[("a", "int"), ("b", "varchar(9)"), ("c", "varbinary(4)")], &["a", "b", "c"]);
+        let scope = ["a>=5", "b=it's", "c<00ff"].map(|condition| condition.parse().unwrap());
+        let conditions = r#""a" >= 5 AND "b" = CAST('it''s' AS VARCHAR) AND LOWER(TO_HEX("c")) < '00ff'"#;
+        let range = Part::Range { after: None, up_to: None };
+        let reading = Reading { groups: &[], with_json: false, with_deleted: false, scope: &scope };
+        for sql in [
+            checksum(&table, &scope, &range),
+            rows(&table, reading, &range),
+            keys(&table, &scope, Page { after: Some("x"), skip: 0, limit: 10 }),
+            doubled_keys(&table, &scope, 10),
+        ] {
+            assert!(checked(sql.clone()).contains(&format!(" AND {conditions}")), "{sql}");
+        }
     }
 
     #[test]
@@ -266,9 +310,9 @@ mod tests {
     #[test]
     fn pages_and_doubled_keys_parse() {
         let table = table(&[("a", "int"), ("b", "varchar(9)"), ("t", "longtext")], &["a", "b"]);
-        checked(keys(&table, None, 10));
+        checked(keys(&table, &[], Page { after: None, skip: 5, limit: 10 }));
         checked(progress(&table));
-        let reading = Reading { groups: &[], with_json: false, with_deleted: true };
+        let reading = Reading { groups: &[], with_json: false, with_deleted: true, scope: &[] };
         let deleted = checked(rows(&table, reading, &Part::Range { after: None, up_to: None }));
         assert!(
             deleted.ends_with(
@@ -278,11 +322,12 @@ mod tests {
         );
         checked(lob_lengths(&table, &table.columns[2], &keys_of(&[&["1", "x"]])));
         assert!(
-            checked(keys(&table, Some("1\u{1}x"), 10))
+            checked(keys(&table, &[], Page { after: Some("1\u{1}x"), skip: 0, limit: 10 }))
                 .contains(r#"CONCAT_WS('\x01', TO_STRING("a"), "b") > "#)
         );
         assert!(
-            checked(doubled_keys(&table, 5)).ends_with(r#"GROUP BY "a", "b" HAVING count(*) > 1 LIMIT 5"#)
+            checked(doubled_keys(&table, &[], 5))
+                .ends_with(r#"WHERE TRUE GROUP BY "a", "b" HAVING count(*) > 1 LIMIT 5"#)
         );
     }
 }

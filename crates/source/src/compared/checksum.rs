@@ -25,14 +25,14 @@ pub struct Checksum {
 }
 
 impl Source {
-    /// Returns the key of the last of `limit` rows after a key; `None` if there are fewer rows.
-    pub async fn key_after(
+    /// Returns the place ([`crate::ReadRow::place`]) of the last of `limit` rows after a place; `None` if there are fewer rows.
+    pub async fn place_after(
         &self,
         table: &ComparedTable,
         after: Option<&[String]>,
         limit: u64,
     ) -> Result<Option<Vec<String>>, SourceError> {
-        self.look(&KeyAfter { table, after, limit }).await
+        self.look(&PlaceAfter { table, after, limit }).await
     }
 
     /// Counts the rows of a part and adds up what identifies them.
@@ -41,13 +41,13 @@ impl Source {
     }
 }
 
-struct KeyAfter<'a> {
+struct PlaceAfter<'a> {
     table: &'a ComparedTable,
     after: Option<&'a [String]>,
     limit: u64,
 }
 
-impl Look for KeyAfter<'_> {
+impl Look for PlaceAfter<'_> {
     type Answer = Option<Vec<String>>;
 
     fn what(&self) -> String {
@@ -62,7 +62,7 @@ impl Look for KeyAfter<'_> {
         let after = self.after.map(|after| self.table.is_after(after));
         format!(
             "SELECT {} {} ORDER BY {} LIMIT 1 OFFSET {}",
-            self.table.key_texts().join(", "),
+            self.table.place_texts().join(", "),
             self.table.rows_where(after.into_iter().collect()),
             self.table.order().join(", "),
             self.limit.saturating_sub(1)
@@ -70,8 +70,8 @@ impl Look for KeyAfter<'_> {
     }
 
     fn read(&self, rows: &[Row], _server: &Server) -> Result<Option<Vec<String>>, String> {
-        let key = |row| super::rows::texts(row, "key", self.table.key.len());
-        rows.first().map(key).transpose()
+        let place = |row| super::rows::texts(row, "place", self.table.key.len());
+        rows.first().map(place).transpose()
     }
 
     fn limit(&self, options: &Options) -> Duration {
@@ -176,7 +176,7 @@ mod tests {
         let column = |(name, ty): &(&str, &str)| Column { name: (*name).into(), ty: ty.parse().unwrap() };
         let columns: Vec<_> = columns.iter().map(column).collect();
         let key = columns[..key].iter().map(|column| KeyPart { column: column.clone(), has_members: false });
-        ComparedTable { name: TableRef::new("shop", "t"), key: key.collect(), columns }
+        ComparedTable { name: TableRef::new("shop", "t"), key: key.collect(), columns, scope: Vec::new() }
     }
 
     #[test]
@@ -204,12 +204,22 @@ mod tests {
     fn a_boundary_follows_the_order_of_the_key() {
         let table = table(&[("a", "int"), ("b", "varchar(9)")], 2);
         let after = ["1".to_owned(), "x".to_owned()];
-        let sql = KeyAfter { table: &table, after: Some(&after), limit: 100 }.sql(&Scripted::server());
+        let sql = PlaceAfter { table: &table, after: Some(&after), limit: 100 }.sql(&Scripted::server());
         assert_eq!(
             sql,
-            "SELECT CONVERT(`a` + 0 USING utf8mb4) AS key_0, CONVERT(`b` USING utf8mb4) AS key_1 FROM `shop`.`t` \
+            "SELECT CONVERT(`a` + 0 USING utf8mb4) AS place_0, CONVERT(`b` USING utf8mb4) AS place_1 FROM `shop`.`t` \
              WHERE (`a` >= 1 AND (`a` > 1 OR `b` > 'x')) ORDER BY `a`, `b` LIMIT 1 OFFSET 99"
         );
+    }
+
+    #[test]
+    fn what_is_compared_may_be_a_part_of_the_table() {
+        let mut table = table(&[("a", "int"), ("b", "varchar(9)")], 2);
+        table.scope = ["a>=5", "b=it's"].map(|condition| condition.parse().unwrap()).into();
+        let sql = PlaceAfter { table: &table, after: None, limit: 1 }.sql(&Scripted::server());
+        let wanted = "FROM `shop`.`t` WHERE `a` >= 5 AND `b` = 'it''s' AND CONVERT(`b` USING utf8mb4) COLLATE utf8mb4_bin = \
+                      'it''s' AND CHAR_LENGTH(`b`) = CHAR_LENGTH('it''s') ORDER BY";
+        assert!(sql.contains(wanted), "{sql}");
     }
 
     #[test]

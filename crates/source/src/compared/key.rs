@@ -1,6 +1,8 @@
 //! The key of a row that is compared: how it is read, ordered and looked for.
 
+use pipeline::KeyCondition;
 use pipeline::canonical::mysql_text;
+use pipeline::key_condition::Comparison;
 use pipeline::mysql_type::MysqlType;
 use pipeline::part::{self, Part};
 
@@ -53,6 +55,24 @@ impl ComparedTable {
     pub(super) fn key_texts(&self) -> Vec<String> {
         let texts = self.key.iter().enumerate();
         texts.map(|(place, part)| format!("{} AS key_{place}", part.text())).collect()
+    }
+
+    /// The texts of a row's place in the order of the key.
+    pub(super) fn place_texts(&self) -> Vec<String> {
+        let text = |(place, part): (usize, &KeyPart)| {
+            let text = if part.has_members { part.order() } else { part.text() };
+            format!("{text} AS place_{place}")
+        };
+        self.key.iter().enumerate().map(text).collect()
+    }
+
+    /// The condition in SQL; none if it is not about the key.
+    pub(super) fn fulfills(&self, condition: &KeyCondition) -> Option<String> {
+        let part = self.key.iter().find(|part| part.column.name == condition.column)?;
+        Some(match condition.comparison {
+            Comparison::Equal => part.is(&condition.value),
+            other => format!("{} {} {}", part.order(), other.as_str(), part.value(&condition.value)),
+        })
     }
 
     pub(super) fn order(&self) -> Vec<String> {

@@ -8,6 +8,7 @@ mod lob;
 mod rows;
 mod values;
 
+use pipeline::KeyCondition;
 use pipeline::canonical::{mysql_digest, mysql_loses};
 use pipeline::column::Column;
 
@@ -27,6 +28,8 @@ pub struct ComparedTable {
     pub columns: Vec<Column>,
     /// The columns of its primary key, in the order of the key.
     pub key: Vec<KeyPart>,
+    /// What the keys of the rows that are compared fulfill.
+    pub scope: Vec<KeyCondition>,
 }
 
 /// A column of the key.
@@ -52,10 +55,11 @@ impl ComparedTable {
         (!lost.is_empty()).then(|| format!("({})", lost.join(" OR ")))
     }
 
-    /// `FROM … WHERE …` for the rows that can be compared and fulfill all conditions.
+    /// `FROM … WHERE …` for the rows that are compared and fulfill all conditions.
     fn rows_where(&self, conditions: Vec<String>) -> String {
         let kept = self.has_lost_key().map(|lost| format!("NOT {lost}"));
-        let all: Vec<_> = conditions.into_iter().chain(kept).collect();
+        let scope = self.scope.iter().filter_map(|condition| self.fulfills(condition));
+        let all: Vec<_> = conditions.into_iter().chain(scope).chain(kept).collect();
         if all.is_empty() {
             return format!("FROM {}", self.name);
         }

@@ -80,10 +80,7 @@ impl Look for Rows<'_> {
 
     fn sql(&self, _server: &Server) -> String {
         let mut select = self.table.key_texts();
-        for (place, part) in self.table.key.iter().enumerate() {
-            let text = if part.has_members { part.order() } else { part.text() };
-            select.push(format!("{text} AS place_{place}"));
-        }
+        select.extend(self.table.place_texts());
         for (place, group) in self.groups.iter().enumerate() {
             let digest = ComparedTable::digest(group.iter().copied());
             select.push(format!("{digest} AS digest_{place}"));
@@ -150,6 +147,7 @@ mod tests {
             name: TableRef::new("shop", "t"),
             key: vec![KeyPart { column: kind.clone(), has_members: true }],
             columns: vec![kind.clone(), doc],
+            scope: Vec::new(),
         };
         let groups = [vec![&kind]];
         let after = ["2".to_owned()];

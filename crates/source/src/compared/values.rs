@@ -129,6 +129,7 @@ mod tests {
             name: TableRef::new("shop", "t"),
             key: vec![KeyPart { column: id.clone(), has_members: false }],
             columns: vec![id, column("doc", "longtext")],
+            scope: Vec::new(),
         }
     }
 

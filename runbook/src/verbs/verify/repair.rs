@@ -27,9 +27,10 @@ use crate::verbs::setup::{Clients, Setup, SetupError};
 /// The rows that a repair would write. Tables that differ too much are left out.
 pub(super) fn differing(looked: &[Looked<'_>]) -> Differing {
     let compared = looked.iter().filter_map(|looked| Some((looked.table, looked.result.as_ref().ok()?)));
-    let few = compared
-        .filter(|(_, compared)| !compared.keys.is_empty() && !compared.verdict.is_too_much_to_repair());
-    few.map(|(table, compared)| (table.pipeline.source(), compared.keys.clone())).collect()
+    let few = compared.filter(|(_, compared)| {
+        !compared.differences.is_empty() && !compared.verdict.is_too_much_to_repair()
+    });
+    few.map(|(table, compared)| (table.pipeline.source(), compared.keys())).collect()
 }
 
 /// What came of each table.
@@ -97,7 +98,7 @@ fn question(setup: &Setup, differing: &Differing, looked: &[Looked<'_>]) -> Stri
     let tables = compared.filter(|(table, _)| differing.contains_key(&table.pipeline.source()));
     let counts = tables.map(|(table, compared)| {
         let kinds: Vec<_> =
-            compared.kinds.iter().map(|(kind, keys)| format!("{keys} {}", kind.as_str())).collect();
+            compared.kinds().iter().map(|(kind, keys)| format!("{keys} {}", kind.as_str())).collect();
         format!("{} ({})", table.pipeline.source(), kinds.join(", "))
     });
     format!(

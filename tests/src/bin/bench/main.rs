@@ -2,9 +2,12 @@
 //!
 //! - [`plan`]: Terraform with many tables
 //! - [`cutover`]: the filling of many rows
+//! - [`verify`]: the comparison of a large table
 
 mod cutover;
+mod memory;
 mod plan;
+mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +22,8 @@ enum Bench {
     Plan(plan::Arguments),
     /// The filling of many tables, beside the same statements sent bare
     Cutover(cutover::Arguments),
+    /// The comparison of a large table, beside the same checksum statements sent bare
+    Verify(verify::Arguments),
 }
 
 #[tokio::main]
@@ -26,6 +31,7 @@ async fn main() -> ExitCode {
     let result = match Bench::parse() {
         Bench::Plan(arguments) => plan::run(&arguments).await,
         Bench::Cutover(arguments) => cutover::run(&arguments).await,
+        Bench::Verify(arguments) => verify::run(&arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
