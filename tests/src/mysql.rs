@@ -34,7 +34,7 @@ impl Mysql {
 
     /// A statement as this server understands it.
     fn understood<'s>(&self, sql: &'s str) -> Cow<'s, str> {
-        if self.is_mariadb { sql.into() } else { without_sequences(sql).into() }
+        if self.is_mariadb { sql.into() } else { with_hints(&without_sequences(sql)).into() }
     }
 
     /// Runs a statement.
@@ -155,9 +155,27 @@ fn without_sequences(sql: &str) -> String {
     done + rest
 }
 
+/// `SET STATEMENT a = 1, b = 2 FOR INSERT …` as MySQL has it: with hints behind the first word.
+fn with_hints(sql: &str) -> String {
+    let parts = sql.strip_prefix("SET STATEMENT ").and_then(|rest| rest.split_once(" FOR "));
+    let Some((settings, statement)) = parts else { return sql.to_owned() };
+    let hints: Vec<_> = settings.split(", ").map(|setting| format!("SET_VAR({setting})")).collect();
+    let (verb, rest) = statement.split_once(' ').unwrap_or((statement, ""));
+    format!("{verb} /*+ {} */ {rest}", hints.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_of_a_statement_become_hints() {
+        assert_eq!(
+            with_hints("SET STATEMENT sql_mode = 'A,B', time_zone = '+00:00' FOR INSERT INTO t VALUES (1)"),
+            "INSERT /*+ SET_VAR(sql_mode = 'A,B') SET_VAR(time_zone = '+00:00') */ INTO t VALUES (1)"
+        );
+        assert_eq!(with_hints("INSERT INTO t SELECT 1 FOR UPDATE"), "INSERT INTO t SELECT 1 FOR UPDATE");
+    }
 
     #[test]
     fn a_sequence_becomes_a_query() {

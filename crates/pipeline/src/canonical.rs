@@ -11,7 +11,7 @@
 //! | DATE, DATETIME, TIMESTAMP | six digits of the second, in UTC |
 //! | TIME | without zeros at the end of the fraction |
 //! | texts, ENUM, SET | the text in UTF-8; case and trailing spaces count |
-//! | types that DMS treats as LOBs | the MD5 of it, since a result longer than `max_allowed_packet` is NULL in MySQL |
+//! | types that DMS treats as LOBs | its hash, since a result longer than `max_allowed_packet` is NULL in MySQL |
 //! | JSON | the text as it is. No text of the two engines is the same, so the runbook compares them itself |
 //!
 //! Some values cannot arrive as they are (docs/reference/types.md, "Values that arrive as others"). The text of such a DATE,
@@ -25,6 +25,15 @@ const LAST_TIMESTAMP: &str = "9999-12-30 22:00:00";
 
 /// What stands for NULL in a row's text. No number has this text, and every text begins with its length.
 const NULL: &str = "'N'";
+
+/// How many digits a hash has.
+pub const HASH_DIGITS: usize = 64;
+
+/// Returns the expression for a text's hash, in lower-case hexadecimal digits, on both engines. MySQL has had no MD5 of its own
+/// since 9.6 (docs/facts/mysql.md, "Functions").
+pub fn hash(text: &str) -> String {
+    format!("SHA2({text}, 256)")
+}
 
 /// Returns the expression for a value's text in MySQL, NULL for NULL. `column` is the quoted column.
 pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
@@ -53,9 +62,9 @@ pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
             utf8(&format!("CAST({column} AS TIME(6))"))
         ),
         MysqlType::Text | MysqlType::Json => utf8(column),
-        MysqlType::LongText => format!("MD5({})", utf8(column)),
+        MysqlType::LongText => hash(&utf8(column)),
         MysqlType::Binary => utf8(&format!("LOWER(HEX({column}))")),
-        MysqlType::LongBinary => format!("MD5(LOWER(HEX({column})))"),
+        MysqlType::LongBinary => hash(&format!("LOWER(HEX({column}))")),
     }
 }
 
@@ -73,9 +82,9 @@ pub fn databend_text(ty: &MysqlType, column: &str) -> String {
             format!("IF(POSITION('.' IN {column}) > 0, RTRIM(RTRIM({column}, '0'), '.'), {column})")
         }
         MysqlType::Text => column.to_owned(),
-        MysqlType::LongText => format!("MD5({column})"),
+        MysqlType::LongText => hash(column),
         MysqlType::Bit(_) | MysqlType::Binary => format!("LOWER(TO_HEX({column}))"),
-        MysqlType::LongBinary => format!("MD5(LOWER(TO_HEX({column})))"),
+        MysqlType::LongBinary => hash(&format!("LOWER(TO_HEX({column}))")),
         // In a list, since the text of a JSON string alone is without its quotes, and that of null is NULL.
         MysqlType::Json => format!("IF({column} IS NULL, NULL, TO_STRING(JSON_ARRAY({column})))"),
     }
@@ -107,7 +116,7 @@ pub fn is_ordered_alike(ty: &MysqlType) -> bool {
     !matches!(ty, MysqlType::Text | MysqlType::LongText | MysqlType::Time | MysqlType::Json)
 }
 
-/// Returns the expression for the MD5 of several columns of a row in MySQL. Of a JSON column it only has whether it is NULL.
+/// Returns the expression for the hash of several columns of a row in MySQL. Of a JSON column it only has whether it is NULL.
 pub fn mysql_digest<'a>(columns: impl IntoIterator<Item = (&'a MysqlType, String)>) -> String {
     digest(columns, mysql_text, "CHAR_LENGTH")
 }
@@ -131,7 +140,7 @@ fn digest<'a>(
         }
         _ => format!("COALESCE({}, {NULL})", text(ty, &column)),
     });
-    format!("MD5(CONCAT_WS(',', {}))", fields.collect::<Vec<_>>().join(", "))
+    hash(&format!("CONCAT_WS(',', {})", fields.collect::<Vec<_>>().join(", ")))
 }
 
 /// A date that DMS writes as NULL: with a part that is zero, or with a day that its month does not have.
@@ -185,9 +194,9 @@ mod tests {
             ("bit(1)", "CONVERT(c + 0 USING utf8mb4)", "IF(c, '1', IF(c IS NULL, NULL, '0'))"),
             ("bit(9)", "CONVERT(LOWER(LPAD(HEX(c + 0), 4, '0')) USING utf8mb4)", "LOWER(TO_HEX(c))"),
             ("varchar(9)", "CONVERT(c USING utf8mb4)", "c"),
-            ("longtext", "MD5(CONVERT(c USING utf8mb4))", "MD5(c)"),
+            ("longtext", "SHA2(CONVERT(c USING utf8mb4), 256)", "SHA2(c, 256)"),
             ("blob", "CONVERT(LOWER(HEX(c)) USING utf8mb4)", "LOWER(TO_HEX(c))"),
-            ("point", "MD5(LOWER(HEX(c)))", "MD5(LOWER(TO_HEX(c)))"),
+            ("point", "SHA2(LOWER(HEX(c)), 256)", "SHA2(LOWER(TO_HEX(c)), 256)"),
             (
                 "time(3)",
                 "TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM CONVERT(CAST(c AS TIME(6)) USING utf8mb4)))",
@@ -226,13 +235,13 @@ mod tests {
         let columns = || [(&int, "a".to_owned()), (&text, "b".to_owned()), (&json, "j".to_owned())];
         assert_eq!(
             mysql_digest(columns()),
-            "MD5(CONCAT_WS(',', COALESCE(CONVERT(a + 0 USING utf8mb4), 'N'), COALESCE(CONCAT(CHAR_LENGTH(b), ':', \
-             CONVERT(b USING utf8mb4)), 'N'), IF(j IS NULL, 'N', 'J')))"
+            "SHA2(CONCAT_WS(',', COALESCE(CONVERT(a + 0 USING utf8mb4), 'N'), COALESCE(CONCAT(CHAR_LENGTH(b), ':', \
+             CONVERT(b USING utf8mb4)), 'N'), IF(j IS NULL, 'N', 'J')), 256)"
         );
         assert_eq!(
             databend_digest(columns()),
-            "MD5(CONCAT_WS(',', COALESCE(TO_STRING(a), 'N'), COALESCE(CONCAT(LENGTH(b), ':', b), 'N'), \
-             IF(j IS NULL, 'N', 'J')))"
+            "SHA2(CONCAT_WS(',', COALESCE(TO_STRING(a), 'N'), COALESCE(CONCAT(LENGTH(b), ':', b), 'N'), \
+             IF(j IS NULL, 'N', 'J')), 256)"
         );
     }
 

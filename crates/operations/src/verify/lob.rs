@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::source::Selection;
 use pipeline::Part;
-use pipeline::canonical::{is_compared_as_json, is_lob};
+use pipeline::canonical::{HASH_DIGITS, is_compared_as_json, is_lob};
 use pipeline::column::Column;
 use pipeline::sql::verify as sql;
 
@@ -68,8 +68,8 @@ async fn cut_json(
     let json = context.pipeline.columns.iter().filter(|column| is_compared_as_json(&column.ty));
     let nth = json.take_while(|other| other.name != column.name).count();
     let mut cut = Vec::new();
-    // One by one: each text may be long.
-    for Differing { key, .. } in values.into_iter().filter(|value| value.digest.len() == MD5) {
+    // One by one: each text may be long. A longer digest has that of a JSON value in it.
+    for Differing { key, .. } in values.into_iter().filter(|value| value.digest.len() == HASH_DIGITS) {
         let part = Part::Keys(vec![key.clone()]);
         let selection = Selection::Part(&part);
         let rows = context.tools.source.read_rows(&context.at_source, &[], true, selection).await?;
@@ -106,6 +106,3 @@ async fn cut_values(
     }
     Ok(cut)
 }
-
-/// How long a digest is to which no JSON value belongs.
-const MD5: usize = 32;

@@ -11,7 +11,7 @@ use crate::part::{self, Part};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 
 /// Counts the rows of a part and adds up what identifies them: `n`, `sum_0`, `sum_1`. The sums do not depend on the order of
-/// rows. Each is of 32 bits of a row's MD5: CRC32 is the only function of both engines that makes a number of a text.
+/// rows. Each is of 32 bits of a row's hash: CRC32 is the only function of both engines that makes a number of a text.
 pub fn checksum(table: &Table, scope: &[KeyCondition], part: &Part) -> String {
     let digest = databend_digest(table.columns.iter().map(|column| (&column.ty, ident(&column.name))));
     format!(
@@ -25,7 +25,7 @@ pub fn checksum(table: &Table, scope: &[KeyCondition], part: &Part) -> String {
 /// What is read of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
-    /// Groups of columns: each has an MD5 of its own.
+    /// Groups of columns: each has a hash of its own.
     pub groups: &'a [Vec<&'a Column>],
     /// Whether the texts of JSON columns are read.
     pub with_json: bool,
@@ -248,8 +248,8 @@ mod tests {
             checked(checksum(&table, &[], &part)),
             concat!(
                 "SELECT count(*) AS n, COALESCE(sum(crc32(left(d, 16))), 0) AS sum_0, ",
-                "COALESCE(sum(crc32(right(d, 16))), 0) AS sum_1 FROM (SELECT MD5(CONCAT_WS(',', ",
-                r#"COALESCE(TO_STRING("id"), 'N'), COALESCE(CONCAT(LENGTH("note"), ':', "note"), 'N'))) AS d "#,
+                "COALESCE(sum(crc32(right(d, 16))), 0) AS sum_1 FROM (SELECT SHA2(CONCAT_WS(',', ",
+                r#"COALESCE(TO_STRING("id"), 'N'), COALESCE(CONCAT(LENGTH("note"), ':', "note"), 'N')), 256) AS d "#,
                 r#"FROM "ods"."orders" WHERE NOT "is_deleted" AND "id" > 5 AND "id" <= 9) AS r"#
             )
         );

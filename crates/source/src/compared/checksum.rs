@@ -18,7 +18,7 @@ use crate::{Options, Server, Source, SourceError};
 pub struct Checksum {
     /// The number of rows.
     pub rows: u64,
-    /// The sums of two halves of the rows' MD5.
+    /// The sums of two parts of the rows' hashes.
     pub sums: [String; 2],
     /// How many values of a column cannot arrive as they are, by column.
     pub lost: Vec<(String, u64)>,
@@ -188,7 +188,7 @@ mod tests {
             sql.starts_with(
                 "SELECT COUNT(*) AS row_count, COALESCE(SUM(CRC32(LEFT(d, 16))), 0) AS sum_0, \
                  COALESCE(SUM(CRC32(RIGHT(d, 16))), 0) AS sum_1, COALESCE(SUM(lost_0), 0) AS lost_0 FROM \
-                 (SELECT MD5(CONCAT_WS(',', COALESCE(CONVERT(`id` + 0 USING utf8mb4), 'N'), "
+                 (SELECT SHA2(CONCAT_WS(',', COALESCE(CONVERT(`id` + 0 USING utf8mb4), 'N'), "
             ),
             "{sql}"
         );

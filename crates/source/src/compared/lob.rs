@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pipeline::Part;
+use pipeline::canonical::hash;
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
 
@@ -51,11 +52,12 @@ impl Look for Beginning<'_> {
         let is_binary = self.column.ty == MysqlType::LongBinary;
         let value = if is_binary { name.clone() } else { format!("CONVERT({name} USING utf8mb4)") };
         let first = format!("LEFT({value}, {})", self.length);
-        let digest = if is_binary { format!("MD5(LOWER(HEX({first})))") } else { format!("MD5({first})") };
+        let digest = if is_binary { hash(&format!("LOWER(HEX({first}))")) } else { hash(&first) };
         let mut conditions = self.table.is_in(&self.part);
         conditions.push(format!("{name} IS NOT NULL"));
         format!(
-            "SELECT MD5(CONCAT_WS(',', {digest})) AS digest, LENGTH({value}) AS bytes {}",
+            "SELECT {} AS digest, LENGTH({value}) AS bytes {}",
+            hash(&format!("CONCAT_WS(',', {digest})")),
             self.table.rows_where(conditions)
         )
     }

@@ -42,7 +42,7 @@ pub struct KeyPart {
 }
 
 impl ComparedTable {
-    /// The MD5 of some columns.
+    /// The hash of some columns.
     fn digest<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
         mysql_digest(columns.into_iter().map(|column| (&column.ty, ident(&column.name))))
     }

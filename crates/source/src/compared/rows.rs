@@ -155,8 +155,8 @@ mod tests {
         let rows = Rows { table: &table, groups: &groups, with_json: true, selection };
         assert_eq!(
             rows.sql(&Scripted::server()),
-            "SELECT CONVERT(`kind` USING utf8mb4) AS key_0, `kind` + 0 AS place_0, MD5(CONCAT_WS(',', \
-             COALESCE(CONCAT(CHAR_LENGTH(`kind`), ':', CONVERT(`kind` USING utf8mb4)), 'N'))) AS digest_0, \
+            "SELECT CONVERT(`kind` USING utf8mb4) AS key_0, `kind` + 0 AS place_0, SHA2(CONCAT_WS(',', \
+             COALESCE(CONCAT(CHAR_LENGTH(`kind`), ':', CONVERT(`kind` USING utf8mb4)), 'N')), 256) AS digest_0, \
              CONVERT(`doc` USING utf8mb4) AS json_0 FROM `shop`.`t` WHERE `kind` + 0 > 2 ORDER BY `kind` + 0 LIMIT 10"
         );
     }
