@@ -34,7 +34,12 @@ impl Mysql {
 
     /// A statement as this server understands it.
     fn understood<'s>(&self, sql: &'s str) -> Cow<'s, str> {
-        if self.is_mariadb { sql.into() } else { with_hints(&without_sequences(sql)).into() }
+        if self.is_mariadb {
+            return sql.into();
+        }
+        let sql = with_hints(&without_sequences(sql));
+        // The names of what compares every byte, trailing spaces among them.
+        sql.replace("utf8mb4_nopad_bin", "utf8mb4_0900_bin").into()
     }
 
     /// Runs a statement.
@@ -159,7 +164,11 @@ fn without_sequences(sql: &str) -> String {
 fn with_hints(sql: &str) -> String {
     let parts = sql.strip_prefix("SET STATEMENT ").and_then(|rest| rest.split_once(" FOR "));
     let Some((settings, statement)) = parts else { return sql.to_owned() };
-    let hints: Vec<_> = settings.split(", ").map(|setting| format!("SET_VAR({setting})")).collect();
+    // MySQL rounds the digits of a second that a column has no place for, and MariaDB drops them.
+    let dropping =
+        |setting: &str| setting.replacen("sql_mode = '", "sql_mode = 'TIME_TRUNCATE_FRACTIONAL,", 1);
+    let hints: Vec<_> =
+        settings.split(", ").map(|setting| format!("SET_VAR({})", dropping(setting))).collect();
     let (verb, rest) = statement.split_once(' ').unwrap_or((statement, ""));
     format!("{verb} /*+ {} */ {rest}", hints.join(" "))
 }
@@ -172,7 +181,8 @@ mod tests {
     fn settings_of_a_statement_become_hints() {
         assert_eq!(
             with_hints("SET STATEMENT sql_mode = 'A,B', time_zone = '+00:00' FOR INSERT INTO t VALUES (1)"),
-            "INSERT /*+ SET_VAR(sql_mode = 'A,B') SET_VAR(time_zone = '+00:00') */ INTO t VALUES (1)"
+            "INSERT /*+ SET_VAR(sql_mode = 'TIME_TRUNCATE_FRACTIONAL,A,B') SET_VAR(time_zone = '+00:00') */ INTO t \
+             VALUES (1)"
         );
         assert_eq!(with_hints("INSERT INTO t SELECT 1 FOR UPDATE"), "INSERT INTO t SELECT 1 FOR UPDATE");
     }

@@ -15,7 +15,7 @@ pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
     let utf8 = |expression: &str| format!("CONVERT({expression} USING utf8mb4)");
     match ty {
         // The cast keeps the sign of zero, and all digits of a FLOAT.
-        MysqlType::Float | MysqlType::Double => utf8(&format!("CAST({column} AS DOUBLE)")),
+        MysqlType::Float | MysqlType::Double => canonical::mysql_digits(column),
         MysqlType::Time | MysqlType::LongText => utf8(column),
         MysqlType::LongBinary => utf8(&format!("LOWER(HEX({column}))")),
         MysqlType::Integer(_)
@@ -57,7 +57,12 @@ mod tests {
         for (ty, at_source, in_raw) in [
             ("bigint unsigned", "CONVERT(c + 0 USING utf8mb4)", "CAST(v AS BIGINT UNSIGNED)"),
             ("decimal(12,2)", "CONVERT(c + 0 USING utf8mb4)", "CAST(v AS DECIMAL(76, 30))"),
-            ("float", "CONVERT(CAST(c AS DOUBLE) USING utf8mb4)", "CAST(v AS DOUBLE)"),
+            (
+                "float",
+                "IF(c IS NULL OR c = 0 OR ABS(c) BETWEEN 1e-3 AND 1e15, CONVERT(CAST(c AS DOUBLE) USING utf8mb4), \
+                 REPLACE(REPLACE(JSON_ARRAY(CAST(c AS DOUBLE)), '[', ''), ']', ''))",
+                "CAST(v AS DOUBLE)",
+            ),
             ("bit(1)", "CONVERT(c + 0 USING utf8mb4)", "v = '1'"),
             ("bit(9)", "CONVERT(LOWER(LPAD(HEX(c + 0), 4, '0')) USING utf8mb4)", "FROM_HEX(v)"),
             ("time(3)", "CONVERT(c USING utf8mb4)", "v"),

@@ -62,8 +62,17 @@ fn page() -> String {
     for key in KEYS {
         writeln!(out, "| {} | {} |", cell(format!("{} {}", key.mysql, key.ddl).trim()), key.note).unwrap();
     }
+    out.push_str(MYSQL);
     out
 }
+
+/// What `cargo xtask test --mysql` has shown.
+const MYSQL: &str = "\n## MySQL and MariaDB\n\n\
+    The values above were sent by MariaDB in every run of the tests, and by MySQL 9.7 with `cargo xtask test --mysql`. What differs is what the\n\
+    server makes of them before DMS reads them:\n\n\
+    - MySQL rounds the digits of a second that a column has no place for, unless `sql_mode` has TIME_TRUNCATE_FRACTIONAL. MariaDB drops them.\n\
+    - MySQL's last TIME is `838:59:59`, MariaDB's `838:59:59.999999`.\n\
+    - MySQL stores JSON in a form of its own: members in another order, and no member twice. The value is the same.\n";
 
 /// As code in a cell of a table; long ones are cut.
 fn cell(text: &str) -> String {
