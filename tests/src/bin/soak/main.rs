@@ -18,7 +18,7 @@ use clap::Parser;
 use e2e::{Error, Sandbox, Table, World};
 use serde_json::Value as Json;
 
-use plant::{Planted, Round};
+use plant::Round;
 
 const SETTINGS: &str = "poll_seconds = 1\ndelivery_seconds = 5\nverify_settle_seconds = 60\n";
 /// Rows that there are all the time. The first of them keep changing, the last ones never do.
@@ -82,7 +82,7 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
         let mut result = Ok(());
         while result.is_ok() && Instant::now() < until {
             let round = Round::ALL[outcome.rounds as usize % Round::ALL.len()];
-            result = verify(&world, round, &mut outcome).await;
+            result = verify(&world, round, &source.unseen, &mut outcome).await;
         }
         ends.store(true, Ordering::Relaxed);
         result
@@ -109,10 +109,15 @@ async fn world() -> Result<World, Error> {
 }
 
 /// One run of `runbook verify`.
-async fn verify(world: &World, round: Round, outcome: &mut Outcome) -> Result<(), Error> {
-    let planted = Planted::plant(world, round).await?;
+async fn verify(
+    world: &World,
+    round: Round,
+    unseen: &AtomicBool,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let key = round.plant(world, unseen).await?;
     let output = world.runbook.run(&["--json", "verify"]).await?;
-    let key = planted.end().await?;
+    round.end(world, unseen, key).await?;
     outcome.rounds += 1;
     outcome.planted += u32::from(key.is_some());
     let document = output.json()?;

@@ -24,6 +24,8 @@ const NEW: u64 = 200;
 pub(crate) struct Writing {
     ends: Arc<AtomicBool>,
     changes: Arc<AtomicU64>,
+    /// Whether the source changes the one row behind DMS's back, right after each change that DMS sees.
+    pub(crate) unseen: Arc<AtomicBool>,
     writers: [JoinHandle<Result<(), Error>>; 2],
 }
 
@@ -32,8 +34,9 @@ impl Writing {
     pub(crate) async fn begin(world: &World, rate: u32) -> Result<Self, Error> {
         let (ends, changes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let busy = Writer::new(world, &ends, &changes).await?.often(rate);
-        let warm = Writer::new(world, &ends, &changes).await?.now_and_then();
-        Ok(Self { ends, changes, writers: [tokio::spawn(busy), tokio::spawn(warm)] })
+        let unseen = Arc::new(AtomicBool::new(false));
+        let warm = Writer::new(world, &ends, &changes).await?.now_and_then(unseen.clone());
+        Ok(Self { ends, changes, unseen, writers: [tokio::spawn(busy), tokio::spawn(warm)] })
     }
 
     /// Ends, and returns how many rows were changed.
@@ -83,13 +86,18 @@ impl Writer {
         Ok(())
     }
 
-    async fn now_and_then(self) -> Result<(), Error> {
+    async fn now_and_then(self, unseen: Arc<AtomicBool>) -> Result<(), Error> {
         let mut pace = tokio::time::interval(WARM_EVERY);
         while !self.ends.load(Ordering::Relaxed) {
             pace.tick().await;
             let update =
                 format!("UPDATE orders SET amount = amount + 1, note = 'warm' WHERE order_id = {WARM}");
             self.transaction(&[update]).await?;
+            if unseen.load(Ordering::Relaxed) {
+                let change =
+                    format!("UPDATE {}.orders SET note = 'planted' WHERE order_id = {WARM}", self.schema);
+                self.mysql.session(&["SET sql_log_bin = 0", &change, "SET sql_log_bin = 1"]).await?;
+            }
         }
         Ok(())
     }
