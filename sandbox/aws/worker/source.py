@@ -179,6 +179,8 @@ class Catalog:
 
         Not what SHOW MASTER STATUS says: that may be ahead of what the engine has committed.
         """
+        with self._lock:
+            self._connection.ping(reconnect=True)
         return self._mariadb_position() if self._is_mariadb() else self._mysql_position()
 
     def _is_mariadb(self) -> bool:
@@ -193,7 +195,6 @@ class Catalog:
     def _mariadb_position(self) -> Position:
         """By a consistent snapshot."""
         with self._lock:
-            self._connection.ping(reconnect=True)
             self._connection.query("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             found = self._rows("SHOW STATUS LIKE 'binlog_snapshot_%'")
             self._connection.query("ROLLBACK")
