@@ -1,7 +1,7 @@
 """`python -m sandbox.mysql.packages update | unpack PARENT`: which packages make the server. `unpack` prints the folder in PARENT
 where they are.
 
-pin.json names each file with its hash. `update` writes it anew from what the suite has today; a pinned file that the mirror has no
+pin.json names each file with its hash. `update` writes it again from what the suite has today; a pinned file that the mirror has no
 more makes that necessary. The mirror is the one that apt uses on this machine.
 """
 

@@ -149,7 +149,7 @@ pub async fn verify(
     if let Some(keys) = keys {
         keys.write(&tables)?;
     }
-    // A table that could not be compared goes on from there.
+    // With a table that could not be compared, the next run continues from there.
     if let Some(checkpoints) = checkpoints.filter(|_| failed.is_empty()) {
         checkpoints.finish().map_err(SetupError::from)?;
     }

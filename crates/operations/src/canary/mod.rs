@@ -128,7 +128,7 @@ async fn changes(
     Ok((passages, None))
 }
 
-/// Removes the row of a canary that was killed. Refuses to touch one that is somebody else's.
+/// Removes the row of a canary that was killed. Refuses where a row has its key that no canary inserted.
 async fn remove_earlier(
     source: &Source,
     pipeline: &Pipeline,

@@ -8,7 +8,7 @@ use crate::StepError;
 use crate::finding::Code;
 use crate::target::ChainTable;
 
-/// The keys of texts, cut to the length of the column.
+/// The keys of a text; the column must have room for them.
 const TEXT_KEYS: [&str; 2] = ["canary-1", "canary-2"];
 /// What another column is changed to.
 const CHANGED_TEXT: &str = "canary";

@@ -75,7 +75,7 @@ pub enum CheckpointError {
     /// It cannot be written.
     #[error("{path} cannot be written: {cause}")]
     #[diagnostic(help(
-        "make room, or let the folder be written to, and run the same command again: it goes on from what the file has"
+        "make room, or let the folder be written to, and run the same command again: it continues from what the file has"
     ))]
     Write {
         /// The file.

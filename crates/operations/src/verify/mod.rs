@@ -8,7 +8,7 @@
 //! 3. A key that ODS has more than once is a difference of its own.
 //! 4. After a repair ([`crate::procedures::repair`]), the rows that differed are looked at again.
 //!
-//! [`checkpoint`] keeps where a scan is, for a run that goes on with it; [`sample`] leaves parts out.
+//! [`checkpoint`] keeps where a scan is, for a run that continues it; [`sample`] leaves parts out.
 //!
 //! # Parts
 //!
