@@ -27,6 +27,9 @@ resource "aws_dms_endpoint" "mysql" {
   username      = var.mysql_username
   password      = var.mysql_password
   ssl_mode      = var.mysql_ssl_mode
+
+  # Without it, DMS gives up a table when somebody adds or drops one of its partitions.
+  extra_connection_attributes = "skipTableSuspensionForPartitionDdl=true"
 }
 
 resource "aws_dms_s3_endpoint" "lake" {

@@ -1,10 +1,12 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use operations::procedures::Procedure;
 use pipeline::KeyCondition;
 
@@ -21,6 +23,35 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first. clap checks the options of a verb before it knows those in front of
+    /// the verb, and of an option on both sides it drops the one in front: so what needs both is checked here.
+    pub fn read(line: &[OsString]) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(line)?;
+        let wrong = |kind, message: &str| Err(Self::command().error(kind, message));
+        let is_table = |argument: &&OsString| {
+            argument.to_str().is_some_and(|text| text == "--table" || text.starts_with("--table="))
+        };
+        if line.iter().filter(is_table).count() > cli.global.tables.len() {
+            return wrong(
+                ErrorKind::ArgumentConflict,
+                "--table stands before and after the verb: put all of them on one side",
+            );
+        }
+        match (&cli.verb, cli.global.tables.is_empty()) {
+            (Verb::Reload { all_of_task: false, .. }, true) => wrong(
+                ErrorKind::MissingRequiredArgument,
+                "nothing says what to load again: give --table SCHEMA.TABLE, or --all-of-task",
+            ),
+            (Verb::Reload { all_of_task: true, .. }, false) => wrong(
+                ErrorKind::ArgumentConflict,
+                "--all-of-task is every table: give either that or --table SCHEMA.TABLE",
+            ),
+            _ => Ok(cli),
+        }
+    }
 }
 
 /// Options of every verb.
@@ -64,7 +95,7 @@ pub enum Verb {
     /// `MYSQL_DSN`.
     Reload {
         /// Every table of the chains. A DMS task that was never started, or has failed, can only load all of them.
-        #[arg(long, conflicts_with = "tables", required_unless_present = "tables")]
+        #[arg(long)]
         all_of_task: bool,
         /// Mark rows as deleted that are neither in the load nor at the source, even if they are many.
         #[arg(long)]
@@ -84,6 +115,12 @@ pub enum Verb {
         /// Remove rows that are older than this (90d, 12h, 30m) and that nothing rests on. Asks first.
         #[arg(long, value_name = "DURATION", value_parser = duration)]
         prune_older_than: Option<Duration>,
+    },
+    /// Say that what DDL has changed at the source is known, and why nothing is left to do. Asks first. Needs `MYSQL_DSN`.
+    Settle {
+        /// Why. It is kept in the journal.
+        #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
     },
     /// Give up the leases on the tables that a run holds which is known to be gone. Asks first.
     Unlock,
@@ -171,6 +208,8 @@ mod tests {
             Verb::Log { prune_older_than: None }
             | Verb::Plan { .. }
             | Verb::Status
+            // It says something in the journal alone, as a verification does.
+            | Verb::Settle { .. }
             | Verb::Verify(Verify { repair: false, .. })
             | Verb::Explain { .. }
             | Verb::ConfigSchema
@@ -207,11 +246,20 @@ mod tests {
 
     #[test]
     fn a_reload_says_of_what() {
-        let parse = |line: &[&str]| Cli::try_parse_from(["runbook", "reload"].iter().chain(line));
-        assert!(parse(&[]).is_err());
-        assert!(parse(&["--all-of-task", "--table", "a.b"]).is_err());
-        parse(&["--table", "a.b"]).unwrap();
-        parse(&["--all-of-task", "--accept-deletes"]).unwrap();
+        let read = |line: &str| {
+            let line: Vec<_> = line.split(' ').map(OsString::from).collect();
+            Cli::read(&line).map_err(|error| error.kind())
+        };
+        assert_eq!(read("runbook reload").unwrap_err(), ErrorKind::MissingRequiredArgument);
+        for wrong in ["reload --all-of-task --table a.b", "--table a.b reload --all-of-task"] {
+            assert_eq!(read(&format!("runbook {wrong}")).unwrap_err(), ErrorKind::ArgumentConflict);
+        }
+        for right in ["reload --table a.b", "--table=a.b reload", "reload --all-of-task --accept-deletes"] {
+            read(&format!("runbook {right}")).unwrap();
+        }
+        // The one in front would be dropped.
+        let both = read("runbook --table a.b cutover --table a.c").unwrap_err();
+        assert_eq!(both, ErrorKind::ArgumentConflict);
     }
 
     #[test]
@@ -237,7 +285,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 

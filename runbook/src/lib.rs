@@ -66,6 +66,7 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
         Verb::Resume => Box::pin(verbs::resume(&setup, cancel)).await?,
         Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,
         Verb::Log { prune_older_than: Some(age) } => Box::pin(verbs::prune(&setup, age)).await?,
+        Verb::Settle { reason } => Box::pin(verbs::settle(&setup, &reason)).await?,
         Verb::Unlock => Box::pin(verbs::unlock(&setup)).await?,
         Verb::Explain { .. }
         | Verb::ConfigSchema

@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use miette::{GraphicalTheme, MietteHandlerOpts};
 use runbook::cli::Cli;
 use runbook::output::Output;
@@ -15,12 +14,13 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     // clap ends with 2 on a wrong command line, which here means findings.
-    let cli = match Cli::try_parse() {
+    let line: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::read(&line) {
         Ok(cli) => cli,
         Err(error) => {
             let wrong = error.use_stderr();
             drop(error.print());
-            if wrong && std::env::args().any(|argument| argument == "--json") {
+            if wrong && line.iter().any(|argument| argument == "--json") {
                 let message = error.to_string();
                 Output::new(true).json(Failed { error: Problem::of_command_line(message.trim().to_owned()) });
             }

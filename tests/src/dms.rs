@@ -53,6 +53,7 @@ impl DmsSite {
         let source = json!({
             "EndpointIdentifier": format!("{name}-mysql"), "EndpointType": "source", "EngineName": "mysql",
             "ServerName": mysql.host, "Port": mysql.port, "Username": mysql.user, "Password": mysql.password,
+            "ExtraConnectionAttributes": "skipTableSuspensionForPartitionDdl=true",
         });
         let target = json!({
             "EndpointIdentifier": format!("{name}-s3"), "EndpointType": "target", "EngineName": "s3",

@@ -1,5 +1,7 @@
 //! A source table, and its declaration for Terraform.
 
+use std::collections::BTreeMap;
+
 /// A table of the source.
 #[derive(Debug, Clone)]
 pub struct Table {
@@ -7,6 +9,8 @@ pub struct Table {
     pub name: String,
     /// Name and `MySQL` type.
     columns: Vec<(String, String)>,
+    /// What `MySQL` gave the rows that were there, by column.
+    defaults: BTreeMap<String, String>,
     key: Vec<String>,
 }
 
@@ -16,7 +20,26 @@ impl Table {
         Self {
             name: name.into(),
             columns: columns.iter().map(|(name, kind)| ((*name).into(), (*kind).into())).collect(),
+            defaults: BTreeMap::new(),
             key: key.iter().map(|name| (*name).into()).collect(),
+        }
+    }
+
+    /// Declares one more column, with its default if it has one. The source has it already.
+    pub fn declare_column(&mut self, name: &str, kind: &str, default: Option<&str>) {
+        self.columns.push((name.into(), kind.into()));
+        self.defaults.extend(default.map(|default| (name.into(), default.into())));
+    }
+
+    /// Declares another type of a column.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column.
+    pub fn declare_type(&mut self, name: &str, kind: &str) {
+        match self.columns.iter_mut().find(|(column, _)| column == name) {
+            Some(column) => kind.clone_into(&mut column.1),
+            None => panic!("{} has no column {name}", self.name),
         }
     }
 
@@ -50,10 +73,15 @@ impl Table {
 
     /// The resource `databend_cdc_table.t<number>`.
     pub fn resource(&self, number: usize, schema: &str) -> String {
-        let columns = self
-            .columns
-            .iter()
-            .map(|(name, kind)| format!("    {{ name = {}, type = {} }},\n", text(name), text(kind)));
+        let columns = self.columns.iter().map(|(name, kind)| {
+            let default = self.defaults.get(name).map(|default| format!(", default = {}", text(default)));
+            format!(
+                "    {{ name = {}, type = {}{} }},\n",
+                text(name),
+                text(kind),
+                default.unwrap_or_default()
+            )
+        });
         let key: Vec<_> = self.key.iter().map(|name| text(name)).collect();
         format!(
             "resource \"databend_cdc_table\" \"t{number}\" {{\n  stage = databend_cdc_stage.dms.name\n  \

@@ -114,6 +114,13 @@ impl World {
         self.terraform.apply(&[]).await.must();
     }
 
+    /// Changes the declaration of a table, and applies it.
+    pub async fn redeclare(&mut self, table: &str, change: impl FnOnce(&mut Table)) {
+        change(self.tables.iter_mut().find(|declared| declared.name == table).unwrap());
+        self.declare();
+        self.terraform.apply(&[]).await.must();
+    }
+
     /// Writes the configuration.
     fn declare(&self) {
         let (name, tables) = (&self.name, &self.tables);

@@ -35,6 +35,7 @@ pub mod lease;
 pub mod procedures;
 pub mod progress;
 pub mod settings;
+pub mod settle;
 pub mod steps;
 pub mod target;
 pub mod verbs;

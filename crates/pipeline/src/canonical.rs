@@ -6,7 +6,7 @@
 //! | type | text |
 //! |---|---|
 //! | integers, YEAR, DECIMAL | the digits, without the zeros of ZEROFILL |
-//! | FLOAT, DOUBLE | `-0.012345e4`: the shortest digits that identify the double, with the zero's sign |
+//! | FLOAT, DOUBLE | as Databend prints a column: the shortest digits that identify the double, with the zero's sign, `1.5e12` and `1.5e-7` outside of \[1e-5, 1e10) |
 //! | BIT(1) | `0` or `1`; longer ones and all bytes are lower-case hexadecimal digits |
 //! | DATE, DATETIME, TIMESTAMP | six digits of the second, in UTC |
 //! | TIME | without zeros at the end of the fraction |
@@ -44,7 +44,7 @@ pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
             utf8(&format!("{column} + 0"))
         }
         // The cast keeps the sign of zero, which a sum drops, and drops the digits that the column's type says.
-        MysqlType::Float | MysqlType::Double => mysql_double(&mysql_digits(column)),
+        MysqlType::Float | MysqlType::Double => mysql_double(column),
         MysqlType::Bit(bits) => {
             utf8(&format!("LOWER(LPAD(HEX({column} + 0), {}, '0'))", bits.div_ceil(8) * 2))
         }
@@ -74,7 +74,7 @@ pub fn databend_text(ty: &MysqlType, column: &str) -> String {
         | MysqlType::Decimal { .. }
         | MysqlType::Date
         | MysqlType::DateTime => format!("TO_STRING({column})"),
-        MysqlType::Float | MysqlType::Double => databend_double(&format!("TO_STRING(TO_FLOAT64({column}))")),
+        MysqlType::Float | MysqlType::Double => format!("TO_STRING(TO_FLOAT64({column}))"),
         MysqlType::Bit(1) => format!("IF({column}, '1', IF({column} IS NULL, NULL, '0'))"),
         MysqlType::Time => {
             format!("IF(POSITION('.' IN {column}) > 0, RTRIM(RTRIM({column}, '0'), '.'), {column})")
@@ -163,26 +163,26 @@ pub(crate) fn mysql_digits(column: &str) -> String {
     )
 }
 
-/// From MySQL's text of a double, which has an exponent where the number is large or small.
-fn mysql_double(text: &str) -> String {
+/// Returns the expression for the text of a FLOAT or DOUBLE in MySQL that Databend prints of it, NULL for NULL. MySQL prints most
+/// values alike; computing the text of any other one costs it ten times as much.
+fn mysql_double(column: &str) -> String {
+    let text = mysql_digits(column);
     let unsigned = format!("SUBSTRING_INDEX(TRIM(LEADING '-' FROM {text}), 'e', 1)");
-    let digits = format!("REPLACE({unsigned}, '.', '')");
+    let all = format!("REPLACE({unsigned}, '.', '')");
+    let led = format!("TRIM(LEADING '0' FROM {all})");
+    let digits = format!("TRIM(TRAILING '0' FROM {led})");
+    // Of the first digit.
+    let exponent = format!(
+        "(IF(LOCATE('e', {text}) > 0, SUBSTRING_INDEX({text}, 'e', -1), 0) + CHAR_LENGTH(SUBSTRING_INDEX({unsigned}, '.', 1)) \
+         - CHAR_LENGTH({all}) + CHAR_LENGTH({led}) - 1)"
+    );
     format!(
-        "CONCAT(IF(LEFT({text}, 1) = '-', '-', ''), '0.0', TRIM(TRAILING '0' FROM TRIM(LEADING '0' FROM {digits})), 'e', \
-         1 + IF(LOCATE('e', {text}) > 0, SUBSTRING_INDEX({text}, 'e', -1), 0) \
-         + CHAR_LENGTH(SUBSTRING_INDEX({unsigned}, '.', 1)) - CHAR_LENGTH({digits}) \
-         + CHAR_LENGTH(TRIM(LEADING '0' FROM {digits})))"
-    )
-}
-
-/// From Databend's text of a double, which has an exponent where the number is large or small (docs/facts/databend.md, "Types").
-fn databend_double(text: &str) -> String {
-    let unsigned = format!("SPLIT_PART(LTRIM({text}, '-'), 'e', 1)");
-    let digits = format!("REPLACE({unsigned}, '.', '')");
-    format!(
-        "CONCAT(IF(LEFT({text}, 1) = '-', '-', ''), '0.0', RTRIM(LTRIM({digits}, '0'), '0'), 'e', \
-         TO_STRING(1 + COALESCE(TRY_CAST(SPLIT_PART({text}, 'e', 2) AS INT), 0) \
-         + LENGTH(SPLIT_PART({unsigned}, '.', 1)) - LENGTH({digits}) + LENGTH(LTRIM({digits}, '0'))))"
+        "CASE WHEN {column} IS NULL OR {column} = 0 OR (ABS({column}) >= 1e-3 AND ABS({column}) < 1e10) \
+         THEN CONVERT(CAST({column} AS DOUBLE) USING utf8mb4) \
+         WHEN ABS({column}) >= 1e-5 AND ABS({column}) < 1e-3 \
+         THEN CONCAT(IF({column} < 0, '-', ''), '0.', REPEAT('0', -1 - {exponent}), {digits}) \
+         ELSE CONCAT(IF({column} < 0, '-', ''), LEFT({digits}, 1), IF(CHAR_LENGTH({digits}) > 1, '.', ''), \
+         SUBSTRING({digits}, 2), 'e', {exponent}) END"
     )
 }
 

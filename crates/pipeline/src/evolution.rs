@@ -103,7 +103,7 @@ fn other_case(i: usize, written: &str, found: &str) -> TableError {
 }
 
 /// Whether every value of `from` can be kept in `to`, and MySQL keeps it when it converts the rows that exist.
-fn widens(from: &Column, to: &Column) -> bool {
+pub(crate) fn widens(from: &Column, to: &Column) -> bool {
     match (&from.ty, &to.ty) {
         (a, b) if a == b => true,
         (MysqlType::Integer(a), MysqlType::Integer(b)) => integer_widens(*a, *b),

@@ -11,6 +11,7 @@
 //! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`boundary`]: the place of a later full load in the order of changes.
 //! - [`evolution`]: how a description may change while its data stays.
+//! - [`shape`]: what DDL leaves at the source, and which of it the description accounts for.
 //! - [`pipeline`]: the description as Terraform's state carries it from provider to runbook.
 //! - [`stage`], [`schedule`], [`task`], [`chain`]: the stage, and the tasks that keep tables up to date.
 //! - [`stamp`]: how a later version knows a task's text that an earlier one wrote.
@@ -40,6 +41,7 @@ pub mod name;
 pub mod part;
 pub mod pipeline;
 pub mod schedule;
+pub mod shape;
 pub mod sql;
 pub mod stage;
 pub mod stamp;
@@ -52,5 +54,6 @@ pub use key_condition::KeyCondition;
 pub use name::TableName;
 pub use part::Part;
 pub use pipeline::Pipeline;
+pub use shape::{Shape, ShapeColumn};
 pub use stage::Stage;
 pub use table::Table;

@@ -10,6 +10,7 @@
 //! - Looks, one file each: [`Source::tables`] (columns and primary keys), [`Source::count`], [`Source::estimated_rows`], [`Source::last_writes`],
 //!   [`Source::clock`], [`Source::settings`], [`Source::role`] (primary or replica),
 //!   [`Source::threads_running`].
+//! - What DDL changes: [`Source::shapes`], in the folder `shape`.
 //! - What is compared with ODS: [`Source::place_after`], [`Source::checksum`], [`Source::read_rows`],
 //!   [`Source::lob_beginning`] and [`Source::carry_rows`], in the folder `compared`. The texts of values are those of [`pipeline::canonical`].
 //! - What a second full load waits for: [`Source::activity`] (statements, transactions and prepared XA transactions that
@@ -53,6 +54,7 @@ mod running;
 pub mod scripted;
 mod server;
 mod settings;
+mod shape;
 mod source;
 mod table;
 mod tls;

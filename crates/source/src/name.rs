@@ -44,6 +44,11 @@ pub(crate) fn literal(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
+/// Returns the expression for a name as the server writes it in names of files, as bytes: how `InnoDB` calls schemas and tables.
+pub(crate) fn filename(name: &str) -> String {
+    format!("CAST(CONVERT({} USING filename) AS BINARY)", literal(name))
+}
+
 /// Returns a condition that selects `tables` by the columns `table_schema` and `table_name` of `information_schema`. A
 /// server may compare them without regard to case, so the caller compares the answer again.
 pub(crate) fn table_condition<'t>(tables: impl IntoIterator<Item = (&'t str, &'t str)>) -> String {

@@ -39,6 +39,7 @@ pub(crate) struct State {
     /// After which look a variable gets another value.
     changes: Vec<(usize, String, String)>,
     asked: Vec<String>,
+    last_id: u64,
 }
 
 /// A table and the number of its rows.
@@ -47,9 +48,16 @@ pub(crate) struct ScriptedTable {
     pub(crate) table: Table,
     pub(crate) rows: u64,
     pub(crate) written_at: Option<DateTime<Utc>>,
+    /// Of what `InnoDB` stores it in.
+    pub(crate) id: u64,
 }
 
 impl State {
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
     pub(crate) fn table(&self, table: &TableRef) -> Result<&ScriptedTable, SourceError> {
         self.tables
             .get(table)
@@ -81,13 +89,42 @@ impl Scripted {
                 failures: VecDeque::new(),
                 changes: Vec::new(),
                 asked: Vec::new(),
+                last_id: 0,
             }),
         })
     }
 
     /// Creates a table, or replaces it.
     pub fn put_table(&self, table: Table, rows: u64) {
-        self.state().tables.insert(table.name.clone(), ScriptedTable { table, rows, written_at: None });
+        let mut state = self.state();
+        let id = state.next_id();
+        state.tables.insert(table.name.clone(), ScriptedTable { table, rows, written_at: None, id });
+    }
+
+    /// Changes how a table is defined, and nothing else: as an ALTER TABLE does that rewrites no row.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub fn alter_table(&self, name: &TableRef, change: impl FnOnce(&mut Table)) {
+        match self.state().tables.get_mut(name) {
+            Some(found) => change(&mut found.table),
+            None => panic!("the scripted source has no table {name}"),
+        }
+    }
+
+    /// TRUNCATE TABLE.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such table.
+    pub fn truncate(&self, name: &TableRef) {
+        let mut state = self.state();
+        let id = state.next_id();
+        match state.tables.get_mut(name) {
+            Some(found) => (found.rows, found.id) = (0, id),
+            None => panic!("the scripted source has no table {name}"),
+        }
     }
 
     /// Changes how many rows a table has.

@@ -66,6 +66,19 @@ pub(super) fn unusable_types(table: &Table, raw: &TableInfo) -> Diagnostics {
         .collect()
 }
 
+/// A warning about what the runbook has seen that DDL changed at the source. The provider itself does not ask the source.
+pub(super) fn changed_at_source(table: &Table, seen: &Snapshot) -> Option<Diagnostic> {
+    let source = table.source();
+    let changes = seen.own().unsettled(&source)?;
+    Some(
+        Diagnostic::warning(format!("{source} has changed at the source"))
+            .detail(format!(
+                "The runbook has seen: {changes}. Run `runbook status --table {source}`: it says what ends this. After a change of columns here, run it once more: it then notes that the configuration follows."
+            ))
+            .at("source"),
+    )
+}
+
 /// What ODS columns lack beside their types, in words. Apply fixes it.
 pub(super) fn ods_columns(table: &Table, ods: &TableInfo) -> Vec<String> {
     let mut lacks = Vec::new();

@@ -46,6 +46,7 @@ pub(super) fn update(model: &mut TableModel, seen: &Snapshot, warnings: &mut Dia
     if let (Some(raw), Some(ods), Some(table)) = (raw, ods, &described) {
         read_defaults(model, table, raw, ods);
         warnings.extend(drift::unusable_types(table, raw));
+        warnings.extend(drift::changed_at_source(table, seen));
     }
     read_options(model, raw, ods);
     model.raw_table = raw_table(raw, described.as_ref(), seen, warnings).into();

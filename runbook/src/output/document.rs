@@ -138,6 +138,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         of::<endings::Log>(),
         of::<endings::Prune>(),
         of::<endings::Unlock>(),
+        of::<endings::Settle>(),
         of::<endings::Explain>(),
     ])
 }

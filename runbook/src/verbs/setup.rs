@@ -102,6 +102,19 @@ pub enum SetupError {
         /// What is wrong.
         cause: KeyConditionError,
     },
+    /// `settle` without the source.
+    #[error("what has changed at the source cannot be settled without a look at it: its DSN is not known")]
+    #[diagnostic(help(
+        "set MYSQL_DSN, or mysql_dsn_file in runbook.toml, to the server that the DMS task reads"
+    ))]
+    SettlesWithoutSource,
+    /// `settle` with a source that does not answer.
+    #[error("what has changed at the source cannot be settled without a look at it: {error}")]
+    #[diagnostic(help("fix what it says, then run this again"))]
+    SourceSilent {
+        /// What the source said.
+        error: String,
+    },
     /// A file for results.
     #[error("{path} cannot be written: {cause}")]
     #[diagnostic(help("give --csv a file in a folder that you may write to, on a disk with room"))]

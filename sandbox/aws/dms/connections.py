@@ -31,7 +31,15 @@ def source_config(context: Context, endpoint: Document) -> SourceConfig:
         tls=mode != "none",
         authority=authority,
         verify_name=mode == "verify-full",
+        skip_table_suspension_for_partition_ddl=_is_set(endpoint, "skipTableSuspensionForPartitionDdl"),
     )
+
+
+def _is_set(endpoint: Document, attribute: str) -> bool:
+    """Whether ExtraConnectionAttributes (`a=b;c=d`) set this one."""
+    parts = (endpoint.get("ExtraConnectionAttributes") or "").split(";")
+    pairs = (part.strip().partition("=") for part in parts)
+    return any(name.lower() == attribute.lower() and value.strip().lower() in ("true", "y", "1") for name, _, value in pairs)
 
 
 class Actions:

@@ -17,6 +17,7 @@ from .. import clock
 from ..dms.mappings import TableMappings
 from .bad_records import RecordError
 from .binlog.events import TableMap
+from .binlog.ddl import Effect
 from .binlog.stream import BinlogStream, Broken, Ddl, Progress, Suspended, Transaction
 from .buffers import Buffer, Buffers, Mark
 from .change_seq import ChangeSequence
@@ -238,10 +239,13 @@ class ChangeCapture:
         key = (item.schema, item.table)
         if key in self._suspended or not self._mappings.selects(*key):
             return
-        # A MySQL source does not capture DROP TABLE and RENAME TABLE (docs/facts/dms.md section 3).
-        if item.verb in ("truncate", "alter", "create"):
+        # A MySQL source does not capture DROP TABLE, RENAME TABLE and changes of defaults (docs/facts/dms.md section 3).
+        if item.effect in (Effect.TRUNCATE, Effect.ALTER, Effect.CREATE):
             self._count(key, "ddl")
-        if item.verb != "truncate":
+        # "DDL on partitions suspends the table unless skipTableSuspensionForPartitionDdl = true."
+        if item.effect == Effect.PARTITION and not self._job.source.skip_table_suspension_for_partition_ddl:
+            self._suspend(key, "DDL on partitions (skipTableSuspensionForPartitionDdl is not set)")
+        if item.effect != Effect.TRUNCATE:
             return
         if self._job.task.fail_on_truncation:
             raise TaskFailed(f"Truncation of table {key[0]}.{key[1]} (ApplyErrorFailOnTruncationDdl).")

@@ -36,6 +36,8 @@ class SourceConfig:
     authority: str | None = None
     #: verify-full: the certificate is for this very host.
     verify_name: bool = False
+    #: An extra connection attribute of the endpoint.
+    skip_table_suspension_for_partition_ddl: bool = False
 
     def connect(self, read_timeout: int | None = None) -> pymysql.connections.Connection:
         connection = pymysql.connect(

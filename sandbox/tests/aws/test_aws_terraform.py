@@ -131,7 +131,7 @@ def test_the_whole_cycle_of_the_example(lab: Lab, tmp_path: Path) -> None:
     dms = (terraform.folder / "aws_dms.tf").read_text()
     dms = dms.replace("publicly_accessible         = false", 'publicly_accessible = false\n  tags = { team = "data" }')
     dms = dms.replace("Replication instance of ${var.name}", "Subnets of ${var.name}")
-    dms = dms.replace("= var.mysql_ssl_mode", '= var.mysql_ssl_mode\n  extra_connection_attributes = "initstmt=SET FOREIGN_KEY_CHECKS=0"')
+    dms = dms.replace("PartitionDdl=true", "PartitionDdl=true;initstmt=SET FOREIGN_KEY_CHECKS=0")
     assert all(word in dms for word in ("team", "Subnets of", "initstmt"))
     terraform.write("aws_dms.tf", dms)
     changed_settings = MAPPINGS.replace("SCHEMA", lab.schema).replace("= 32000", "= 16000").replace("LobMaxSize = 1024", "LobMaxSize = 512")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -301,6 +303,19 @@ def test_truncate_is_ignored_or_fails_the_task_on_demand(lab: Lab) -> None:
     assert len(lab.load_files()) == 1
     failed = wait_for("failed", lambda: (d := strict.describe())["Status"] == "failed" and d)
     assert "Truncation" in failed["LastFailureMessage"]
+
+
+def test_partition_ddl_suspends_the_table_unless_the_endpoint_says_otherwise(lab: Lab) -> None:
+    lab.orders(5)
+    lab.sql("ALTER TABLE {s}.orders PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS THAN MAXVALUE)")
+    patient = lab.source_endpoint(ExtraConnectionAttributes="skipTableSuspensionForPartitionDdl=true")
+    strict, goes_on = lab.task(s3={"BucketFolder": "strict"}).run(), lab.task(source=patient).run()
+    lab.sql("ALTER TABLE {s}.orders TRUNCATE PARTITION p0", "UPDATE {s}.orders SET status = 'x' WHERE id = 4")
+    wait_for("suspended", lambda: strict.table()["TableState"] == "Table error")
+    goes_on.flush()
+    assert goes_on.table()["TableState"] == "Table completed"
+    assert lab.changes() == [{"Op": "U", "id": 4, "status": "x", "amount": Decimal("1.00")}]
+    assert goes_on.table()["Ddls"] == 0
 
 
 def test_drop_and_rename_are_not_captured(lab: Lab) -> None:

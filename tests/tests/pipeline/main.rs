@@ -20,6 +20,7 @@ mod never_green;
 mod owners;
 mod reload;
 mod runbook_errors;
+mod schema_changes;
 mod sessions;
 mod source;
 mod verify;

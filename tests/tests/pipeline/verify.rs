@@ -1,10 +1,12 @@
 //! `runbook verify`: every kind of key, rows in flight, and what it refuses. Every type of value is in tests/tests/types.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::Duration;
 
 use e2e::{Must, Mysql, Sandbox, Table, World, wait};
 use serde_json::Value as Json;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 const SETTINGS: &str = "poll_seconds = 1\ndelivery_seconds = 3\nverify_settle_seconds = 30\n";
 
@@ -216,11 +218,34 @@ async fn verify_finds_a_key_that_ods_has_twice_and_shows_it() {
     let red = world.json(2, &["verify"]).await;
     let verdict = verdict(&world, &red, "orders");
     assert_eq!(differences(verdict), [serde_json::json!({ "key": ["3"], "kind": "twice", "columns": [] })]);
+    waits_for_a_quiet_source(&world).await;
 
     let shown = world.runbook.expect(2, &["verify"]).await.must();
     assert!(shown.stdout.contains("more than once in ODS"), "{}", shown.stdout);
     assert!(shown.stdout.contains("[VERIFY-DIFFERS]"), "{}", shown.stdout);
     assert!(shown.stdout.contains("run `runbook verify --repair --table"), "{}", shown.stdout);
+}
+
+/// With `--max-load`, the source is asked when it runs few enough statements.
+async fn waits_for_a_quiet_source(world: &World) {
+    const BUSY: u64 = 12;
+    let mut sessions = Vec::new();
+    for _ in 0..BUSY {
+        let mysql = world.mysql.open(&[]).await.must();
+        sessions.push(tokio::spawn(mysql.end("SELECT SLEEP(8)")));
+    }
+    let running = async || {
+        let sql = "SELECT count(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(8)'";
+        world.mysql.count(sql).await
+    };
+    let limit = Duration::from_secs(10);
+    wait::until("the statements run", limit, running, |running| *running == BUSY).await.must();
+    let limited = world.runbook.expect(2, &["verify", "--max-load", &BUSY.to_string()]).await.must();
+    assert!(limited.stderr.contains(&format!("waiting until the source runs at most {BUSY}")), "{limited}");
+    assert_eq!(running().await.must(), 0);
+    for session in sessions {
+        session.await.unwrap().must();
+    }
 }
 
 #[tokio::test]
@@ -362,13 +387,14 @@ async fn verify_flies_a_canary() {
     assert!(passages.iter().all(|passage| passage["ods"].is_f64() && passage["raw"].is_f64()), "{flown:#}");
     assert!(flown["schedule"].as_str().unwrap().contains('1'), "{flown:#}");
 
-    // Killed while it flies: the next one removes its row first. One that nobody takes to ODS is told.
-    let mut first = world.runbook.command().args(flies).spawn().unwrap();
+    // Killed while it flies, with its first key and with its second: the next one removes its row first.
     let of_it = world.named("SELECT count(*) FROM NAME.canary");
-    let rows = async || world.mysql.count(&of_it).await;
-    wait::until("the canary's row is there", Duration::from_secs(60), rows, |rows| *rows == 1).await.must();
-    first.kill().await.unwrap();
-    world.runbook.expect(0, &["unlock", "--table", &table]).await.must();
+    for change in ["insert", "change of the key"] {
+        killed_after(&world, &flies, &format!("{change}: on its way")).await;
+        assert_eq!(world.mysql.count(&of_it).await.must(), 1, "{change}");
+        world.runbook.expect(0, &["unlock", "--table", &table]).await.must();
+    }
+    // One that nobody takes to ODS is told.
     world.json(0, &flies).await;
     assert_eq!(world.mysql.count(&of_it).await.must(), 0);
     world.dms.stop().await.must();
@@ -379,6 +405,18 @@ async fn verify_flies_a_canary() {
     assert_eq!(world.mysql.count(&of_it).await.must(), 0);
     world.dms.start("resume-processing").await.must();
     world.assert_ods_equals_source().await;
+}
+
+/// Starts the runbook, and kills it as soon as it has said this.
+async fn killed_after(world: &World, arguments: &[&str], said: &str) {
+    let mut runbook = world.runbook.command();
+    let mut runbook = runbook.args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(runbook.stderr.take().unwrap()).lines();
+    let mut heard = String::new();
+    while !heard.contains(said) {
+        heard = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it never said {said}: {heard}"));
+    }
+    runbook.kill().await.unwrap();
 }
 
 #[tokio::test]

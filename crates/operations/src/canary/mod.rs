@@ -22,6 +22,7 @@ use serde_json::json;
 use warehouse::chain::TaskControl;
 
 use crate::StepError;
+use crate::checks;
 use crate::engine::World;
 use crate::finding::{Code, Finding};
 use crate::journal::{Operation, StepKey, StepName, StepState};
@@ -68,7 +69,10 @@ pub async fn fly(
     let pipeline = &table.pipeline;
     let source = world.source.as_ref().ok_or_else(|| source_needed(chain))?;
     let row = row::of(source, table).await?;
-    refuse_sleeping(world, table).await?;
+    let running = world.warehouse.running().await?;
+    if let Some(asleep) = checks::sleeping(&running, table, "a canary's row would not arrive") {
+        return Err(asleep);
+    }
     let mut writer = CanaryWriter::connect(dsn, &Options::default(), row).await?;
     let key = StepKey {
         operation: Operation::Canary,
@@ -152,21 +156,4 @@ async fn remove_earlier(
             "use a table that is for the canary alone",
         )),
     }
-}
-
-/// Refuses where nobody would take the row to ODS.
-async fn refuse_sleeping(world: &World, table: &ChainTable) -> Result<(), StepError> {
-    let running = world.warehouse.running().await?;
-    let tasks = [&table.tasks.load, &table.tasks.merge];
-    let asleep: Vec<&str> =
-        tasks.into_iter().filter(|task| !running.contains(*task)).map(String::as_str).collect();
-    if asleep.is_empty() {
-        return Ok(());
-    }
-    Err(StepError::finding(
-        Code::TaskSuspended,
-        table.pipeline.source(),
-        format!("a canary's row would not arrive, because these tasks are suspended: {}", asleep.join(", ")),
-        "run `runbook cutover` if the table is not cut over, else `runbook resume`; then this again",
-    ))
 }

@@ -21,8 +21,10 @@ mod missing_objects;
 mod preconditions;
 mod retention;
 mod rows_without_key;
+mod source_columns;
 mod source_key;
 mod source_known;
+mod source_rows;
 mod tasks;
 mod unfit_values;
 
@@ -36,6 +38,7 @@ use crate::finding::{Code, Finding};
 
 pub(crate) use dms_runs::stopped_help as dms_stopped_help;
 pub(crate) use doubled_keys::help as doubled_keys_help;
+pub(crate) use preconditions::sleeping;
 pub use preconditions::{awaits_load, chain_problems, missing_tasks, table_problems};
 pub(crate) use source_key::key_not_primary;
 
@@ -56,7 +59,7 @@ const CHAIN_CHECKS: [ChainCheck; 5] =
     [dms_answers::check, migration_type::check, dms_runs::check, tasks::check, source_known::check];
 
 /// What is looked at of a table.
-const TABLE_CHECKS: [TableCheck; 15] = [
+const TABLE_CHECKS: [TableCheck; 17] = [
     missing_objects::check,
     awaits_load::check,
     cut_over::check,
@@ -66,6 +69,8 @@ const TABLE_CHECKS: [TableCheck; 15] = [
     load_files::check,
     dms_silent::check,
     source_key::check,
+    source_columns::check,
+    source_rows::check,
     doubled_keys::check,
     rows_without_key::check,
     unfit_values::check,

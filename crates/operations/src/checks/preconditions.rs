@@ -1,11 +1,13 @@
 //! What must exist before anything is begun.
 
+use std::collections::BTreeSet;
+
 use pipeline::Pipeline;
 use warehouse::catalog::Snapshot;
 
 use crate::engine::StepError;
 use crate::finding::{Code, load_again};
-use crate::target::Chain;
+use crate::target::{Chain, ChainTable};
 
 const APPLY: &str = "run `terraform apply`: it creates what is missing and repairs what was changed by hand";
 
@@ -66,6 +68,25 @@ pub fn table_problems(snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<StepError
         }
     }
     problems
+}
+
+/// Which of the tasks that bring a change to ODS are suspended, and what does not happen for that reason.
+pub(crate) fn sleeping(
+    running: &BTreeSet<String>,
+    table: &ChainTable,
+    consequence: &str,
+) -> Option<StepError> {
+    let tasks = [&table.tasks.load, &table.tasks.merge];
+    let asleep: Vec<&str> =
+        tasks.into_iter().filter(|task| !running.contains(*task)).map(String::as_str).collect();
+    (!asleep.is_empty()).then(|| {
+        StepError::finding(
+            Code::TaskSuspended,
+            table.pipeline.source(),
+            format!("{consequence}, because these tasks are suspended: {}", asleep.join(", ")),
+            "run `runbook cutover` if the table is not cut over, else `runbook resume`; then this again",
+        )
+    })
 }
 
 /// Why a table is not merged, if apply created its ODS table empty (`ods.when_lost`) and it was not loaded again since.

@@ -60,7 +60,8 @@ mod tests {
     fn with_key(at_source: &[&str], change: impl FnOnce(&mut TableFacts)) -> Vec<String> {
         with_table(|table| {
             let primary_key = at_source.iter().map(|&name| name.to_owned()).collect();
-            table.at_source = Some(SourceFacts { primary_key, last_write: None, now: Utc::now() });
+            table.at_source =
+                Some(SourceFacts { primary_key, last_write: None, now: Utc::now(), shape: None });
             change(table);
         })
     }

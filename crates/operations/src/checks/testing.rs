@@ -8,7 +8,9 @@ use warehouse::catalog::TaskState;
 use super::{Limits, findings};
 use crate::counts::{OdsCounts, RawCounts};
 use crate::dms::{TableView, TaskView};
-use crate::facts::{ChainFacts, Counts, LoadFacts, SourceFacts, TableFacts, TaskFacts, TaskRole, Unfit};
+use crate::facts::{
+    ChainFacts, Counts, DdlFacts, LoadFacts, SourceFacts, TableFacts, TaskFacts, TaskRole, Unfit,
+};
 
 pub(crate) fn good() -> ChainFacts {
     let began = Utc::now();
@@ -63,12 +65,16 @@ pub(crate) fn good() -> ChainFacts {
                 inserts: 0,
                 updates: 0,
                 deletes: 0,
+                ddls: 0,
             }),
             at_source: Some(SourceFacts {
                 primary_key: vec!["id".into()],
                 last_write: Some(began),
                 now: began,
+                shape: None,
             }),
+            ddl: Some(DdlFacts { since: Some(began), changes: Vec::new(), counted: 0 }),
+            witness: None,
             counts: Some(Counts {
                 counted_at: began,
                 files_waiting: 0,

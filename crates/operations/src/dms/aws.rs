@@ -225,6 +225,7 @@ fn table_view(table: &TableStatistics) -> TableView {
         inserts: count(table.inserts()),
         updates: count(table.updates()),
         deletes: count(table.deletes()),
+        ddls: count(table.ddls()),
     }
 }
 

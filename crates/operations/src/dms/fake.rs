@@ -394,6 +394,7 @@ impl State {
                     inserts,
                     updates: 0,
                     deletes: 0,
+                    ddls: 0,
                 };
             }
             let is_requested = self.requested.contains(&table.table);
@@ -410,6 +411,7 @@ impl State {
                 inserts,
                 updates: 0,
                 deletes: 0,
+                ddls: 0,
             }
         };
         self.tables.iter().map(view).collect()

@@ -131,6 +131,8 @@ pub struct TableView {
     pub updates: u64,
     /// Deletes since.
     pub deletes: u64,
+    /// DDL statements since.
+    pub ddls: u64,
 }
 
 /// Inserts and deletes of a table, as DMS counts them.
@@ -319,6 +321,7 @@ mod tests {
             inserts: 0,
             updates: 0,
             deletes: 0,
+            ddls: 0,
         };
         assert_eq!(table("Table completed").progress(), TableProgress::Completed);
         let never_loaded = TableView { full_load_ended: None, ..table("Table completed") };

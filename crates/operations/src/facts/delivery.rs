@@ -149,6 +149,7 @@ mod tests {
             primary_key: vec!["id".into()],
             last_write: Some(now - TimeDelta::hours(2)),
             now,
+            shape: None,
         });
         table
     }

@@ -12,7 +12,7 @@ use warehouse::catalog::Snapshot;
 use warehouse::{Row, Warehouse, WarehouseError};
 
 use super::tasks::tasks;
-use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, last_verified, source};
+use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, Witness, last_verified, source, witness};
 use crate::StepError;
 use crate::checks::{awaits_load, table_problems};
 use crate::counts::{Backlog, OdsCounts, RawCounts};
@@ -65,8 +65,10 @@ pub async fn chain(
     };
     let mut tables = Vec::new();
     for table in chain.selected() {
-        let facts = self::table(warehouse, chain, table, view.as_ref(), journal, snapshot).await?;
-        tables.push(TableFacts { at_source: at_source.get(&source::name(table)).cloned(), ..facts });
+        let mut facts = self::table(warehouse, chain, table, view.as_ref(), journal, snapshot).await?;
+        facts.at_source = at_source.get(&source::name(table)).cloned();
+        look_for_ddl(&mut facts, chain, table, view.as_ref(), looked);
+        tables.push(facts);
     }
     Ok(ChainFacts {
         chain: chain.name.clone(),
@@ -78,6 +80,25 @@ pub async fn chain(
         tasks: tasks(warehouse, chain, journal, snapshot).await?,
         tables,
     })
+}
+
+/// Compares what the witnesses of DDL say with what they said.
+fn look_for_ddl(
+    facts: &mut TableFacts,
+    chain: &Chain,
+    table: &ChainTable,
+    view: Option<&View>,
+    Looked { journal, snapshot, .. }: Looked<'_>,
+) {
+    let pipeline = &table.pipeline;
+    let counted =
+        view.zip(chain.dms_task_arn.as_deref()).and_then(|(view, arn)| witness::counted(view, arn, pipeline));
+    let shape = facts.at_source.as_ref().and_then(|source| source.shape.clone());
+    facts.ddl = facts.cut_over_at.map(|_| {
+        let handled = witness::handled(journal, &chain.name, &pipeline.source());
+        witness::changes(handled, shape.as_ref(), counted.as_ref(), pipeline, snapshot)
+    });
+    facts.witness = shape.map(|shape| Witness { shape, counted, altered: None });
 }
 
 /// The journal's row that says that a table is cut over: that of its cutover, or that of the load that was admitted last.
@@ -116,6 +137,8 @@ async fn table(
         problems,
         dms: view.and_then(|view| view.table(&pipeline.source_schema, &pipeline.source_table)).cloned(),
         at_source: None,
+        ddl: None,
+        witness: None,
         counts,
         undelivered: None,
     })

@@ -8,8 +8,10 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod verified;
+mod witness;
 
 use chrono::{DateTime, Utc};
+use pipeline::Shape;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use warehouse::catalog::TaskState;
@@ -23,6 +25,8 @@ pub use gather::{Looked, chain, cut_over};
 pub(crate) use gather::{change_files, load};
 pub use verified::Verified;
 pub(crate) use verified::{last_verified, verification};
+pub use witness::{CountedDdl, DdlChange, DdlFacts, Ends, Witness};
+pub(crate) use witness::{handled, settling};
 
 /// A chain.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -108,6 +112,11 @@ pub struct TableFacts {
     pub dms: Option<TableView>,
     /// What the source says about it.
     pub at_source: Option<SourceFacts>,
+    /// What DDL has changed at the source, as far as it can be told: of a table that is cut over.
+    pub ddl: Option<DdlFacts>,
+    /// What the witnesses of DDL say now.
+    #[serde(skip)]
+    pub witness: Option<Witness>,
     /// What was counted.
     pub counts: Option<Counts>,
     /// Changes that should have arrived, and did not while it was looked for them.
@@ -123,6 +132,9 @@ pub struct SourceFacts {
     pub last_write: Option<DateTime<Utc>>,
     /// The source's clock.
     pub now: DateTime<Utc>,
+    /// How it is defined and stored.
+    #[serde(skip)]
+    pub shape: Option<Shape>,
 }
 
 /// Which load a table was cut over with (docs/facts/dms.md, "How they happen").

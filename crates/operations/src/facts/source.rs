@@ -18,14 +18,19 @@ pub(super) async fn look(
     tables: impl Iterator<Item = &ChainTable>,
 ) -> Result<BTreeMap<TableRef, SourceFacts>, SourceError> {
     let names: Vec<TableRef> = tables.map(name).collect();
-    let (known, writes, clock) =
-        tokio::try_join!(source.tables(&names), source.last_writes(&names), source.clock())?;
+    let (known, writes, mut shapes, clock) = tokio::try_join!(
+        source.tables(&names),
+        source.last_writes(&names),
+        source.shapes(&names),
+        source.clock()
+    )?;
     let mut facts = BTreeMap::new();
     for name in names {
         match known.get(&name) {
             Ok(table) => {
                 let (primary_key, last_write) = (table.primary_key.clone(), writes.get(&name));
-                facts.insert(name, SourceFacts { primary_key, last_write, now: clock.utc });
+                let shape = shapes.remove(&name);
+                facts.insert(name, SourceFacts { primary_key, last_write, now: clock.utc, shape });
             }
             Err(error) if error.is_unknown_table() => {}
             Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use crate::journal::{Journal, Operation, StepKey, StepName};
 /// The last verification of a whole table that found ODS equal to the source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verified {
-    /// When it ended, by Databend's clock; of one that went on with an earlier one, when that began.
+    /// When it ended, by Databend's clock. If it resumed one that had been interrupted: when that one began.
     pub at: DateTime<Utc>,
     /// How many rows were compared.
     pub rows: u64,
@@ -19,7 +19,7 @@ pub struct Verified {
 #[derive(Deserialize)]
 struct Kept {
     rows: u64,
-    /// When the comparison began that it went on with.
+    /// When the comparison began that it resumed.
     #[serde(default)]
     resumed: Option<DateTime<Utc>>,
 }

@@ -95,6 +95,8 @@ codes! {
     Missing = "MISSING",
     /// The tasks were resumed, and had no successful run within `first_run_timeout_seconds`.
     NoGreenRun = "NO-GREEN-RUN",
+    /// Databend prints values of a table otherwise than this version of the runbook knows, so they cannot be compared.
+    NotComparable = "NOT-COMPARABLE",
     /// A table is not cut over.
     NotCutOver = "NOT-CUT-OVER",
     /// The rows of a table cannot be repaired one by one.
@@ -111,12 +113,17 @@ codes! {
     SourceBusy = "SOURCE-BUSY",
     /// Another server answers as the source than before, after a failover for example.
     SourceChanged = "SOURCE-CHANGED",
+    /// The columns of a table have changed at the source, and the configuration does not follow.
+    SourceColumns = "SOURCE-COLUMNS",
     /// The source has another number of rows than DMS has delivered.
     SourceDiffers = "SOURCE-DIFFERS",
     /// The source is a replica. A later load or a repair needs the primary's clock and process list.
     SourceIsReplica = "SOURCE-IS-REPLICA",
     /// A later load, a verification or a repair needs a look at the source, and its DSN is not known.
     SourceNeeded = "SOURCE-NEEDED",
+    /// A table has changed at the source in a way that DMS delivers no rows for: it was truncated, took the place of another
+    /// one, lost a partition, or had its values converted.
+    SourceRows = "SOURCE-ROWS",
     /// Something about the source could not be told, such as whether it was idle, because its DSN is not known or it does not
     /// say. No reason for exit code 2.
     SourceUnknown = "SOURCE-UNKNOWN",

@@ -80,12 +80,22 @@ pub enum Operation {
     Repair,
     /// A row of its own was watched on its way from the source to ODS.
     Canary,
+    /// What DDL has changed at the source was seen, or settled.
+    Settle,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Verify, Self::Repair, Self::Canary];
+    pub const ALL: [Self; 8] = [
+        Self::Cutover,
+        Self::Suspend,
+        Self::Resume,
+        Self::Reload,
+        Self::Verify,
+        Self::Repair,
+        Self::Canary,
+        Self::Settle,
+    ];
 
     /// As it is written in the journal.
     pub fn as_str(self) -> &'static str {
@@ -97,6 +107,7 @@ impl Operation {
             Self::Verify => "verify",
             Self::Repair => "repair",
             Self::Canary => "canary",
+            Self::Settle => "settle",
         }
     }
 
@@ -154,11 +165,13 @@ pub enum StepName {
     AwaitMerge,
     /// The row of a canary has passed, and is gone at the source.
     Canary,
+    /// What DDL has changed at the source is settled.
+    Settle,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -181,6 +194,7 @@ impl StepName {
         Self::WriteRows,
         Self::AwaitMerge,
         Self::Canary,
+        Self::Settle,
     ];
 
     /// As it is written in the journal.
@@ -208,6 +222,7 @@ impl StepName {
             Self::WriteRows => "write-rows",
             Self::AwaitMerge => "await-merge",
             Self::Canary => "canary",
+            Self::Settle => "settle",
         }
     }
 

@@ -14,6 +14,7 @@ use source::{Source, TableRef};
 use super::{Compared, Loaded};
 use crate::dms::{Counted, TableView, look};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::facts::Witness;
 use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
@@ -34,6 +35,8 @@ pub struct Sourced {
     pub compared: Compared,
     /// Rows at the source; none if its DSN is not known.
     rows: Option<u64>,
+    /// What the witnesses of DDL say.
+    witness: Option<Witness>,
 }
 
 impl Told for Sourced {
@@ -47,7 +50,7 @@ impl Told for Sourced {
     }
 
     fn detail(&self) -> Value {
-        json!({ "source_rows": self.rows })
+        Witness::kept(self.witness.as_ref(), json!({ "source_rows": self.rows }))
     }
 }
 
@@ -66,11 +69,10 @@ impl Step for CompareSource {
         compared: &Compared,
         world: &World,
     ) -> Result<Look<Option<Difference>, Sourced>, StepError> {
-        let sourced = |rows| Look::Done(Sourced { compared: compared.clone(), rows });
-        let Some(source) = &world.source else { return Ok(sourced(None)) };
+        let Some(source) = &world.source else { return Ok(Look::Done(Sourced::unasked(compared))) };
         let seen = Seen::now(site, source, world).await?;
         Ok(match seen.difference(&compared.loaded) {
-            None => sourced(Some(seen.rows)),
+            None => Look::Done(seen.agrees(compared)),
             Some(difference) => Look::Needed(Some(difference)),
         })
     }
@@ -98,14 +100,13 @@ impl Step for CompareSource {
         world: &World,
         progress: &dyn Progress,
     ) -> Result<Sourced, StepError> {
-        let sourced = |rows| Sourced { compared: compared.clone(), rows };
-        let Some(source) = &world.source else { return Ok(sourced(None)) };
+        let Some(source) = &world.source else { return Ok(Sourced::unasked(compared)) };
         let mut tried = 0;
         loop {
             tried += 1;
             let seen = Seen::now(site, source, world).await?;
             let Some(difference) = seen.difference(&compared.loaded) else {
-                return Ok(sourced(Some(seen.rows)));
+                return Ok(seen.agrees(compared));
             };
             if tried == TRIES {
                 return Err(differs(site, difference));
@@ -116,10 +117,17 @@ impl Step for CompareSource {
     }
 }
 
+impl Sourced {
+    fn unasked(compared: &Compared) -> Self {
+        Self { compared: compared.clone(), rows: None, witness: None }
+    }
+}
+
 /// The source's count, and then what DMS has counted since its load.
 struct Seen {
     rows: u64,
     dms: Option<TableView>,
+    witness: Option<Witness>,
 }
 
 impl Seen {
@@ -127,7 +135,14 @@ impl Seen {
         let pipeline = site.pipeline();
         let rows = source.count(&TableRef::new(&pipeline.source_schema, &pipeline.source_table)).await?;
         let view = look(world.dms.as_ref(), &site.dms_task_arn).await?;
-        Ok(Self { rows, dms: view.table(&pipeline.source_schema, &pipeline.source_table).cloned() })
+        let dms = view.table(&pipeline.source_schema, &pipeline.source_table).cloned();
+        let witness = Witness::of(source, &site.table, &site.dms_task_arn, Some(&view)).await?;
+        Ok(Self { rows, dms, witness })
+    }
+
+    fn agrees(self, compared: &Compared) -> Sourced {
+        let witness = self.witness.map(|witness| witness.of_load(compared.loaded.began));
+        Sourced { compared: compared.clone(), rows: Some(self.rows), witness }
     }
 
     /// What does not fit, if so.

@@ -23,7 +23,7 @@ use super::start_whole_load::loads_everything;
 use crate::checks;
 use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableView, TaskView, View, look};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
-use crate::facts;
+use crate::facts::{self, Witness};
 use crate::finding::Code;
 use crate::journal::{Event, Operation, StepName, StepState};
 use crate::progress::Progress;
@@ -53,6 +53,9 @@ pub struct Generation {
     pub position: Option<String>,
     /// The table's tasks that ran.
     pub ran: Vec<String>,
+    /// What the witnesses of DDL say: whatever a statement did before, the load has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<Box<Witness>>,
 }
 
 /// The DMS task that delivers the changes from the boundary on. It has to be the one that loads, or there was none: what
@@ -112,6 +115,7 @@ impl Generation {
             server: String::new(),
             position: None,
             ran: Vec::new(),
+            witness: None,
         }
     }
 }
@@ -211,7 +215,9 @@ impl Step for OpenGeneration {
         let reader = Reader { task: site.dms_task_arn.clone(), fresh_start };
         let server = position.server().as_str().to_owned();
         let position = Some(position.to_string());
-        Ok(Generation { boundary, reader, before, counted, server, position, ran })
+        let witness = Witness::of(source, &site.table, &site.dms_task_arn, Some(&view)).await?;
+        let witness = witness.map(Box::new);
+        Ok(Generation { boundary, reader, before, counted, server, position, ran, witness })
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use warehouse::chain::TaskControl;
 
 use super::boundary::{choose, refuse_source, source, wait_for_open_work};
+use crate::checks;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::finding::{Code, load_again};
 use crate::journal::StepName;
@@ -58,7 +59,11 @@ impl Step for OpenRepair {
     async fn look(site: &TableSite, _: &Self::Input, world: &World) -> Result<Look<(), Repair>, StepError> {
         let source = source(site, world)?;
         refuse_key(site)?;
-        refuse_sleeping(site, world).await?;
+        let running = world.warehouse.running().await?;
+        if let Some(asleep) = checks::sleeping(&running, &site.table, "the repaired rows would not be merged")
+        {
+            return Err(asleep);
+        }
         refuse_source(site, source).await?;
         Ok(Look::Needed(()))
     }
@@ -101,25 +106,4 @@ fn refuse_key(site: &TableSite) -> Result<(), StepError> {
             format!("to bring ODS to what the source has, {}", load_again(&source)),
         )),
     }
-}
-
-/// Refuses where nobody would merge the rows.
-async fn refuse_sleeping(site: &TableSite, world: &World) -> Result<(), StepError> {
-    let running = world.warehouse.running().await?;
-    let tasks = [&site.table.tasks.load, &site.table.tasks.merge];
-    let asleep: Vec<&str> =
-        tasks.into_iter().filter(|task| !running.contains(*task)).map(String::as_str).collect();
-    if asleep.is_empty() {
-        return Ok(());
-    }
-    let source = site.pipeline().source();
-    Err(StepError::finding(
-        Code::TaskSuspended,
-        &source,
-        format!(
-            "the repaired rows would not be merged, because these tasks are suspended: {}",
-            asleep.join(", ")
-        ),
-        "run `runbook resume`, then this again",
-    ))
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::boundary::source;
 use super::open_repair::Repair;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
+use crate::finding::{Code, load_again};
 use crate::journal::StepName;
 use crate::progress::Progress;
 use crate::verify::at_source;
@@ -95,7 +96,8 @@ impl Step for WriteRows {
         world: &World,
     ) -> Result<Look<Carried, Written>, StepError> {
         let source = source(site, world)?;
-        let (table, _) = at_source(source, &site.table).await?;
+        let (table, one_sided) = at_source(source, &site.table).await?;
+        refuse_gone_columns(site, &one_sided.gone)?;
         let mut found: BTreeMap<Vec<String>, CarriedRow> = BTreeMap::new();
         for row in source.carry_rows(&table, &batch.keys).await? {
             found.insert(row.key.clone(), row);
@@ -150,6 +152,24 @@ impl Step for WriteRows {
     ) -> Result<Written, StepError> {
         Ok(written(need))
     }
+}
+
+/// Refuses where the source no longer has a column: the written rows would have NULL there, and ODS keeps what it had.
+fn refuse_gone_columns(site: &TableSite, gone: &[String]) -> Result<(), StepError> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let source = site.pipeline().source();
+    Err(StepError::finding(
+        Code::NotRepairable,
+        &source,
+        format!(
+            "rows of {source} cannot be repaired one by one: the source no longer has the columns {}, and the repaired rows would \
+             lose what ODS keeps there",
+            gone.join(", ")
+        ),
+        format!("if these values may go, {}", load_again(&source)),
+    ))
 }
 
 /// The rows in portions of which none is too long for a statement.

@@ -84,7 +84,7 @@ impl Context<'_> {
         let json = self.pipeline.columns.iter().filter(|column| is_compared_as_json(&column.ty)).count();
         let scope = &self.tools.scope.where_key;
         let reading = Reading { groups: &groups, with_json: true, with_deleted, scope };
-        let rows = self.tools.warehouse.query(&sql::rows(self.pipeline, reading, part)).await?;
+        let rows = self.tools.warehouse.query(&sql::rows(&self.pipeline, reading, part)).await?;
         let read = |row: &Row| -> Result<_, WarehouseError> {
             let digests = texts(row, "digest", groups.len())?;
             let json: Vec<Option<String>> =
@@ -102,7 +102,7 @@ impl Context<'_> {
     /// A page of the keys of ODS, and where the next one begins.
     pub(super) async fn ods_keys(&self, page: Page<'_>) -> Result<(Vec<Key>, Option<String>), StepError> {
         let scope = &self.tools.scope.where_key;
-        let rows = self.tools.warehouse.query(&sql::keys(self.pipeline, scope, page)).await?;
+        let rows = self.tools.warehouse.query(&sql::keys(&self.pipeline, scope, page)).await?;
         let keys = rows.iter().map(|row| texts(row, "key", self.at_source.key.len()));
         let keys = keys.collect::<Result<_, _>>()?;
         let next = rows
@@ -132,7 +132,7 @@ pub(super) fn different(source: Vec<(ReadRow, Vec<String>)>, ods: Vec<(Key, OdsR
 /// Keys of which ODS has more than one row.
 pub(super) async fn doubled_keys(context: &Context<'_>) -> Result<Vec<Key>, StepError> {
     let scope = &context.tools.scope.where_key;
-    let sql = sql::doubled_keys(context.pipeline, scope, MOST_SUSPECTS);
+    let sql = sql::doubled_keys(&context.pipeline, scope, MOST_SUSPECTS);
     let rows = context.tools.warehouse.query(&sql).await?;
     let keys = rows.iter().map(|row| texts(row, "key", context.at_source.key.len()));
     Ok(keys.collect::<Result<_, _>>()?)

@@ -89,7 +89,7 @@ async fn cut_values(
 ) -> Result<Vec<Key>, StepError> {
     let part = Part::Keys(values.iter().map(|value| value.key.clone()).collect());
     let mut lengths = BTreeMap::new();
-    for row in context.tools.warehouse.query(&sql::lob_lengths(context.pipeline, column, &part)).await? {
+    for row in context.tools.warehouse.query(&sql::lob_lengths(&context.pipeline, column, &part)).await? {
         let key = texts(&row, "key", context.at_source.key.len())?;
         lengths.insert(key, (row.get::<u64>("characters")?, row.get::<u64>("bytes")?));
     }

@@ -131,13 +131,17 @@ impl Tools<'_> {
     async fn wait_for_quiet(&self, progress: &dyn Progress) -> Result<(), StepError> {
         self.check_cancelled()?;
         let Some(most) = self.settings.max_load else { return Ok(()) };
+        let mut is_told = false;
         loop {
             let running = self.source.threads_running().await?;
             if running <= most {
                 return Ok(());
             }
-            progress
-                .progress(&format!("waiting, since the source runs {running} statements: more than {most}"));
+            if !is_told {
+                progress.say(&format!("waiting until the source runs at most {most} statements"));
+                is_told = true;
+            }
+            progress.progress(&format!("the source runs {running} statements, more than {most}"));
             self.pause(QUIET_PAUSE).await?;
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::TableVerdict;
-use crate::facts::verification;
+use crate::facts::{Witness, handled, verification};
 use crate::journal::{Journal, JournalError, StepName};
 
 /// Writes what a verification says of a table of a chain.
@@ -17,13 +17,29 @@ pub async fn record(journal: &Journal, chain: &str, verdict: &TableVerdict) -> R
         counts["resumed"] = json!(resumed);
     }
     if verdict.is_equal() {
-        journal.observe(&key, counts, None)?;
+        journal.observe(&key, Witness::kept(witness(journal, chain, verdict).as_ref(), counts), None)?;
     } else {
         let mut told = counts;
         told["error"] = json!(verdict.in_short());
         journal.observe_failure(&key, told, None)?;
     }
     journal.flush().await
+}
+
+/// Whatever DDL did before the comparison has left ODS equal, but for columns that are new at the source and were not compared:
+/// they stay to be told.
+fn witness(journal: &Journal, chain: &str, verdict: &TableVerdict) -> Option<Witness> {
+    let mut witness = verdict.witness.clone()?;
+    let earlier = handled(journal, chain, &verdict.source);
+    if let Some((_, earlier)) = &earlier {
+        witness = witness.or(earlier);
+    }
+    let is_known = |name: &String| {
+        let known = earlier.iter().flat_map(|(_, earlier)| &earlier.shape.columns);
+        known.into_iter().any(|column| column.name == *name) || !verdict.not_compared.contains(name)
+    };
+    witness.shape.columns.retain(|column| earlier.is_none() || is_known(&column.name));
+    Some(witness)
 }
 
 #[cfg(test)]

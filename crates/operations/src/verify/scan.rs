@@ -241,7 +241,7 @@ impl Scan<'_> {
     }
 
     async fn ods_checksum(&self, part: &Part) -> Result<OdsChecksum, StepError> {
-        let sql = sql::checksum(self.context.pipeline, &self.context.tools.scope.where_key, part);
+        let sql = sql::checksum(&self.context.pipeline, &self.context.tools.scope.where_key, part);
         let row = self.context.tools.warehouse.query_one(&sql).await?;
         Ok(OdsChecksum { rows: row.get("n")?, sums: [row.get("sum_0")?, row.get("sum_1")?] })
     }

@@ -163,7 +163,7 @@ fn hide_cut(
 
 /// How far the pipeline is. In the order in which a change travels, so that none slips through.
 async fn merged(context: &Context<'_>) -> Result<Merged, StepError> {
-    let (warehouse, pipeline) = (context.tools.warehouse, context.pipeline);
+    let (warehouse, pipeline) = (context.tools.warehouse, &context.pipeline);
     let is_idle = match context.tools.dms {
         Some((dms, arn)) => {
             dms.task(arn).await.is_ok_and(|task| task.status == "running")

@@ -14,6 +14,7 @@ use super::scan::Scanned;
 use super::settle::Settled;
 use super::suspect::Kind;
 use super::{Compared, NAMED_KEYS};
+use crate::facts::Witness;
 use crate::finding::{Code, Finding, load_again};
 
 /// So many rows may be repaired whatever their share of the table is.
@@ -33,7 +34,7 @@ pub struct TableVerdict {
     pub where_key: Vec<String>,
     /// About how many of a hundred rows were compared; none where all were.
     pub sample_percent: Option<u8>,
-    /// When the comparison began that this one went on with.
+    /// When the comparison began, if this run resumed one that had been interrupted.
     pub resumed: Option<DateTime<Utc>>,
     /// Rows of the source that were compared.
     pub rows: u64,
@@ -51,6 +52,11 @@ pub struct TableVerdict {
     pub arrive_as_others: BTreeMap<String, u64>,
     /// Columns of the source that the pipeline does not have, so they are not compared.
     pub not_compared: Vec<String>,
+    /// Columns that the source no longer has: ODS keeps what it had.
+    pub gone: Vec<String>,
+    /// What the witnesses of DDL said before; none if the comparison resumed one that had been interrupted.
+    #[serde(skip)]
+    pub witness: Option<Witness>,
     /// Whether the comparison ended early, because more than 10,000 rows differ.
     pub ended_early: bool,
     /// How many keys a repair has written and what it came to; none without a repair.
@@ -176,11 +182,13 @@ pub(super) fn compared(
         undecided: inconclusive.len() as u64,
         inconclusive: first(&inconclusive),
         arrive_as_others,
-        not_compared: context.not_compared.clone(),
+        not_compared: context.one_sided.not_described.clone(),
+        gone: context.one_sided.gone.clone(),
+        witness: context.witness.clone().filter(|_| resumed.is_none()),
         ended_early: totals.ended_early,
         repair: None,
         seconds: took.as_secs(),
-        is_repairable: carry::cannot_carry(context.pipeline).is_none(),
+        is_repairable: carry::cannot_carry(&context.pipeline).is_none(),
     };
     Compared { verdict, differences, inconclusive }
 }
@@ -326,6 +334,8 @@ pub(super) mod testing {
             inconclusive: Vec::new(),
             arrive_as_others: BTreeMap::new(),
             not_compared: Vec::new(),
+            gone: Vec::new(),
+            witness: None,
             ended_early,
             repair: None,
             is_repairable: true,

@@ -172,13 +172,16 @@ pub fn existing() -> String {
 /// - `intent`: as in [`INTENTS`], with the subject as `name`;
 /// - `horizon`: the latest row of each operation on a raw table; `name` is its database, `token` its name, `description`
 ///   the id of the table that was created;
-/// - `lease`: a lease that is held; `name` is the raw table, `writer` the holder.
+/// - `lease`: a lease that is held; `name` is the raw table, `writer` the holder;
+/// - `ddl`: what the runbook has seen that DDL changed at the source; `name` is the table there, `detail` as in [`JOURNAL`];
+/// - `settled`: the latest time at which ODS was known to follow from that table.
 pub fn read() -> String {
     format!(
-        r#"{INTENTS_READ} FROM {} UNION ALL SELECT 'horizon', "raw_database", "raw_table", '', "operation", "raw_table_id"::VARCHAR, '', '', max("at"), 1, NOW() FROM {} GROUP BY "raw_database", "raw_table", "operation", "raw_table_id" UNION ALL {}"#,
+        r#"{INTENTS_READ} FROM {} UNION ALL SELECT 'horizon', "raw_database", "raw_table", '', "operation", "raw_table_id"::VARCHAR, '', '', max("at"), 1, NOW() FROM {} GROUP BY "raw_database", "raw_table", "operation", "raw_table_id" UNION ALL {} UNION ALL {}"#,
         INTENTS.table_name(),
         HORIZONS.table_name(),
         leases_read(),
+        ddl_read(),
     )
 }
 
@@ -196,6 +199,14 @@ pub fn read_of(subjects: &[String]) -> String {
 }
 
 const INTENTS_READ: &str = r#"SELECT 'intent' AS kind, "subject" AS name, "token", "event", "operation", "description", "detail", "writer", "at", "format", NOW() AS server_now"#;
+
+/// Only columns that the journal has always had: a plan changes nothing in our database.
+fn ddl_read() -> String {
+    format!(
+        r#"SELECT 'ddl', "table_name", '', '', '', '', "detail", "actor", "at", 1, NOW() FROM {0} WHERE "step" = 'settle' AND "event" = 'failed' UNION ALL SELECT 'settled', "table_name", '', '', '', '', '', '', max("at"), 1, NOW() FROM {0} WHERE "step" IN ('compare-source', 'admit', 'verify', 'settle') AND "event" = 'done' GROUP BY "table_name""#,
+        JOURNAL.table_name(),
+    )
+}
 
 fn leases_read() -> String {
     format!(

@@ -22,6 +22,18 @@ pub fn checksum(table: &Table, scope: &[KeyCondition], part: &Part) -> String {
     )
 }
 
+/// How Databend prints the doubles whose texts are compared: one row, `printed`, which is [`PRINTED_DOUBLES`] where it prints them as
+/// MySQL is asked to ([`crate::canonical`]). Not of constants: the planner prints those otherwise.
+pub fn doubles() -> String {
+    "SELECT LISTAGG(TO_STRING(x), ' ') WITHIN GROUP (ORDER BY number) AS printed FROM (SELECT number, CASE WHEN number = 0 THEN 1e-6 \
+     WHEN number = 1 THEN 1e-5 WHEN number = 2 THEN 9999999999.5 WHEN number = 3 THEN 12345678901.5 ELSE -1e300 END::DOUBLE AS x \
+     FROM numbers(5)) AS doubles"
+        .to_owned()
+}
+
+/// See [`doubles`].
+pub const PRINTED_DOUBLES: &str = "1e-6 0.00001 9999999999.5 1.23456789015e10 -1e300";
+
 /// What is read of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {

@@ -30,6 +30,8 @@ pub struct Own {
     /// Raw tables whose ODS table was created empty, since they could not fill it.
     emptied: BTreeSet<RawId>,
     leases: Vec<Held>,
+    /// By table at the source, what DDL has changed there and nothing has settled.
+    unsettled: HashMap<String, String>,
 }
 
 /// A change that has begun, and that nobody has forgotten since.
@@ -121,6 +123,11 @@ impl Own {
         self.emptied.contains(&raw_id(raw))
     }
 
+    /// What the runbook has seen that DDL changed of a table at the source, `schema.table`, if nothing has settled it since.
+    pub fn unsettled(&self, source: &str) -> Option<&str> {
+        self.unsettled.get(source).map(String::as_str)
+    }
+
     /// The leases that are held.
     pub fn leases(&self) -> &[Held] {
         &self.leases
@@ -188,6 +195,7 @@ impl Own {
         let mut ended = BTreeSet::new();
         let mut begun = Vec::new();
         let mut horizons = Vec::new();
+        let (mut ddl, mut settled) = (Vec::new(), HashMap::new());
         for row in rows {
             if row.format > u64::from(sql::FORMAT) {
                 tracing::warn!(
@@ -208,6 +216,8 @@ impl Own {
                     }
                 }
                 "horizon" => horizons.push(row),
+                "ddl" => ddl.push(row),
+                "settled" => drop(settled.insert(row.name, row.at)),
                 _ => own.leases.push(Held { table: row.name, holder: row.writer, since: row.at }),
             }
         }
@@ -231,6 +241,14 @@ impl Own {
                 last_seen,
             };
             own.intents.insert(intent.subject.clone(), intent);
+        }
+        ddl.sort_by_key(|row| row.at);
+        for row in ddl {
+            if settled.get(&row.name).is_none_or(|settled| *settled < row.at) {
+                let detail: serde_json::Value = serde_json::from_str(&row.detail).unwrap_or_default();
+                let text = detail["error"].as_str().unwrap_or("its definition has changed").to_owned();
+                own.unsettled.insert(row.name, text);
+            }
         }
         own.complete = complete(&horizons);
         own.recorded = created(&horizons).map(horizon_id).collect();
@@ -285,6 +303,23 @@ mod tests {
             format: 1,
             now: at(100),
         }
+    }
+
+    #[test]
+    fn what_ddl_has_changed_is_open_until_something_settles_it() {
+        let ddl = |name: &str, second, error: &str| OwnRow {
+            detail: format!(r#"{{"error":"{error}"}}"#),
+            ..row("ddl", name, "", "", second)
+        };
+        let own = Own::from_rows(vec![
+            ddl("shop.a", 20, "later"),
+            ddl("shop.a", 10, "earlier"),
+            ddl("shop.b", 10, "seen"),
+            row("settled", "shop.b", "", "", 15),
+            row("settled", "shop.a", "", "", 5),
+        ]);
+        assert_eq!(own.unsettled("shop.a"), Some("later"));
+        assert_eq!(own.unsettled("shop.b"), None);
     }
 
     #[test]

@@ -2,20 +2,17 @@
 
 mod show;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use operations::dms::{AwsDms, Dms};
-use operations::facts::{self, ChainFacts, Looked};
+use operations::facts::{self, ChainFacts};
 use operations::finding::Finding;
-use operations::journal::{Identities, Journal, RunId};
-use operations::{StepError, checks};
+use operations::journal::Journal;
+use operations::target::Chain;
+use operations::{StepError, checks, settle};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use warehouse::actor;
 
 use super::Setup;
+use super::see::{Seen, see};
 use crate::output::document::Ending;
 use crate::output::{Exit, Output};
 
@@ -32,33 +29,31 @@ impl Ending for Status {
     const NAME: &'static str = "status";
 }
 
-/// Looks at everything and says what it found. Changes nothing.
+/// Looks at everything and says what it found. Changes nothing but the journal, which keeps what DDL has changed at the source.
 pub async fn status(setup: &Setup, _: &CancellationToken) -> Result<Exit, StepError> {
-    let snapshot = setup.snapshot().await?;
-    let identities = Identities::of(&snapshot, &setup.manifest.chains);
-    let journal = Journal::read(&setup.warehouse, identities, RunId::new(), actor()).await?;
-    // Everything else can be told without the source.
-    let source = setup.source().await;
-    let source = source.as_ref().map(Option::as_ref).transpose();
     let limits = setup.config.limits();
-    let mut clients: BTreeMap<&str, Arc<dyn Dms>> = BTreeMap::new();
-    let mut chains = Vec::new();
-    for chain in &setup.manifest.chains {
-        if let Some(arn) = chain.dms_task_arn.as_deref()
-            && !clients.contains_key(arn)
-        {
-            clients.insert(arn, Arc::new(AwsDms::new(&setup.config.aws, arn)?));
-        }
-        let dms = chain.dms_task_arn.as_deref().and_then(|arn| clients.get(arn));
-        let dms = dms.map(AsRef::as_ref);
-        let looked = Looked { dms, source, journal: &journal, snapshot: &snapshot };
-        let mut seen = facts::chain(&setup.warehouse, chain, looked).await?;
-        facts::settle(&setup.warehouse, chain, &mut seen, &limits, |text| setup.talk.line(text)).await?;
-        chains.push(seen);
+    let Seen { journal, mut chains } = see(setup).await?;
+    for (chain, seen) in setup.manifest.chains.iter().zip(&mut chains) {
+        facts::settle(&setup.warehouse, chain, seen, &limits, |text| setup.talk.line(text)).await?;
+        keep(setup, &journal, chain, seen).await;
     }
     let findings = checks::findings(&chains, &limits);
     let is_pending = findings.iter().any(Finding::is_pending);
     show::show(setup, &chains, &findings);
     Output::new(setup.global.json).json(Status { chains, findings });
     Ok(if is_pending { Exit::Findings } else { Exit::Done })
+}
+
+/// Writes into the journal what DDL has changed at the source. Where it cannot be written, it is told all the same.
+async fn keep(setup: &Setup, journal: &Journal, chain: &Chain, seen: &ChainFacts) {
+    for (table, facts) in chain.selected().zip(&seen.tables) {
+        let (Some(ddl), Some(witness)) = (&facts.ddl, &facts.witness) else { continue };
+        if let Err(error) = settle::keep(journal, &chain.name, table, ddl, witness).await {
+            setup.talk.line(&format!(
+                "{}: what has changed at the source is not written to the journal, so a plan of Terraform will not tell of it: \
+                 {error}",
+                facts.source
+            ));
+        }
+    }
 }

@@ -85,6 +85,13 @@ pub(super) fn show(output: Output, ending: &Verify) {
             verdict.source
         ));
     }
+    for verdict in ending.tables.iter().filter(|verdict| !verdict.gone.is_empty()) {
+        let columns = verdict.gone.join(", ");
+        output.text(&format!(
+            "{}: not compared, since the source no longer has them: {columns}",
+            verdict.source
+        ));
+    }
     for Finding { code, subject, severity, message, help } in &ending.findings {
         output.text(&format!("{}: {subject}: {message} [{code}]\n  help: {help}", severity.as_str()));
     }

@@ -3,7 +3,6 @@
 import logging
 import queue
 import random
-import re
 import struct
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import pymysql
 
 from ..columns import SourceTable
 from ..source import Position, SourceConfig
-from . import events
+from . import ddl, events
 from .rows import Change, RowDecoder
 
 log = logging.getLogger(__name__)
@@ -41,8 +40,7 @@ class Ddl:
     start: Position
     end: Position
     time: int
-    #: truncate, alter, create, drop or rename
-    verb: str
+    effect: ddl.Effect
     schema: str
     table: str
 
@@ -71,23 +69,6 @@ class Suspended:
 
 
 Item = Transaction | Ddl | Progress | Broken | Suspended
-
-_NAME = r"(?:(?:`((?:[^`]|``)+)`|([\w$]+))\s*\.\s*)?(?:`((?:[^`]|``)+)`|([\w$]+))"
-_DDL = re.compile(
-    r"\s*(?:/\*.*?\*/\s*)*(truncate(?:\s+table)?|alter(?:\s+(?:online|ignore))*\s+table|"
-    r"create(?:\s+or\s+replace)?\s+table|drop\s+table|rename\s+table)\s+(?:if\s+(?:not\s+)?exists\s+)?" + _NAME,
-    re.IGNORECASE | re.DOTALL,
-)
-
-
-def parse_ddl(query: events.Query) -> tuple[str, str, str] | None:
-    """(verb, schema, table) of a table's DDL, else None."""
-    match = _DDL.match(query.sql)
-    if not match:
-        return None
-    schema = (match.group(2) or match.group(3) or query.schema).replace("``", "`")
-    table = (match.group(4) or match.group(5)).replace("``", "`")
-    return match.group(1).split()[0].lower(), schema, table
 
 
 class BinlogStream:
@@ -283,8 +264,14 @@ class BinlogStream:
 
     def _ddl(self, query: events.Query, start: Position, end: Position, time: int) -> None:
         self._decoders.clear()
-        found = parse_ddl(query)
-        self._put(Ddl(start, end, time, *found) if found else Progress(end))
+        try:
+            statements = ddl.parse(query.sql, query.schema)
+        except ddl.UnknownStatement as error:
+            raise _Unreadable(str(error)) from error
+        for statement in statements:
+            self._put(Ddl(start, end, time, statement.effect, statement.schema, statement.table))
+        if not statements:
+            self._put(Progress(end))
 
 
 class _Unreadable(Exception):

@@ -1,0 +1,115 @@
+//! DDL at the source: what is told of it, what ends it, and that ODS then equals the source. docs/guides/schema-changes.md has a row for
+//! each.
+
+use std::collections::BTreeMap;
+
+use e2e::{Must, Table, World};
+use serde_json::{Value, json};
+
+/// The code of what status says of each table that it says something about.
+fn told(world: &World, status: &Value) -> BTreeMap<String, String> {
+    let findings = status["findings"].as_array().unwrap().iter();
+    let of = |finding: &Value| {
+        let subject = finding["subject"].as_str().unwrap();
+        let table = subject.strip_prefix(&format!("{}.", world.name)).unwrap_or(subject);
+        (table.to_owned(), finding["code"].as_str().unwrap().to_owned())
+    };
+    findings.map(of).collect()
+}
+
+fn help<'a>(world: &World, status: &'a Value, table: &str) -> &'a str {
+    let subject = format!("{}.{table}", world.name);
+    let findings = status["findings"].as_array().unwrap();
+    findings.iter().find(|one| one["subject"] == json!(subject)).unwrap()["help"].as_str().unwrap()
+}
+
+/// The tables, what is done to each, and the code of what is told.
+const CHANGES: [(&str, &[&str], Option<&str>); 12] = [
+    ("added", &["ALTER TABLE NAME.added ADD COLUMN n INT NULL"], Some("SOURCE-COLUMNS")),
+    ("filled", &["ALTER TABLE NAME.filled ADD COLUMN n INT NOT NULL DEFAULT 5"], Some("SOURCE-COLUMNS")),
+    ("wider", &["ALTER TABLE NAME.wider MODIFY v BIGINT"], Some("SOURCE-COLUMNS")),
+    ("dropped", &["ALTER TABLE NAME.dropped DROP COLUMN v"], Some("SOURCE-COLUMNS")),
+    ("converted", &["ALTER TABLE NAME.converted MODIFY d DATETIME"], Some("SOURCE-ROWS")),
+    ("emptied", &["TRUNCATE TABLE NAME.emptied"], Some("SOURCE-ROWS")),
+    (
+        "swapped",
+        &[
+            "CREATE TABLE NAME.swapped_new LIKE NAME.swapped",
+            "INSERT INTO NAME.swapped_new SELECT id, v + 1, d FROM NAME.swapped WHERE id < 3",
+            "rename table NAME.swapped TO NAME.swapped_old, NAME.swapped_new TO NAME.swapped",
+        ],
+        Some("SOURCE-ROWS"),
+    ),
+    ("parted", &["ALTER TABLE NAME.parted DROP PARTITION p0"], Some("SOURCE-ROWS")),
+    ("cut", &["ALTER TABLE NAME.cut TRUNCATE PARTITION p0"], Some("SOURCE-ROWS")),
+    ("rebuilt", &["ALTER TABLE NAME.rebuilt ENGINE = InnoDB, FORCE"], Some("SOURCE-ROWS")),
+    ("defaulted", &["ALTER TABLE NAME.defaulted ALTER COLUMN v SET DEFAULT 7"], None),
+    ("indexed", &["ALTER TABLE NAME.indexed ADD INDEX (v), ALGORITHM = INPLACE"], None),
+];
+
+#[tokio::test]
+async fn every_ddl_is_told_and_what_ends_it_ends_it() {
+    let columns = [("id", "int"), ("v", "int"), ("d", "datetime(3)")];
+    let tables = CHANGES.map(|(name, ..)| Table::new(name, &columns, &["id"]));
+    let mut before: Vec<String> = ["parted", "cut"]
+        .iter()
+        .map(|name| {
+            format!(
+                "ALTER TABLE NAME.{name} PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (3), PARTITION p1 VALUES LESS \
+                 THAN MAXVALUE)"
+            )
+        })
+        .collect();
+    before.extend(CHANGES.iter().map(|(name, ..)| {
+        format!(
+            "INSERT INTO NAME.{name} SELECT seq, seq * 10, '2026-01-01' + INTERVAL seq * 1500000 MICROSECOND FROM \
+             NAME.seq_1_to_5"
+        )
+    }));
+    let before: Vec<_> = before.iter().map(String::as_str).collect();
+    let mut world = World::new(&tables, &before).await;
+    // Nothing has changed yet that would tell the zone of sequences.
+    world.terraform.write("runbook.toml", "poll_seconds = 1\nsequences_are_utc = true\n").must();
+    world.cutover().await;
+    assert_eq!(told(&world, &world.json(0, &["status"]).await), BTreeMap::new());
+
+    for (_, statements, _) in CHANGES {
+        for statement in statements {
+            world.mysql.exec(&world.named(statement)).await.must();
+        }
+    }
+    // With values that the new column tells from the rows that were there.
+    for table in ["added", "filled"] {
+        world.transaction(&[&format!("INSERT INTO NAME.{table} (id, v, n) VALUES (8, 1, 8)")]).await;
+    }
+    world.quiet().await;
+    let status = world.json(2, &["status"]).await;
+    let expected: BTreeMap<_, _> = CHANGES
+        .iter()
+        .filter_map(|(table, _, code)| code.map(|code| ((*table).to_owned(), code.to_owned())))
+        .collect();
+    assert_eq!(told(&world, &status), expected, "{:#}", status["findings"]);
+    assert!(help(&world, &status, "filled").contains("default = \"5\""), "{:#}", status["findings"]);
+
+    // Each as its help says.
+    world.redeclare("added", |table| table.declare_column("n", "int", None)).await;
+    world.redeclare("filled", |table| table.declare_column("n", "int", Some("5"))).await;
+    world.redeclare("wider", |table| table.declare_type("v", "bigint")).await;
+    let dropped = world.named("NAME.dropped");
+    world.runbook.expect(0, &["settle", "--table", &dropped, "--reason", "nobody reads it"]).await.must();
+    let rebuilt = world.named("NAME.rebuilt");
+    world.runbook.expect(0, &["verify", "--table", &rebuilt]).await.must();
+    let mut reload = vec!["reload".to_owned()];
+    for table in ["converted", "emptied", "swapped", "parted", "cut"] {
+        let table = world.named(&format!("NAME.{table}"));
+        world.json(2, &["verify", "--table", &table]).await;
+        reload.extend(["--table".to_owned(), table]);
+    }
+    let reload: Vec<_> = reload.iter().map(String::as_str).collect();
+    world.runbook.expect(0, &reload).await.must();
+    let status = world.json(0, &["status"]).await;
+    assert_eq!(told(&world, &status), BTreeMap::new(), "{:#}", status["findings"]);
+    world.json(0, &["verify"]).await;
+    let log = world.runbook.expect(0, &["log", "--table", &dropped]).await.must();
+    assert!(log.stdout.contains("settle"), "{log}");
+}
