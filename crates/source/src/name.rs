@@ -3,6 +3,8 @@
 use std::fmt;
 use std::fmt::Write as _;
 
+use crate::Flavor;
+
 /// A table of the source with its schema, both exactly as the server stores them. Prints as `` `schema`.`table` ``.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableRef {
@@ -45,8 +47,21 @@ pub(crate) fn literal(value: &str) -> String {
 }
 
 /// Returns the expression for a name as the server writes it in names of files, as bytes: how `InnoDB` calls schemas and tables.
-pub(crate) fn filename(name: &str) -> String {
-    format!("CAST(CONVERT({} USING filename) AS BINARY)", literal(name))
+/// `None` where only the server knows it: letters beyond ASCII have codes of their own, and MySQL 8 has no function for them.
+pub(crate) fn filename(name: &str, flavor: Flavor) -> Option<String> {
+    if name.is_ascii() {
+        let mut encoded = String::with_capacity(name.len());
+        for byte in name.bytes() {
+            if byte.is_ascii_alphanumeric() || byte == b'_' {
+                encoded.push(char::from(byte));
+            } else {
+                // Writing to a string cannot fail.
+                let _ = write!(encoded, "@{byte:04x}");
+            }
+        }
+        return Some(format!("CAST({} AS BINARY)", literal(&encoded)));
+    }
+    (flavor == Flavor::Mariadb).then(|| format!("CAST(CONVERT({} USING filename) AS BINARY)", literal(name)))
 }
 
 /// Returns a condition that selects `tables` by the columns `table_schema` and `table_name` of `information_schema`. A
@@ -104,6 +119,15 @@ mod tests {
         ] {
             assert_eq!(literal(value), quoted);
         }
+    }
+
+    #[test]
+    fn files_have_names_of_letters_and_digits() {
+        let encoded = |name| filename(name, Flavor::Mysql);
+        assert_eq!(encoded("Orders_1"), Some("CAST('Orders_1' AS BINARY)".to_owned()));
+        assert_eq!(encoded("or$der-s #1"), Some("CAST('or@0024der@002ds@0020@00231' AS BINARY)".to_owned()));
+        assert_eq!(encoded("größe"), None);
+        assert!(filename("größe", Flavor::Mariadb).is_some());
     }
 
     #[test]

@@ -108,6 +108,11 @@ impl fmt::Display for Position {
 }
 
 impl Source {
+    /// Reads which server this is.
+    pub async fn identity(&self) -> Result<ServerIdentity, SourceError> {
+        self.look(&ReadIdentity).await
+    }
+
     /// Reads where the binlog ends now. Everything that was committed before is in front of it. Needs the privilege
     /// REPLICATION CLIENT.
     pub async fn position(&self) -> Result<Position, SourceError> {

@@ -24,12 +24,13 @@ fn help<'a>(world: &World, status: &'a Value, table: &str) -> &'a str {
 }
 
 /// The tables, what is done to each, and the codes of what is told.
-const CHANGES: [(&str, &[&str], &[&str]); 12] = [
+const CHANGES: [(&str, &[&str], &[&str]); 14] = [
     ("added", &["ALTER TABLE NAME.added ADD COLUMN n INT NULL"], &["SOURCE-COLUMNS"]),
     ("filled", &["ALTER TABLE NAME.filled ADD COLUMN n INT NOT NULL DEFAULT 5"], &["SOURCE-COLUMNS"]),
     // It is rebuilt.
     ("wider", &["ALTER TABLE NAME.wider MODIFY v BIGINT"], &["SOURCE-COLUMNS", "SOURCE-ROWS"]),
     ("dropped", &["ALTER TABLE NAME.dropped DROP COLUMN v"], &["SOURCE-COLUMNS"]),
+    ("renamed", &["ALTER TABLE NAME.renamed rename column v TO w"], &["SOURCE-COLUMNS"]),
     ("converted", &["ALTER TABLE NAME.converted MODIFY d DATETIME"], &["SOURCE-ROWS"]),
     ("emptied", &["TRUNCATE TABLE NAME.emptied"], &["SOURCE-ROWS"]),
     (
@@ -46,6 +47,8 @@ const CHANGES: [(&str, &[&str], &[&str]); 12] = [
     ("rebuilt", &["ALTER TABLE NAME.rebuilt ENGINE = InnoDB, FORCE"], &["SOURCE-ROWS"]),
     ("defaulted", &["ALTER TABLE NAME.defaulted ALTER COLUMN v SET DEFAULT 7"], &[]),
     ("indexed", &["ALTER TABLE NAME.indexed ADD INDEX (v), ALGORITHM = INPLACE"], &[]),
+    // The last one, since resources have the numbers of tables.
+    ("removed", &["DROP TABLE NAME.removed"], &["SOURCE-TABLE-GONE"]),
 ];
 
 #[tokio::test]
@@ -95,25 +98,44 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     assert_eq!(told(&world, &status), expected, "{:#}", status["findings"]);
     assert!(help(&world, &status, "filled").contains("default = \"5\""), "{:#}", status["findings"]);
 
+    // Terraform tells it, too.
+    let plan = world.terraform.run(&["plan", "-input=false", "-no-color"]).await.must();
+    for (table, changed) in [("swapped", true), ("indexed", false)] {
+        let warning = format!("{}.{table} has changed at the source", world.name);
+        assert_eq!(plan.stdout.contains(&warning), changed, "{plan}");
+    }
+
     // Each as its help says.
+    world.tables.retain(|table| table.name != "removed");
     world.redeclare("added", |table| table.declare_column("n", "int", None)).await;
     world.redeclare("filled", |table| table.declare_column("n", "int", Some("5"))).await;
     world.redeclare("wider", |table| table.declare_type("v", "bigint")).await;
-    let dropped = world.named("NAME.dropped");
-    world.runbook.expect(0, &["settle", "--table", &dropped, "--reason", "nobody reads it"]).await.must();
-    let (rebuilt, wider) = (world.named("NAME.rebuilt"), world.named("NAME.wider"));
-    world.runbook.expect(0, &["verify", "--table", &rebuilt, "--table", &wider]).await.must();
-    let reloaded = ["converted", "emptied", "swapped", "parted", "cut"];
-    let tables = reloaded.map(|table| format!("--table={}.{table}", world.name));
-    let on_them = |verb| [verb].into_iter().chain(tables.iter().map(String::as_str)).collect::<Vec<_>>();
-    let differing = world.json(2, &on_them("verify")).await;
+    world.redeclare("renamed", |table| table.declare_column("w", "int", None)).await;
+    let on = |verb: &'static str, tables: &[&str]| {
+        let tables = tables.iter().map(|table| format!("--table={}.{table}", world.name));
+        std::iter::once(verb.to_owned()).chain(tables).collect::<Vec<_>>()
+    };
+    let run = async |code, line: Vec<String>| {
+        let line: Vec<_> = line.iter().map(String::as_str).collect();
+        world.json(code, &line).await
+    };
+    run(0, on("verify", &["rebuilt", "wider", "added", "filled"])).await;
+    let reloaded = ["renamed", "converted", "emptied", "swapped", "parted", "cut"];
+    let differing = run(2, on("verify", &reloaded)).await;
     for verdict in differing["tables"].as_array().unwrap() {
         assert_ne!(verdict["different"], 0, "{verdict:#}");
     }
-    world.runbook.expect(0, &on_them("reload")).await.must();
+    // DMS reads definitions when it starts.
+    world.dms.stop().await.must();
+    world.dms.start("resume-processing").await.must();
+    run(0, on("reload", &reloaded)).await;
+    let known = ["dropped", "renamed"];
+    run(0, [on("settle", &known), vec!["--reason=nobody reads it".to_owned()]].concat()).await;
     let status = world.json(0, &["status"]).await;
     assert_eq!(told(&world, &status), BTreeMap::new(), "{:#}", status["findings"]);
     world.json(0, &["verify"]).await;
-    let log = world.runbook.expect(0, &["log", "--table", &dropped]).await.must();
+    let plan = world.terraform.run(&["plan", "-input=false", "-no-color"]).await.must();
+    assert!(!plan.stdout.contains("has changed at the source"), "{plan}");
+    let log = world.runbook.expect(0, &["log", "--table", &world.named("NAME.dropped")]).await.must();
     assert!(log.stdout.contains("settle"), "{log}");
 }

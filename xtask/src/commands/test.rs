@@ -21,9 +21,9 @@ use crate::workspace::Workspace;
 
 /// Everything that `cargo build --workspace` knows.
 const ALL: [&str; 1] = ["--workspace"];
-/// What depends on the source's server: types, what the source is asked, the boundary of a later load, `verify`.
+/// What depends on the source's server: types, what the source is asked, the boundary of a later load, `verify`, DDL.
 const OF_THE_SOURCE: &str =
-    "package(e2e) & (binary(types) | binary(pipeline) & test(/^(source|reload|verify)::/))";
+    "package(e2e) & (binary(types) | binary(pipeline) & test(/^(source|reload|verify|schema_changes)::/))";
 /// The tests that need no sandbox.
 const UNIT: [&str; 3] = ["--workspace", "--lib", "--bins"];
 

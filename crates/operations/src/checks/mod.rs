@@ -25,6 +25,7 @@ mod source_columns;
 mod source_key;
 mod source_known;
 mod source_rows;
+mod source_table;
 mod tasks;
 mod unfit_values;
 
@@ -59,7 +60,7 @@ const CHAIN_CHECKS: [ChainCheck; 5] =
     [dms_answers::check, migration_type::check, dms_runs::check, tasks::check, source_known::check];
 
 /// What is looked at of a table.
-const TABLE_CHECKS: [TableCheck; 17] = [
+const TABLE_CHECKS: [TableCheck; 18] = [
     missing_objects::check,
     awaits_load::check,
     cut_over::check,
@@ -71,6 +72,7 @@ const TABLE_CHECKS: [TableCheck; 17] = [
     source_key::check,
     source_columns::check,
     source_rows::check,
+    source_table::check,
     doubled_keys::check,
     rows_without_key::check,
     unfit_values::check,

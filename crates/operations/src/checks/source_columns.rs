@@ -20,14 +20,21 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Fi
         .collect();
     let mut help = Vec::new();
     if !applied.is_empty() {
-        help.push(format!("{} of its databend_cdc_table and run `terraform apply`", applied.join(", ")));
-    }
-    if applied.len() < changes.len() {
         help.push(format!(
-            "ODS keeps what it had in a column that the source no longer has, and new rows have NULL there; to say that this is \
-             known, run `runbook settle --table {}`",
+            "{} of its databend_cdc_table, run `terraform apply`, and then `runbook verify --table {}`: old rows may have other \
+             values",
+            applied.join(", "),
             table.source
         ));
+    }
+    let settle =
+        format!("run `runbook settle --table {} --reason TEXT`, which says that this is known", table.source);
+    if applied.len() < changes.len() {
+        help.push(format!(
+            "ODS keeps what it had in a column that the source no longer has, and new rows have NULL there: {settle}"
+        ));
+    } else {
+        help.push(format!("If ODS needs none of it, {settle}"));
     }
     Some(Finding::warning(
         Code::SourceColumns,
@@ -57,7 +64,7 @@ mod tests {
         let found = found(&chain);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].message.ends_with("column \"n\" int was added; column \"note\" was dropped"));
-        assert!(found[0].help.starts_with("add it of its databend_cdc_table and run `terraform apply`. ODS"));
+        assert!(found[0].help.starts_with("add it of its databend_cdc_table, run `terraform apply`"));
     }
 
     #[test]

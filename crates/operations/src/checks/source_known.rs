@@ -67,7 +67,10 @@ fn is_ahead(table: &TableFacts) -> bool {
 }
 
 fn names(chain: &ChainFacts, which: impl Fn(&TableFacts) -> bool) -> Vec<&str> {
-    chain.tables.iter().filter(|table| which(table)).map(|table| table.source.as_str()).collect()
+    // That a table is gone is a finding of its own.
+    let is_gone = |table: &TableFacts| table.ddl.as_ref().is_some_and(|ddl| ddl.is_gone);
+    let tables = chain.tables.iter().filter(|table| which(table) && !is_gone(table));
+    tables.map(|table| table.source.as_str()).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Fi
     let mut texts: Vec<_> = changes.map(|change| change.text.clone()).collect();
     if ddl.counted > 0 {
         texts.push(format!(
-            "DMS has counted {} DDL statements, and the source does not show what they changed",
+            "DMS has counted {} DDL statements of which the source does not show what they changed",
             ddl.counted
         ));
     }

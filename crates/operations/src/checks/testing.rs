@@ -73,7 +73,7 @@ pub(crate) fn good() -> ChainFacts {
                 now: began,
                 shape: None,
             }),
-            ddl: Some(DdlFacts { since: Some(began), changes: Vec::new(), counted: 0 }),
+            ddl: Some(DdlFacts { since: Some(began), changes: Vec::new(), counted: 0, is_gone: false }),
             witness: None,
             counts: Some(Counts {
                 counted_at: began,

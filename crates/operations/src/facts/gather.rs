@@ -1,7 +1,5 @@
 //! Looking.
 
-use std::collections::BTreeMap;
-
 use ::source::{Source, SourceError};
 use chrono::{DateTime, Utc};
 use pipeline::Pipeline;
@@ -12,6 +10,7 @@ use warehouse::catalog::Snapshot;
 use warehouse::{Row, Warehouse, WarehouseError};
 
 use super::tasks::tasks;
+use super::witness::Now;
 use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, Witness, last_verified, source, witness};
 use crate::StepError;
 use crate::checks::{awaits_load, table_problems};
@@ -59,15 +58,16 @@ pub async fn chain(
     };
     let has_source = at_source.is_some();
     let (at_source, source_error) = match at_source {
-        Some(Ok(facts)) => (facts, None),
-        Some(Err(error)) => (BTreeMap::new(), Some(error.to_string())),
-        None => (BTreeMap::new(), None),
+        Some(Ok(seen)) => (Some(seen), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+        None => (None, None),
     };
     let mut tables = Vec::new();
     for table in chain.selected() {
         let mut facts = self::table(warehouse, chain, table, view.as_ref(), journal, snapshot).await?;
-        facts.at_source = at_source.get(&source::name(table)).cloned();
-        look_for_ddl(&mut facts, chain, table, view.as_ref(), looked);
+        facts.at_source = at_source.as_ref().and_then(|seen| seen.tables.get(&source::name(table)).cloned());
+        let server = at_source.as_ref().map(|seen| seen.server.as_str());
+        look_for_ddl(&mut facts, (chain, table), server, view.as_ref(), journal);
         tables.push(facts);
     }
     Ok(ChainFacts {
@@ -85,20 +85,27 @@ pub async fn chain(
 /// Compares what the witnesses of DDL say with what they said.
 fn look_for_ddl(
     facts: &mut TableFacts,
-    chain: &Chain,
-    table: &ChainTable,
+    (chain, table): (&Chain, &ChainTable),
+    server: Option<&str>,
     view: Option<&View>,
-    Looked { journal, snapshot, .. }: Looked<'_>,
+    journal: &Journal,
 ) {
     let pipeline = &table.pipeline;
-    let counted =
-        view.zip(chain.dms_task_arn.as_deref()).and_then(|(view, arn)| witness::counted(view, arn, pipeline));
+    let counted = view
+        .zip(chain.dms_task_arn.as_deref())
+        .and_then(|(view, arn)| witness::counted_ddl(view, arn, pipeline));
     let shape = facts.at_source.as_ref().and_then(|source| source.shape.clone());
     facts.ddl = facts.cut_over_at.map(|_| {
         let handled = witness::handled(journal, &chain.name, &pipeline.source());
-        witness::changes(handled, shape.as_ref(), counted.as_ref(), pipeline, snapshot)
+        let now = Now { shape: shape.as_ref(), server, counted: counted.as_ref() };
+        witness::changes(handled, now, pipeline)
     });
-    facts.witness = shape.map(|shape| Witness { shape, counted, altered: None });
+    facts.witness = shape.zip(server).map(|(shape, server)| Witness {
+        shape,
+        server: server.to_owned(),
+        counted,
+        altered: None,
+    });
 }
 
 /// The journal's row that says that a table is cut over: that of its cutover, or that of the load that was admitted last.

@@ -26,7 +26,7 @@ pub(crate) use gather::{change_files, load};
 pub use verified::Verified;
 pub(crate) use verified::{last_verified, verification};
 pub use witness::{CountedDdl, DdlChange, DdlFacts, Ends, Witness};
-pub(crate) use witness::{handled, settling};
+pub(crate) use witness::{counted_ddl, handled, settling};
 
 /// A chain.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

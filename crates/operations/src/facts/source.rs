@@ -12,19 +12,29 @@ pub(crate) fn name(table: &ChainTable) -> TableRef {
     TableRef::new(&table.pipeline.source_schema, &table.pipeline.source_table)
 }
 
+/// What the source says.
+pub(super) struct SourceSeen {
+    /// Which server it is.
+    pub(super) server: String,
+    /// The tables that it shows.
+    pub(super) tables: BTreeMap<TableRef, SourceFacts>,
+}
+
 /// Asks about tables. One that the source does not show is not in the answer.
 pub(super) async fn look(
     source: &Source,
     tables: impl Iterator<Item = &ChainTable>,
-) -> Result<BTreeMap<TableRef, SourceFacts>, SourceError> {
+) -> Result<SourceSeen, SourceError> {
     let names: Vec<TableRef> = tables.map(name).collect();
-    let (known, writes, mut shapes, clock) = tokio::try_join!(
+    let (known, writes, mut shapes, server, clock) = tokio::try_join!(
         source.tables(&names),
         source.last_writes(&names),
         source.shapes(&names),
+        source.identity(),
         source.clock()
     )?;
     let mut facts = BTreeMap::new();
+    let server = server.as_str().to_owned();
     for name in names {
         match known.get(&name) {
             Ok(table) => {
@@ -36,5 +46,5 @@ pub(super) async fn look(
             Err(error) => return Err(error),
         }
     }
-    Ok(facts)
+    Ok(SourceSeen { server, tables: facts })
 }

@@ -6,11 +6,10 @@
 use ::source::{Source, SourceError};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use pipeline::shape::Cure;
-use pipeline::{Pipeline, Shape};
+use pipeline::{Pipeline, Shape, Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use warehouse::catalog::Snapshot;
 
 use super::{source_name, verification};
 use crate::dms::View;
@@ -25,6 +24,9 @@ const FIELD: &str = "witness";
 pub struct Witness {
     /// The table as the source described it.
     pub shape: Shape,
+    /// Which server the shape is of: ids and times of another one cannot be compared.
+    #[serde(default)]
+    pub server: String,
     /// What DMS had counted, if it could be asked.
     pub counted: Option<CountedDdl>,
     /// When the definition was last changed, if that was after DMS began to load the table.
@@ -50,8 +52,10 @@ pub struct DdlFacts {
     pub since: Option<DateTime<Utc>>,
     /// What has changed.
     pub changes: Vec<DdlChange>,
-    /// How many statements DMS has counted since, where nothing else shows what they changed.
+    /// How many statements DMS has counted since, beyond the changes that the source shows.
     pub counted: u64,
+    /// Whether the source no longer shows the table.
+    pub is_gone: bool,
 }
 
 /// A change.
@@ -86,8 +90,9 @@ impl Witness {
     ) -> Result<Option<Self>, SourceError> {
         let name = source_name(table);
         let shape = source.shapes(std::slice::from_ref(&name)).await?.remove(&name);
-        let counted = view.and_then(|view| counted(view, arn, &table.pipeline));
-        Ok(shape.map(|shape| Self { shape, counted, altered: None }))
+        let server = source.identity().await?.as_str().to_owned();
+        let counted = view.and_then(|view| counted_ddl(view, arn, &table.pipeline));
+        Ok(shape.map(|shape| Self { shape, server, counted, altered: None }))
     }
 
     /// The same for a load that began then: what is not known is whether a later change of the definition is in it.
@@ -101,15 +106,26 @@ impl Witness {
 
     /// The one that an event of the journal keeps.
     fn kept_by(event: &Event) -> Option<Self> {
-        let kept = event.detail.get(FIELD).or_else(|| event.detail.get("generation")?.get(FIELD))?;
-        Self::deserialize(kept).ok()
+        Self::deserialize(event.detail.get(FIELD)?).ok()
+    }
+
+    /// What is known after all of ODS was compared with the source, or loaded from it.
+    #[must_use]
+    pub(crate) fn compared(self, earlier: Option<&Self>, table: &Table) -> Self {
+        let now = match earlier {
+            Some(earlier) => self.or(earlier),
+            None => self,
+        };
+        Self { shape: now.shape.compared(earlier.map(|earlier| &earlier.shape), table), ..now }
     }
 
     /// The same, with what an earlier look has told where this one could not.
     #[must_use]
     pub(crate) fn or(mut self, earlier: &Self) -> Self {
         self.counted = self.counted.or_else(|| earlier.counted.clone());
-        self.shape.storage = self.shape.storage.or_else(|| earlier.shape.storage.clone());
+        if self.server == earlier.server {
+            self.shape.storage = self.shape.storage.or_else(|| earlier.shape.storage.clone());
+        }
         self
     }
 
@@ -123,7 +139,7 @@ impl Witness {
 }
 
 /// What DMS has counted of a table.
-pub(crate) fn counted(view: &View, arn: &str, pipeline: &Pipeline) -> Option<CountedDdl> {
+pub(crate) fn counted_ddl(view: &View, arn: &str, pipeline: &Pipeline) -> Option<CountedDdl> {
     let table = view.table(&pipeline.source_schema, &pipeline.source_table)?;
     Some(CountedDdl { task: arn.to_owned(), fresh_start: view.task.fresh_start, ddls: table.ddls })
 }
@@ -144,14 +160,9 @@ pub(crate) fn handled(journal: &Journal, chain: &str, source: &str) -> Option<(D
         let (pipeline, table) = (chain.to_owned(), source.to_owned());
         journal.last_done(&StepKey { operation, pipeline, table, step })
     };
-    let cutover = last(Operation::Cutover, StepName::CompareSource);
-    // A later load takes what was seen before it, and counts once it is admitted.
-    let opened = last(Operation::Reload, StepName::OpenGeneration);
-    let admitted = last(Operation::Reload, StepName::Admit);
-    let reload = opened.filter(|opened| admitted.is_some_and(|admitted| admitted.at > opened.at));
     let events = [
-        cutover,
-        reload,
+        last(Operation::Cutover, StepName::CompareSource),
+        last(Operation::Reload, StepName::Admit),
         journal.last_done(&verification(chain, source, StepName::Verify)),
         journal.last_done(&settling(chain, source)),
     ];
@@ -159,42 +170,61 @@ pub(crate) fn handled(journal: &Journal, chain: &str, source: &str) -> Option<(D
     known.max_by_key(|(at, _)| *at)
 }
 
-/// What has changed since, but for what the configuration accounts for. `shape`: what the source says now, if it was asked;
-/// `counted`: what DMS says.
+/// What the witnesses say now.
+#[derive(Clone, Copy)]
+pub(super) struct Now<'a> {
+    /// What the source says of the table, if it was asked and shows it.
+    pub(super) shape: Option<&'a Shape>,
+    /// Which server it is, if it was asked.
+    pub(super) server: Option<&'a str>,
+    /// What DMS says.
+    pub(super) counted: Option<&'a CountedDdl>,
+}
+
+/// What has changed since, but for what the configuration accounts for.
 pub(super) fn changes(
     handled: Option<(DateTime<Utc>, Witness)>,
-    shape: Option<&Shape>,
-    counted: Option<&CountedDdl>,
+    now: Now<'_>,
     pipeline: &Pipeline,
-    snapshot: &Snapshot,
 ) -> DdlFacts {
     let Some((since, before)) = handled else {
-        return DdlFacts { since: None, changes: Vec::new(), counted: 0 };
+        return DdlFacts { since: None, changes: Vec::new(), counted: 0, is_gone: false };
     };
-    let ods = snapshot.table(&pipeline.ods);
-    let has_default = |name: &str| {
-        let mut columns = ods.into_iter().flat_map(|ods| &ods.columns);
-        columns.any(|column| column.name == name && !column.default.is_empty())
-    };
-    let unsettled = shape.map(|shape| shape.unsettled_since(&before.shape, pipeline, has_default));
-    let altered = before.altered.as_ref().map(|at| DdlChange {
-        text: format!("its definition was changed at {at} UTC, after DMS had begun to load it"),
-        ends: Ends::Compare,
-    });
-    let changes = unsettled.into_iter().flatten().map(|one| DdlChange {
-        text: one.difference.to_string(),
-        ends: match one.cure {
-            Cure::Configure(how) => Ends::Apply(how),
-            Cure::Compare => Ends::Compare,
-            Cure::Know => Ends::Settle,
-        },
-    });
-    let changes: Vec<_> = altered.into_iter().chain(changes).collect();
-    // What the table is stored in shows whatever a statement did to its rows.
-    let is_shown = before.shape.storage.is_some() && shape.is_some_and(|shape| shape.storage.is_some());
-    let counted =
-        if is_shown || !changes.is_empty() { 0 } else { counted_since(before.counted.as_ref(), counted) };
-    DdlFacts { since: Some(since), changes, counted }
+    let mut changes = Vec::new();
+    if let Some(at) = &before.altered {
+        changes.push(DdlChange {
+            text: format!("its definition was changed at {at} UTC, after DMS had begun to load it"),
+            ends: Ends::Compare,
+        });
+    }
+    let mut shown = 0;
+    if let Some(shape) = now.shape {
+        let is_other = now.server.is_some_and(|server| server != before.server);
+        // Ids and times of two servers are not those of one.
+        let earlier = if is_other {
+            changes.push(DdlChange {
+                text:
+                    "another server answers as the source, and cannot tell what was done to the table before"
+                        .to_owned(),
+                ends: Ends::Compare,
+            });
+            Shape { storage: shape.storage.clone(), created: shape.created.clone(), ..before.shape.clone() }
+        } else {
+            before.shape.clone()
+        };
+        shown = shape.since(&earlier).len() as u64;
+        changes.extend(shape.unsettled_since(&earlier, pipeline).into_iter().map(|one| DdlChange {
+            text: one.difference.to_string(),
+            ends: match one.cure {
+                Cure::Configure(how) => Ends::Apply(how),
+                Cure::Compare => Ends::Compare,
+                Cure::Know => Ends::Settle,
+            },
+        }));
+    }
+    let counted = counted_since(before.counted.as_ref(), now.counted).saturating_sub(shown);
+    let is_gone = now.server.is_some() && now.shape.is_none();
+    DdlFacts { since: Some(since), changes, counted, is_gone }
 }
 
 /// How many statements a task has counted since. A task that counts from zero has a count of its own.
@@ -211,14 +241,17 @@ fn counted_since(before: Option<&CountedDdl>, now: Option<&CountedDdl>) -> u64 {
 impl DdlFacts {
     /// Whether nothing is left to settle.
     pub fn is_settled(&self) -> bool {
-        self.changes.is_empty() && self.counted == 0
+        self.changes.is_empty() && self.counted == 0 && !self.is_gone
     }
 
     /// What has changed, in one sentence.
     pub fn in_short(&self) -> String {
         let mut texts: Vec<_> = self.changes.iter().map(|change| change.text.clone()).collect();
         if self.counted > 0 {
-            texts.push(format!("DMS has counted {} DDL statements", self.counted));
+            texts.push(format!("DMS has counted {} DDL statements more", self.counted));
+        }
+        if self.is_gone {
+            texts.push("the source no longer shows the table".to_owned());
         }
         texts.join("; ")
     }

@@ -124,6 +124,8 @@ codes! {
     /// A table has changed at the source in a way that DMS delivers no rows for: it was truncated, took the place of another
     /// one, lost a partition, or had its values converted.
     SourceRows = "SOURCE-ROWS",
+    /// The source no longer shows a table that is cut over.
+    SourceTableGone = "SOURCE-TABLE-GONE",
     /// Something about the source could not be told, such as whether it was idle, because its DSN is not known or it does not
     /// say. No reason for exit code 2.
     SourceUnknown = "SOURCE-UNKNOWN",

@@ -19,8 +19,8 @@ use super::generation_state::floor;
 use super::open_generation::Generation;
 use super::{Gone, Loaded};
 use crate::counts::OdsCounts;
-use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
-use crate::facts::LoadFacts;
+use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
+use crate::facts::{LoadFacts, Witness, handled};
 use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
@@ -38,6 +38,8 @@ pub struct Admissible {
     /// Columns that only the load has.
     missing: Vec<DatabendColumn>,
     load: LoadFacts,
+    /// What the witnesses of DDL said before the load.
+    witness: Option<Witness>,
 }
 
 /// The load is admitted.
@@ -46,6 +48,7 @@ pub struct Admitted {
     /// What ODS holds.
     pub ods: OdsCounts,
     load: LoadFacts,
+    witness: Option<Witness>,
 }
 
 impl Told for Admitted {
@@ -54,7 +57,7 @@ impl Told for Admitted {
     }
 
     fn detail(&self) -> Value {
-        json!({ "ods": self.ods, "load": self.load })
+        Witness::kept(self.witness.as_ref(), json!({ "ods": self.ods, "load": self.load }))
     }
 }
 
@@ -80,14 +83,15 @@ impl Step for Admit {
     ) -> Result<Look<Admissible, Admitted>, StepError> {
         let pipeline = site.pipeline();
         let load = facts_of(site, loaded);
+        let witness = witness(site, generation, world);
         if floor(site, world).await? >= generation.boundary.order_key(pipeline) {
             let ods = OdsCounts::count(&world.warehouse, pipeline).await?;
-            return Ok(Look::Done(Admitted { ods, load }));
+            return Ok(Look::Done(Admitted { ods, load, witness }));
         }
         refuse_running(site, world).await?;
         let (columns, missing) = columns(site, generation, world).await?;
         let admission = Admission { boundary: generation.boundary, columns };
-        Ok(Look::Needed(Admissible { admission, missing, load }))
+        Ok(Look::Needed(Admissible { admission, missing, load, witness }))
     }
 
     fn usual(site: &TableSite) -> Admissible {
@@ -96,6 +100,7 @@ impl Step for Admit {
             admission: Admission { boundary: Generation::later().boundary, columns },
             missing: Vec::new(),
             load: LoadFacts { dms_task: site.dms_task_arn.clone(), fresh_start: None, began: None },
+            witness: None,
         }
     }
 
@@ -123,7 +128,7 @@ impl Step for Admit {
         if ods.doubled() > 0 || stale > 0 || missing > 0 {
             return Err(would_be_wrong(site.pipeline(), ods, stale, missing));
         }
-        Ok(json!({ "ods": ods, "load": need.load }))
+        Ok(Witness::kept(need.witness.as_ref(), json!({ "ods": ods, "load": need.load })))
     }
 
     async fn conclude(
@@ -139,12 +144,19 @@ impl Step for Admit {
             // The transaction was found committed.
             None => OdsCounts::count(&world.warehouse, site.pipeline()).await?,
         };
-        Ok(Admitted { ods, load: need.load.clone() })
+        Ok(Admitted { ods, load: need.load.clone(), witness: need.witness.clone() })
     }
 }
 
 fn facts_of(site: &TableSite, loaded: &Loaded) -> LoadFacts {
     LoadFacts { dms_task: site.dms_task_arn.clone(), fresh_start: loaded.fresh_start, began: loaded.began }
+}
+
+/// What is known of DDL once the load is admitted: whatever a statement did before it, the load has it.
+fn witness(site: &TableSite, generation: &Generation, world: &World) -> Option<Witness> {
+    let earlier = handled(&world.journal, &site.chain, &site.table()).map(|(_, earlier)| earlier);
+    let now = generation.witness.as_deref()?.clone();
+    Some(now.compared(earlier.as_ref(), site.pipeline()))
 }
 
 /// A merge or a clean-up beside the admission is refused: they were suspended, and a run under way ends by itself.

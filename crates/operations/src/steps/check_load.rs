@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use pipeline::Pipeline;
 use pipeline::data_type::DatabendType;
 use pipeline::mysql_type::MysqlType;
+use pipeline::name::same_column;
 use pipeline::sql::generation::{key_columns, unloaded_keys, value_columns};
 use serde_json::{Value, json};
 use source::{KeyColumn, KeyKind, TableRef};
@@ -175,9 +176,16 @@ async fn empty_column(
             empty.push(column.name.clone());
         }
     }
+    if empty.is_empty() {
+        return Ok(None);
+    }
     let table = TableRef::new(&pipeline.source_schema, &pipeline.source_table);
-    let filled = source(site, world)?.filled_columns(&table, &empty).await?;
-    Ok(filled.into_iter().next())
+    let source = source(site, world)?;
+    // No load has a column that the source no longer has.
+    let found = source.tables(std::slice::from_ref(&table)).await?;
+    let columns = &found.get(&table)?.columns;
+    empty.retain(|name| columns.iter().any(|column| same_column(&column.name, name)));
+    Ok(source.filled_columns(&table, &empty).await?.into_iter().next())
 }
 
 /// How the key is looked for at the source.

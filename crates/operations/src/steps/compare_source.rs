@@ -14,7 +14,7 @@ use source::{Source, TableRef};
 use super::{Compared, Loaded};
 use crate::dms::{Counted, TableView, look};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
-use crate::facts::Witness;
+use crate::facts::{self, Witness};
 use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
@@ -133,10 +133,13 @@ struct Seen {
 impl Seen {
     async fn now(site: &TableSite, source: &Source, world: &World) -> Result<Self, StepError> {
         let pipeline = site.pipeline();
+        // Before the count: what DDL does later shows as a change.
+        let witness = Witness::of(source, &site.table, &site.dms_task_arn, None).await?;
         let rows = source.count(&TableRef::new(&pipeline.source_schema, &pipeline.source_table)).await?;
         let view = look(world.dms.as_ref(), &site.dms_task_arn).await?;
         let dms = view.table(&pipeline.source_schema, &pipeline.source_table).cloned();
-        let witness = Witness::of(source, &site.table, &site.dms_task_arn, Some(&view)).await?;
+        let counted = facts::counted_ddl(&view, &site.dms_task_arn, pipeline);
+        let witness = witness.map(|witness| Witness { counted, ..witness });
         Ok(Self { rows, dms, witness })
     }
 

@@ -4,6 +4,7 @@ use ::source::{ComparedTable, KeyPart, Source};
 use pipeline::canonical::{is_compared_as_json, is_ordered_alike};
 use pipeline::column::Column;
 use pipeline::mysql_type::MysqlType;
+use pipeline::name::same_column;
 use pipeline::sql::verify as sql;
 use pipeline::{Pipeline, Table};
 
@@ -19,6 +20,8 @@ pub(super) struct Context<'a> {
     pub(super) tools: Tools<'a>,
     /// The table with the columns that both sides have.
     pub(super) pipeline: Pipeline,
+    /// The table as it is configured.
+    pub(super) configured: Table,
     /// The table as the source is asked about it.
     pub(super) at_source: ComparedTable,
     /// Columns that only one side has.
@@ -46,7 +49,8 @@ impl<'a> Context<'a> {
         let pipeline = Pipeline::new(Table { columns, ..table.pipeline.table().clone() });
         let at_source = ComparedTable { scope: tools.scope.where_key.clone(), ..at_source };
         refuse_unknown_doubles(tools, &pipeline).await?;
-        Ok(Self { tools, pipeline, at_source, one_sided, witness })
+        let configured = table.pipeline.table().clone();
+        Ok(Self { tools, pipeline, configured, at_source, one_sided, witness })
     }
 
     /// Whether MySQL and Databend order the keys alike.
@@ -97,7 +101,7 @@ pub(crate) async fn at_source(
     let name = source_name(table);
     let tables = source.tables(std::slice::from_ref(&name)).await?;
     let found = tables.get(&name)?;
-    let at_source = |name: &str| found.columns.iter().find(|column| column.name == name);
+    let at_source = |name: &str| found.columns.iter().find(|column| same_column(&column.name, name));
     if let Some(missing) = pipeline.primary_key.iter().find(|key| at_source(key).is_none()) {
         return Err(StepError::finding(
             Code::Missing,
@@ -111,7 +115,7 @@ pub(crate) async fn at_source(
         column: column.clone(),
         has_members: at_source(&column.name).is_some_and(|column| has_members(&column.column_type)),
     });
-    let described = |name: &str| pipeline.columns.iter().any(|column| column.name == name);
+    let described = |name: &str| pipeline.columns.iter().any(|column| same_column(&column.name, name));
     let others = found.columns.iter().filter(|column| !described(&column.name));
     let not_described = others.map(|column| column.name.clone()).collect();
     let (columns, gone): (Vec<_>, Vec<_>) =

@@ -26,20 +26,14 @@ pub async fn record(journal: &Journal, chain: &str, verdict: &TableVerdict) -> R
     journal.flush().await
 }
 
-/// Whatever DDL did before the comparison has left ODS equal, but for columns that are new at the source and were not compared:
-/// they stay to be told.
+/// Whatever DDL did before the comparison has left what was compared equal. A comparison that resumed another one knows no more
+/// than what was known before.
 fn witness(journal: &Journal, chain: &str, verdict: &TableVerdict) -> Option<Witness> {
-    let mut witness = verdict.witness.clone()?;
-    let earlier = handled(journal, chain, &verdict.source);
-    if let Some((_, earlier)) = &earlier {
-        witness = witness.or(earlier);
+    let earlier = handled(journal, chain, &verdict.source).map(|(_, earlier)| earlier);
+    match &verdict.witness {
+        Some((now, table)) => Some(now.clone().compared(earlier.as_ref(), table)),
+        None => earlier,
     }
-    let is_known = |name: &String| {
-        let known = earlier.iter().flat_map(|(_, earlier)| &earlier.shape.columns);
-        known.into_iter().any(|column| column.name == *name) || !verdict.not_compared.contains(name)
-    };
-    witness.shape.columns.retain(|column| earlier.is_none() || is_known(&column.name));
-    Some(witness)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use pipeline::carry;
+use pipeline::{Table, carry};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -54,9 +54,10 @@ pub struct TableVerdict {
     pub not_compared: Vec<String>,
     /// Columns that the source no longer has: ODS keeps what it had.
     pub gone: Vec<String>,
-    /// What the witnesses of DDL said before; none if the comparison resumed one that had been interrupted.
+    /// What the witnesses of DDL said before, and the table as it is configured; none if the comparison resumed one that had been
+    /// interrupted.
     #[serde(skip)]
-    pub witness: Option<Witness>,
+    pub witness: Option<(Witness, Table)>,
     /// Whether the comparison ended early, because more than 10,000 rows differ.
     pub ended_early: bool,
     /// How many keys a repair has written and what it came to; none without a repair.
@@ -184,11 +185,11 @@ pub(super) fn compared(
         arrive_as_others,
         not_compared: context.one_sided.not_described.clone(),
         gone: context.one_sided.gone.clone(),
-        witness: context.witness.clone().filter(|_| resumed.is_none()),
+        witness: context.witness.clone().zip(Some(context.configured.clone())).filter(|_| resumed.is_none()),
         ended_early: totals.ended_early,
         repair: None,
         seconds: took.as_secs(),
-        is_repairable: carry::cannot_carry(&context.pipeline).is_none(),
+        is_repairable: carry::cannot_carry(&context.pipeline).is_none() && context.one_sided.gone.is_empty(),
     };
     Compared { verdict, differences, inconclusive }
 }

@@ -26,8 +26,6 @@ pub(super) fn keeps_values(from: &ShapeColumn, to: &ShapeColumn) -> bool {
             ty,
             MysqlType::Integer(_)
                 | MysqlType::Decimal { .. }
-                | MysqlType::Float
-                | MysqlType::Double
                 | MysqlType::Year
                 | MysqlType::Date
                 | MysqlType::Json
@@ -72,12 +70,14 @@ fn holds(from: &Spelled, to: &Spelled) -> bool {
     let same = from.name == to.name;
     match to.name.as_str() {
         // A new member at the end changes no value.
-        "enum" | "set" => same && to.inner.starts_with(&from.inner),
+        "enum" | "set" => same && format!("{},", to.inner).starts_with(&format!("{},", from.inner)),
+        // Without a number of digits nothing is rounded.
+        "float" | "double" => to.inner.is_empty() || same && from.inner == to.inner,
         // Shorter values are padded with zeros.
         "binary" => same && from.number() == to.number(),
-        "char" | "varchar" if matches!(from.name.as_str(), "char" | "varchar") => {
-            from.number() <= to.number()
-        }
+        // A CHAR loses spaces at the end; a text counts bytes, and a VARCHAR characters.
+        "char" => same && from.number() <= to.number(),
+        "varchar" => matches!(from.name.as_str(), "char" | "varchar") && from.number() <= to.number(),
         _ if same && to.bytes().is_none() => from.number() <= to.number(),
         _ => matches!((from.bytes(), to.bytes()), (Some(from), Some(to)) if from <= to),
     }
@@ -113,6 +113,8 @@ mod tests {
             ("enum('a','b')", "enum('a','b','c')"),
             ("varbinary(20)", "blob"),
             ("bit(4)", "bit(8)"),
+            ("float", "double"),
+            ("float(7,4)", "float"),
         ] {
             assert!(keeps_values(&column(from, true), &column(to, true)), "{from} to {to}");
         }
@@ -135,6 +137,10 @@ mod tests {
             ("binary(4)", "binary(8)"),
             ("varbinary(4)", "binary(4)"),
             ("bit(8)", "bit(4)"),
+            ("varchar(20)", "char(20)"),
+            ("tinytext", "varchar(64)"),
+            ("float(7,4)", "float(7,2)"),
+            ("enum('a')", "enum('a''b')"),
             ("int(11)", "varchar(20)"),
         ] {
             assert!(!keeps_values(&column(from, true), &column(to, true)), "{from} to {to}");

@@ -8,14 +8,14 @@ use crate::name::same_column;
 /// One change of a table's shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    /// A column is new.
+    /// A column is new. DMS delivers no row for the values that old rows have in it.
     Added(ShapeColumn),
     /// A column is gone.
     Removed(ShapeColumn),
     /// A column is gone, and where it was there is another one of the same type: most likely renamed.
     Renamed {
-        /// The name that it had.
-        from: String,
+        /// The column as it was.
+        from: ShapeColumn,
         /// The column as it is.
         to: ShapeColumn,
     },
@@ -35,6 +35,8 @@ pub enum Difference {
         /// The collation that it has.
         to: String,
     },
+    /// The columns have another order: two of them may have changed names.
+    Reordered,
     /// The primary key has other columns.
     Keyed {
         /// The columns that it had.
@@ -54,35 +56,15 @@ pub enum Difference {
     CreatedAnew,
 }
 
-impl Difference {
-    /// Whether rows may differ from what ODS has, though no change of them was delivered.
-    pub fn may_change_rows(&self) -> bool {
-        match self {
-            // Without a default, the rows that were there have NULL at the source, too.
-            Self::Added(column) => !column.nullable || column.default.as_deref().is_some_and(is_value),
-            Self::Removed(_) => false,
-            // Every text can be written in utf8mb4.
-            Self::Collated { to, .. } => !to.starts_with("utf8mb4"),
-            Self::Renamed { .. }
-            | Self::Converted { .. }
-            | Self::Keyed { .. }
-            | Self::PartitionsRemoved(_)
-            | Self::StoredAnew { .. }
-            | Self::CreatedAnew => true,
-        }
-    }
-}
-
-/// Whether the default of a column is a value. MariaDB prints `NULL` where there is none.
-fn is_value(default: &str) -> bool {
-    !default.eq_ignore_ascii_case("null")
-}
-
 impl Shape {
-    /// What has changed since an earlier look. What neither changes rows nor what later changes look like is left out: the
-    /// default of a column that was there, another key than the primary one, a new partition.
+    /// What has changed since an earlier look, of what DMS delivers. What neither changes rows nor what later changes look like is left
+    /// out: the default of a column that was there, another key than the primary one, a new partition, a collation of the same
+    /// character set or one of utf8mb4, in which every text can be written.
     pub fn since(&self, earlier: &Self) -> Vec<Difference> {
-        let mut found = columns(&earlier.columns, &self.columns);
+        let delivered = |shape: &Self| -> Vec<ShapeColumn> {
+            shape.columns.iter().filter(|column| column.is_delivered()).cloned().collect()
+        };
+        let mut found = columns(&delivered(earlier), &delivered(self));
         let alike = earlier.primary_key.len() == self.primary_key.len()
             && earlier.primary_key.iter().zip(&self.primary_key).all(|(a, b)| same_column(a, b));
         if !alike {
@@ -106,22 +88,25 @@ fn columns(earlier: &[ShapeColumn], now: &[ShapeColumn]) -> Vec<Difference> {
     let mut removed: Vec<(usize, &ShapeColumn)> =
         earlier.iter().enumerate().filter(|(_, column)| named(now, &column.name).is_none()).collect();
     let mut found = Vec::new();
+    let mut kept = Vec::new();
     for (at, column) in now.iter().enumerate() {
         let Some(was) = named(earlier, &column.name) else {
             // A rename keeps the column's place, unless others before it have come or gone.
             let place = removed.iter().position(|(was_at, was)| *was_at == at && was.ty == column.ty);
             found.push(match place {
                 Some(place) => {
-                    Difference::Renamed { from: removed.remove(place).1.name.clone(), to: column.clone() }
+                    Difference::Renamed { from: removed.remove(place).1.clone(), to: column.clone() }
                 }
                 None => Difference::Added(column.clone()),
             });
             continue;
         };
+        kept.push(earlier.iter().position(|column| same_column(&column.name, &was.name)));
         if !was.ty.eq_ignore_ascii_case(&column.ty) || was.nullable && !column.nullable {
             found.push(Difference::Converted { from: was, to: column.clone() });
         } else if let (Some(from), Some(to)) = (&was.collation, &column.collation)
             && charset(from) != charset(to)
+            && charset(to) != "utf8mb4"
         {
             found.push(Difference::Collated {
                 column: column.name.clone(),
@@ -129,6 +114,9 @@ fn columns(earlier: &[ShapeColumn], now: &[ShapeColumn]) -> Vec<Difference> {
                 to: to.clone(),
             });
         }
+    }
+    if !kept.is_sorted() {
+        found.push(Difference::Reordered);
     }
     found.extend(removed.into_iter().map(|(_, column)| Difference::Removed(column.clone())));
     found
@@ -167,14 +155,18 @@ impl fmt::Display for Difference {
             Self::Added(column) => {
                 write!(f, "column \"{}\" {} was added", column.name, column.ty)?;
                 match &column.default {
-                    Some(default) if is_value(default) => write!(f, " with the default {default}"),
-                    _ if !column.nullable => f.write_str(", NOT NULL without a default"),
-                    _ => Ok(()),
+                    Some(default) => write!(f, " with the default {default}"),
+                    None if !column.nullable => f.write_str(", NOT NULL"),
+                    None => Ok(()),
                 }
             }
             Self::Removed(column) => write!(f, "column \"{}\" was dropped", column.name),
             Self::Renamed { from, to } => {
-                write!(f, "column \"{from}\" is gone, and \"{}\" has its place: most likely renamed", to.name)
+                write!(
+                    f,
+                    "column \"{}\" is gone, and \"{}\" has its place: most likely renamed",
+                    from.name, to.name
+                )
             }
             Self::Converted { from, to } if from.ty == to.ty => {
                 write!(f, "column \"{}\" takes no NULL any more", to.name)
@@ -185,6 +177,7 @@ impl fmt::Display for Difference {
             Self::Collated { column, from, to } => {
                 write!(f, "the collation of column \"{column}\" was {from} and is {to}")
             }
+            Self::Reordered => f.write_str("the columns have another order, so two may have changed names"),
             Self::Keyed { from, to } => {
                 write!(f, "the primary key was ({}) and is ({})", from.join(", "), to.join(", "))
             }
@@ -237,82 +230,79 @@ mod tests {
         }
     }
 
-    fn told(change: impl FnOnce(&mut Shape)) -> Vec<(String, bool)> {
+    fn told(change: impl FnOnce(&mut Shape)) -> Vec<String> {
         changed(&shape(), change)
     }
 
-    fn changed(earlier: &Shape, change: impl FnOnce(&mut Shape)) -> Vec<(String, bool)> {
+    fn changed(earlier: &Shape, change: impl FnOnce(&mut Shape)) -> Vec<String> {
         let mut now = earlier.clone();
         change(&mut now);
-        now.since(earlier).iter().map(|one| (one.to_string(), one.may_change_rows())).collect()
+        now.since(earlier).iter().map(ToString::to_string).collect()
     }
 
-    fn one(text: &str, may_change_rows: bool) -> Vec<(String, bool)> {
-        vec![(text.to_owned(), may_change_rows)]
+    fn one(text: &str) -> Vec<String> {
+        vec![text.to_owned()]
     }
 
     #[test]
     fn columns_that_come_and_go() {
-        assert_eq!(told(|_| {}), []);
+        assert_eq!(told(|_| {}), Vec::<String>::new());
         assert_eq!(
             told(|now| now.columns.push(column("x", "int(11)"))),
-            one("column \"x\" int(11) was added", false)
+            one("column \"x\" int(11) was added")
         );
         let default = Some("5".to_owned());
         assert_eq!(
             told(|now| now.columns.insert(0, ShapeColumn { default, ..column("x", "int(11)") })),
-            one("column \"x\" int(11) was added with the default 5", true)
+            one("column \"x\" int(11) was added with the default 5")
         );
         assert_eq!(
             told(|now| now.columns.push(ShapeColumn { nullable: false, ..column("x", "date") })),
-            one("column \"x\" date was added, NOT NULL without a default", true)
+            one("column \"x\" date was added, NOT NULL")
         );
-        let none = Some("NULL".to_owned());
-        assert_eq!(
-            told(|now| now.columns.push(ShapeColumn { default: none, ..column("x", "date") })),
-            one("column \"x\" date was added", false)
-        );
-        assert_eq!(told(|now| drop(now.columns.remove(1))), one("column \"note\" was dropped", false));
+        let extra = || "INVISIBLE".to_owned();
+        let hidden =
+            |now: &mut Shape| now.columns.push(ShapeColumn { extra: extra(), ..column("x", "date") });
+        assert_eq!(told(hidden), Vec::<String>::new());
+        assert_eq!(told(|now| now.columns[1].extra = extra()), one("column \"note\" was dropped"));
+        assert_eq!(told(|now| drop(now.columns.remove(1))), one("column \"note\" was dropped"));
     }
 
     #[test]
     fn a_rename_keeps_place_and_type() {
         assert_eq!(
             told(|now| now.columns[1].name = "remark".to_owned()),
-            one("column \"note\" is gone, and \"remark\" has its place: most likely renamed", true)
+            one("column \"note\" is gone, and \"remark\" has its place: most likely renamed")
         );
         let other = told(|now| now.columns[1] = column("remark", "text"));
+        assert_eq!(other, ["column \"remark\" text was added", "column \"note\" was dropped"]);
+        assert_eq!(told(|now| now.columns[1].name = "NOTE".to_owned()), Vec::<String>::new());
         assert_eq!(
-            other,
-            [
-                ("column \"remark\" text was added".to_owned(), false),
-                ("column \"note\" was dropped".to_owned(), false)
-            ]
+            told(|now| now.columns.swap(1, 2)),
+            one("the columns have another order, so two may have changed names")
         );
-        assert_eq!(told(|now| now.columns[1].name = "NOTE".to_owned()), []);
     }
 
     #[test]
     fn values_that_were_converted() {
         assert_eq!(
             told(|now| now.columns[2].ty = "smallint(6)".to_owned()),
-            one("column \"n\" was int(11) and is smallint(6)", true)
+            one("column \"n\" was int(11) and is smallint(6)")
         );
-        assert_eq!(
-            told(|now| now.columns[2].nullable = false),
-            one("column \"n\" takes no NULL any more", true)
-        );
+        assert_eq!(told(|now| now.columns[2].nullable = false), one("column \"n\" takes no NULL any more"));
         let mut earlier = shape();
         earlier.columns[1].collation = Some("latin1_swedish_ci".to_owned());
         assert_eq!(
-            changed(&earlier, |now| now.columns[1].collation = Some("utf8mb4_bin".to_owned())),
-            one("the collation of column \"note\" was latin1_swedish_ci and is utf8mb4_bin", false)
+            changed(&earlier, |now| now.columns[1].collation = Some("ascii_bin".to_owned())),
+            one("the collation of column \"note\" was latin1_swedish_ci and is ascii_bin")
         );
+        let wide = Some("utf8mb4_bin".to_owned());
+        assert_eq!(changed(&earlier, |now| now.columns[1].collation = wide), Vec::<String>::new());
         let sorted = Some("latin1_bin".to_owned());
-        assert_eq!(changed(&earlier, |now| now.columns[1].collation = sorted), []);
+        assert_eq!(changed(&earlier, |now| now.columns[1].collation = sorted), Vec::<String>::new());
         assert_eq!(
             told(|now| now.primary_key.push("n".to_owned())),
-            one("the primary key was (id) and is (id, n)", true)
+            one("the primary key was (id) and is (id, n)")
         );
     }
 
@@ -320,7 +310,7 @@ mod tests {
     fn rows_that_no_event_has_taken_away() {
         assert_eq!(
             told(|now| now.storage = Some(BTreeMap::from([(String::new(), 22)]))),
-            one("the table was truncated, replaced by another one, or rebuilt", true)
+            one("the table was truncated, replaced by another one, or rebuilt")
         );
         let mut partitioned = shape();
         partitioned.partitions = ["p0", "p1"].map(str::to_owned).into();
@@ -328,34 +318,34 @@ mod tests {
         partitioned.storage = Some(BTreeMap::from(parts));
         assert_eq!(
             changed(&partitioned, |now| now.storage.as_mut().unwrap().extend([("#P#p1".to_owned(), 23)])),
-            one("partitions were truncated, exchanged, or rebuilt: p1", true)
+            one("partitions were truncated, exchanged, or rebuilt: p1")
         );
         assert_eq!(
             changed(&partitioned, |now| {
                 now.partitions.remove(0);
                 now.storage.as_mut().unwrap().remove("#P#p0");
             }),
-            one("partitions are gone: p0", true)
+            one("partitions are gone: p0")
         );
         let added = changed(&partitioned, |now| {
             now.partitions.push("p2".to_owned());
             now.storage.as_mut().unwrap().insert("#P#p2".to_owned(), 24);
         });
-        assert_eq!(added, []);
+        assert_eq!(added, Vec::<String>::new());
         let no_longer = changed(&partitioned, |now| {
             now.partitions.clear();
             now.storage = Some(BTreeMap::from([(String::new(), 30)]));
         });
-        assert_eq!(no_longer, one("the table was truncated, replaced by another one, or rebuilt", true));
+        assert_eq!(no_longer, one("the table was truncated, replaced by another one, or rebuilt"));
     }
 
     #[test]
     fn without_ids_the_time_of_creation_tells() {
         let later = Some("2026-02-01 00:00:00".to_owned());
-        assert_eq!(told(|now| now.created.clone_from(&later)), []);
+        assert_eq!(told(|now| now.created.clone_from(&later)), Vec::<String>::new());
         assert_eq!(
             told(|now| (now.created, now.storage) = (later, None)),
-            one("the table was created again, truncated, replaced by another one, or altered", true)
+            one("the table was created again, truncated, replaced by another one, or altered")
         );
     }
 }

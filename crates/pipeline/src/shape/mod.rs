@@ -43,7 +43,7 @@ pub struct ShapeColumn {
     /// Whether it takes NULL.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nullable: bool,
-    /// What the server prints of its default.
+    /// Its default, where it is a constant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     /// `EXTRA`: `auto_increment`, `STORED GENERATED`, `INVISIBLE` and alike.

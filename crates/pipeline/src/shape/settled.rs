@@ -3,6 +3,7 @@
 use super::conversion::{keeps_values, typed};
 use super::{Difference, Shape, ShapeColumn};
 use crate::column::Column;
+use crate::evolution::widens;
 use crate::name::same_column;
 use crate::table::Table;
 
@@ -18,7 +19,7 @@ pub struct Unsettled {
 /// What ends a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cure {
-    /// `columns` of the `databend_cdc_table` has to follow: what to write there.
+    /// `columns` of the `databend_cdc_table` has to follow: what to write there. Rows may differ, too, until they are compared.
     Configure(String),
     /// Rows of ODS may differ from the source. A comparison tells, and a later load ends it.
     Compare,
@@ -27,75 +28,93 @@ pub enum Cure {
 }
 
 impl Shape {
-    /// What has changed since an earlier look, but for what the configuration accounts for. `has_default`: whether a column of ODS
-    /// has a default, which its old rows were given (`columns[].default`).
-    pub fn unsettled_since(
-        &self,
-        earlier: &Self,
-        table: &Table,
-        has_default: impl Fn(&str) -> bool,
-    ) -> Vec<Unsettled> {
-        let cure = |difference: &Difference| cure(difference, table, &has_default);
+    /// What has changed since an earlier look, but for what the configuration accounts for.
+    pub fn unsettled_since(&self, earlier: &Self, table: &Table) -> Vec<Unsettled> {
         self.since(earlier)
             .into_iter()
-            .filter_map(|difference| Some(Unsettled { cure: cure(&difference)?, difference }))
+            .filter_map(|difference| Some(Unsettled { cure: cure(&difference, table)?, difference }))
             .collect()
+    }
+
+    /// What is known to be in ODS after a comparison or a load of the columns that the configuration lists. What only the
+    /// configuration or a person ends stays as it was, to be told on.
+    #[must_use]
+    pub fn compared(mut self, earlier: Option<&Self>, table: &Table) -> Self {
+        let Some(earlier) = earlier else { return self };
+        for Unsettled { difference, cure } in self.unsettled_since(earlier, table) {
+            match (difference, cure) {
+                (_, Cure::Compare) => {}
+                (Difference::Added(column), _) => self.forget(&column.name),
+                (Difference::Removed(column), _) => self.keep(earlier, &column),
+                (Difference::Converted { from, .. }, _) => self.keep(earlier, &from),
+                (Difference::Renamed { from, to }, _) => {
+                    self.forget(&to.name);
+                    self.keep(earlier, &from);
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.columns.retain(|column| !same_column(&column.name, name));
+    }
+
+    /// Has a column as it was, at the place where it was.
+    fn keep(&mut self, earlier: &Self, column: &ShapeColumn) {
+        self.forget(&column.name);
+        let place = earlier.columns.iter().position(|was| was.name == column.name).unwrap_or_default();
+        self.columns.insert(place.min(self.columns.len()), column.clone());
     }
 }
 
-fn cure(difference: &Difference, table: &Table, has_default: impl Fn(&str) -> bool) -> Option<Cure> {
+fn cure(difference: &Difference, table: &Table) -> Option<Cure> {
     let listed = |name: &str| table.columns.iter().find(|column| same_column(&column.name, name));
     match difference {
-        Difference::Added(column) if !column.is_delivered() => None,
-        Difference::Added(column) => match listed(&column.name) {
+        // What the rows that were there have in it is not known: the default of today may not be that of then.
+        Difference::Added(column) | Difference::Renamed { to: column, .. } => match listed(&column.name) {
             None => Some(Cure::Configure(format!("add {} to columns", described(column)))),
-            Some(of) if has_type(of, column) => {
-                let given = difference.may_change_rows() && !has_default(&of.name);
-                given.then(|| Cure::Configure(format!("write {} in columns", described(column))))
-            }
+            Some(of) if holds(of, column) => Some(Cure::Compare),
             Some(_) => Some(Cure::Configure(format!("write {} in columns", described(column)))),
         },
-        Difference::Converted { from, to } if !to.is_delivered() || !from.is_delivered() => {
-            Some(Cure::Compare)
-        }
         Difference::Converted { from, to } => {
             let of = listed(&to.name)?;
-            let is_followed = has_type(of, to);
-            match keeps_values(from, to) {
-                false => Some(Cure::Compare),
-                true if is_followed => None,
-                true => Some(Cure::Configure(format!(
+            match (keeps_values(from, to), holds(of, to)) {
+                (false, _) => Some(Cure::Compare),
+                (true, true) => None,
+                (true, false) => Some(Cure::Configure(format!(
                     "write type = \"{}\" for \"{}\" in columns",
                     to.ty, of.name
                 ))),
             }
         }
         Difference::Removed(column) => listed(&column.name).map(|_| Cure::Know),
-        Difference::Renamed { .. }
-        | Difference::Collated { .. }
+        Difference::Collated { column, .. } => listed(column).map(|_| Cure::Compare),
+        Difference::Reordered
         | Difference::Keyed { .. }
         | Difference::PartitionsRemoved(_)
         | Difference::StoredAnew { .. }
-        | Difference::CreatedAnew => difference.may_change_rows().then_some(Cure::Compare),
+        | Difference::CreatedAnew => Some(Cure::Compare),
     }
 }
 
-fn has_type(listed: &Column, found: &ShapeColumn) -> bool {
-    typed(found).is_some_and(|found| found.ty == listed.ty)
+/// Whether the column as it is listed has a place for every value of the one that was found.
+fn holds(listed: &Column, found: &ShapeColumn) -> bool {
+    typed(found).is_some_and(|found| widens(&found, listed))
 }
 
 /// The column as an element of `columns`.
 fn described(column: &ShapeColumn) -> String {
-    let default = match column.default.as_deref() {
-        Some(default) if !default.eq_ignore_ascii_case("null") => {
-            // MariaDB prints a text in quotes.
-            let text = default.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-            format!(", default = \"{}\"", text.unwrap_or(default))
-        }
-        _ if !column.nullable => ", default = what MySQL gave the rows that were there".to_owned(),
-        _ => String::new(),
+    let text = |value: &str| {
+        let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+        escaped.replace("${", "$${").replace("%{", "%%{")
     };
-    format!("{{ name = \"{}\", type = \"{}\"{default} }}", column.name, column.ty)
+    let default = match &column.default {
+        Some(default) => format!(", default = \"{}\"", text(default)),
+        None => String::new(),
+    };
+    format!("{{ name = \"{}\", type = \"{}\"{default} }}", text(&column.name), text(&column.ty))
 }
 
 #[cfg(test)]
@@ -125,10 +144,18 @@ mod tests {
         }
     }
 
-    fn cures(table: &Table, has_default: bool, change: impl FnOnce(&mut Shape)) -> Vec<Cure> {
+    fn cures(table: &Table, change: impl FnOnce(&mut Shape)) -> Vec<Cure> {
         let (earlier, mut now) = (shape(), shape());
         change(&mut now);
-        now.unsettled_since(&earlier, table, |_| has_default).into_iter().map(|one| one.cure).collect()
+        now.unsettled_since(&earlier, table).into_iter().map(|one| one.cure).collect()
+    }
+
+    /// The cures after a comparison has found nothing.
+    fn after_comparison(table: &Table, change: impl FnOnce(&mut Shape)) -> Vec<Cure> {
+        let (earlier, mut now) = (shape(), shape());
+        change(&mut now);
+        let compared = now.clone().compared(Some(&earlier), table);
+        now.unsettled_since(&compared, table).into_iter().map(|one| one.cure).collect()
     }
 
     fn configure(text: &str) -> Vec<Cure> {
@@ -136,49 +163,67 @@ mod tests {
     }
 
     #[test]
-    fn a_new_column_is_settled_by_apply() {
+    fn a_new_column_is_listed_and_then_compared() {
         let with = |default: Option<&str>| {
             let default = default.map(str::to_owned);
             move |now: &mut Shape| now.columns.push(ShapeColumn { default, ..column("n", "int(11)") })
         };
-        assert_eq!(
-            cures(&orders(), false, with(None)),
-            configure("add { name = \"n\", type = \"int(11)\" } to columns")
-        );
+        let add = configure("add { name = \"n\", type = \"int(11)\" } to columns");
+        assert_eq!(cures(&orders(), with(None)), add);
+        // Whatever a comparison of the other columns finds, it stays to be told.
+        assert_eq!(after_comparison(&orders(), with(None)), add);
+        let default = "add { name = \"n\", type = \"int(11)\", default = \"5\" } to columns";
+        assert_eq!(cures(&orders(), with(Some("5"))), configure(default));
         let mut listed = orders();
-        listed.columns.push(Column { name: "n".into(), ty: "int".parse().unwrap() });
-        assert_eq!(cures(&listed, false, with(None)), []);
-        let default = "write { name = \"n\", type = \"int(11)\", default = \"5\" } in columns";
-        assert_eq!(cures(&listed, false, with(Some("5"))), configure(default));
-        assert_eq!(cures(&listed, true, with(Some("5"))), []);
+        listed.columns.push(Column { name: "n".into(), ty: "bigint".parse().unwrap() });
+        assert_eq!(cures(&listed, with(None)), [Cure::Compare]);
+        assert_eq!(after_comparison(&listed, with(None)), []);
         let generated = |now: &mut Shape| {
             let extra = "STORED GENERATED".to_owned();
             now.columns.push(ShapeColumn { extra, ..column("n", "int(11)") });
         };
-        assert_eq!(cures(&orders(), false, generated), []);
+        assert_eq!(cures(&orders(), generated), []);
+    }
+
+    #[test]
+    fn a_rename_is_told_until_the_new_name_is_listed_and_compared() {
+        let rename = |now: &mut Shape| now.columns[2].name = "remark".to_owned();
+        let add = configure("add { name = \"remark\", type = \"varchar(50)\" } to columns");
+        assert_eq!(cures(&orders(), rename), add);
+        assert_eq!(after_comparison(&orders(), rename), add);
+        let mut listed = orders();
+        listed.columns.push(Column { name: "remark".into(), ty: "text".parse().unwrap() });
+        assert_eq!(cures(&listed, rename), [Cure::Compare]);
+    }
+
+    #[test]
+    fn a_column_that_comes_back_is_compared() {
+        let mut without = shape();
+        without.columns.remove(2);
+        let back = shape().unsettled_since(&without, &orders());
+        assert_eq!(back.into_iter().map(|one| one.cure).collect::<Vec<_>>(), [Cure::Compare]);
     }
 
     #[test]
     fn a_wider_type_is_settled_by_apply_and_a_converted_value_is_not() {
         let wider = |now: &mut Shape| now.columns[1].ty = "decimal(14,2)".to_owned();
         assert_eq!(
-            cures(&orders(), false, wider),
+            cures(&orders(), wider),
             configure("write type = \"decimal(14,2)\" for \"amount\" in columns")
         );
         let mut listed = orders();
         listed.columns[1].ty = "decimal(14,2)".parse().unwrap();
-        assert_eq!(cures(&listed, false, wider), []);
-        assert_eq!(
-            cures(&orders(), false, |now| now.columns[1].ty = "decimal(12,1)".to_owned()),
-            [Cure::Compare]
-        );
-        assert_eq!(cures(&orders(), false, |now| now.columns[2].ty = "varchar(99)".to_owned()), []);
+        assert_eq!(cures(&listed, wider), []);
+        assert_eq!(cures(&orders(), |now| now.columns[1].ty = "decimal(12,1)".to_owned()), [Cure::Compare]);
+        assert_eq!(cures(&orders(), |now| now.columns[2].ty = "varchar(99)".to_owned()), []);
     }
 
     #[test]
     fn rows_that_may_be_others_are_compared() {
-        assert_eq!(cures(&orders(), false, |now| now.created = Some("later".to_owned())), [Cure::Compare]);
-        assert_eq!(cures(&orders(), false, |now| drop(now.columns.remove(2))), [Cure::Know]);
-        assert_eq!(cures(&orders(), false, |now| now.primary_key.clear()), [Cure::Compare]);
+        assert_eq!(cures(&orders(), |now| now.created = Some("later".to_owned())), [Cure::Compare]);
+        assert_eq!(cures(&orders(), |now| drop(now.columns.remove(2))), [Cure::Know]);
+        assert_eq!(after_comparison(&orders(), |now| drop(now.columns.remove(2))), [Cure::Know]);
+        assert_eq!(after_comparison(&orders(), |now| now.primary_key.clear()), []);
+        assert_eq!(cures(&orders(), |now| now.primary_key.clear()), [Cure::Compare]);
     }
 }

@@ -200,10 +200,9 @@ pub fn read_of(subjects: &[String]) -> String {
 
 const INTENTS_READ: &str = r#"SELECT 'intent' AS kind, "subject" AS name, "token", "event", "operation", "description", "detail", "writer", "at", "format", NOW() AS server_now"#;
 
-/// Only columns that the journal has always had: a plan changes nothing in our database.
 fn ddl_read() -> String {
     format!(
-        r#"SELECT 'ddl', "table_name", '', '', '', '', "detail", "actor", "at", 1, NOW() FROM {0} WHERE "step" = 'settle' AND "event" = 'failed' UNION ALL SELECT 'settled', "table_name", '', '', '', '', '', '', max("at"), 1, NOW() FROM {0} WHERE "step" IN ('compare-source', 'admit', 'verify', 'settle') AND "event" = 'done' GROUP BY "table_name""#,
+        r#"SELECT 'ddl', "table_name", '', '', '', '', "detail", "actor", "at", 1, NOW() FROM {0} WHERE "step" = 'settle' AND "event" = 'failed' UNION ALL SELECT 'settled', "table_name", '', '', '', '', '', '', max("at"), 1, NOW() FROM {0} WHERE "event" = 'done' AND ("step" IN ('admit', 'verify', 'settle') OR "step" = 'compare-source' AND "operation" = 'cutover') GROUP BY "table_name""#,
         JOURNAL.table_name(),
     )
 }

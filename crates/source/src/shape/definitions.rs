@@ -7,7 +7,7 @@ use pipeline::{Shape, ShapeColumn};
 use crate::look::Look;
 use crate::name::table_condition;
 use crate::row::Row;
-use crate::{Server, SourceError, TableRef};
+use crate::{ColumnDefault, Server, SourceError, TableRef};
 
 /// Columns, primary key, partitions and time of creation. The answer has no storage.
 pub(super) struct ReadDefinitions<'a>(pub(super) &'a [TableRef]);
@@ -74,7 +74,7 @@ impl Look for ReadDefinitions<'_> {
             let place = row.parse("place")?;
             let name = row.optional("name")?.map(str::to_owned);
             match row.text("kind")? {
-                "column" => drop(parts.columns.insert(place, column(row)?)),
+                "column" => drop(parts.columns.insert(place, column(row, server)?)),
                 "key" => parts.primary_key.extend(name.map(|name| (place, name))),
                 "partition" => parts.partitions.extend(name.map(|name| (place, name))),
                 _ => parts.created = name,
@@ -97,20 +97,26 @@ impl Look for ReadDefinitions<'_> {
     }
 }
 
-fn column(row: &Row) -> Result<ShapeColumn, String> {
+fn column(row: &Row, server: &Server) -> Result<ShapeColumn, String> {
+    let ty = row.text("column_type")?.to_owned();
+    let extra = row.optional("extra")?.unwrap_or_default().to_owned();
+    let default = match ColumnDefault::read(server, row.optional("column_default")?, &extra, &ty) {
+        ColumnDefault::Value(text) => Some(text),
+        ColumnDefault::None | ColumnDefault::Expression(_) => None,
+    };
     Ok(ShapeColumn {
         name: row.text("name")?.to_owned(),
-        ty: row.text("column_type")?.to_owned(),
+        ty,
         nullable: row.text("is_nullable")? == "YES",
-        default: row.optional("column_default")?.map(str::to_owned),
-        extra: row.optional("extra")?.unwrap_or_default().to_owned(),
+        default,
+        extra,
         collation: row.optional("collation_name")?.map(str::to_owned),
     })
 }
 
 #[cfg(feature = "scripted")]
 fn rows_of(found: &crate::scripted::ScriptedTable) -> Vec<Row> {
-    use crate::{Column, ColumnDefault};
+    use crate::Column;
 
     let table = &found.table;
     let row = |kind, place: usize, name: &str, column: Option<&Column>| {

@@ -11,14 +11,14 @@ use crate::{Source, SourceError, TableRef};
 
 impl Source {
     /// Reads the shapes of tables. One that does not exist, or that the account may not read, is not in the answer. What a table
-    /// is stored in needs the privilege PROCESS, and is left out without it.
+    /// is stored in needs the privilege PROCESS; it is left out without it, and where the server takes too long to list its tables.
     pub async fn shapes(&self, tables: &[TableRef]) -> Result<BTreeMap<TableRef, Shape>, SourceError> {
         if tables.is_empty() {
             return Ok(BTreeMap::new());
         }
         let mut stored = match self.look(&storage::ReadStorage(tables)).await {
             Ok(stored) => Some(stored),
-            Err(SourceError::MissingPrivilege { .. }) => None,
+            Err(SourceError::MissingPrivilege { .. } | SourceError::Timeout { .. }) => None,
             Err(error) => return Err(error),
         };
         let mut shapes = self.look(&definitions::ReadDefinitions(tables)).await?;

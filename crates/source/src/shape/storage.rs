@@ -28,23 +28,22 @@ impl Look for ReadStorage<'_> {
             Flavor::Mysql if server.version >= (8, 0, 0) => "innodb_tables",
             _ => "innodb_sys_tables",
         };
-        let asked: Vec<_> = self
-            .0
-            .iter()
-            .enumerate()
-            .map(|(place, table)| {
-                let table = server.comparable(table);
-                format!(
-                    "SELECT {place} AS place, CONCAT({}, '/', {}) AS name",
-                    filename(&table.schema),
-                    filename(&table.table)
-                )
-            })
-            .collect();
-        let name = "CAST(stored.name AS BINARY)";
+        let named = |(place, table): (usize, &TableRef)| {
+            let table = server.comparable(table);
+            let (schema, table) =
+                (filename(&table.schema, server.flavor)?, filename(&table.table, server.flavor)?);
+            Some(format!("SELECT {place} AS place, CONCAT({schema}, '/', {table}) AS name"))
+        };
+        let mut asked: Vec<_> = self.0.iter().enumerate().filter_map(named).collect();
+        if asked.is_empty() {
+            // No table has this name.
+            asked.push("SELECT 0 AS place, '/' AS name".to_owned());
+        }
+        // `stored` is a reserved word in MySQL.
+        let name = "CAST(innodb.name AS BINARY)";
         format!(
-            "SELECT asked.place AS place, stored.table_id AS id, SUBSTRING({name}, LENGTH(asked.name) + 1) AS part FROM \
-             information_schema.{view} AS stored JOIN ({}) AS asked ON SUBSTRING_INDEX({name}, '#', 1) = asked.name",
+            "SELECT asked.place AS place, innodb.table_id AS id, SUBSTRING({name}, LENGTH(asked.name) + 1) AS part FROM \
+             information_schema.{view} AS innodb JOIN ({}) AS asked ON SUBSTRING_INDEX({name}, '#', 1) = asked.name",
             asked.join(" UNION ALL ")
         )
     }

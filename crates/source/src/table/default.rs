@@ -15,7 +15,7 @@ pub enum ColumnDefault {
 
 impl ColumnDefault {
     /// Reads `column_default`, with the column's `extra` and type.
-    pub(super) fn read(server: &Server, printed: Option<&str>, extra: &str, column_type: &str) -> Self {
+    pub(crate) fn read(server: &Server, printed: Option<&str>, extra: &str, column_type: &str) -> Self {
         let Some(printed) = printed else { return Self::None };
         match server.flavor {
             Flavor::Mariadb => mariadb(printed),

@@ -268,6 +268,20 @@ fn a_load_of_an_old_definition_is_not_admitted() {
 }
 
 #[test]
+fn a_column_that_the_source_no_longer_has_is_in_no_load() {
+    let bed = orders();
+    set_rows(&bed, &["1", "3"]);
+    let row = |id, key| Change::full_load(id, key, &[(KEY, key)]);
+    bed.dms.set_rows("orders", &[row(21, "1"), row(22, "3")]);
+    let source = bed.source.as_ref().unwrap();
+    source.fill_column(&table(), "note");
+    source.alter_table(&table(), |table| table.columns.retain(|column| column.name != "note"));
+    assert!(reload(&bed).is_empty());
+    let keys: &[&str] = &["1", "3"];
+    assert_eq!(bed.alive(), [keys]);
+}
+
+#[test]
 fn a_change_that_arrives_late_is_contained_in_the_load() {
     let bed = orders();
     let before = bed.source.as_ref().unwrap().clock();
