@@ -44,6 +44,8 @@ def said(sql: str) -> list[str]:
         ("CREATE ALGORITHM=UNDEFINED DEFINER=`root`@`%` SQL SECURITY DEFINER VIEW v AS SELECT 1", []),
         ("GRANT SELECT ON *.* TO 'x'@'%'", []),
         ("ANALYZE TABLE t", []),
+        ("ROLLBACK TO `before`", []),
+        ("XA START X'61',X'',1", []),
         ("# gap", []),
     ],
 )

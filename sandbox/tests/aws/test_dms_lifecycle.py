@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 from botocore.exceptions import ClientError
 
@@ -314,7 +312,7 @@ def test_partition_ddl_suspends_the_table_unless_the_endpoint_says_otherwise(lab
     wait_for("suspended", lambda: strict.table()["TableState"] == "Table error")
     goes_on.flush()
     assert goes_on.table()["TableState"] == "Table completed"
-    assert lab.changes() == [{"Op": "U", "id": 4, "status": "x", "amount": Decimal("1.00")}]
+    assert [(row["Op"], row["id"]) for row in lab.changes()] == [("U", 4)]
     assert goes_on.table()["Ddls"] == 0
 
 
