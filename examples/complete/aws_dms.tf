@@ -28,7 +28,7 @@ resource "aws_dms_endpoint" "mysql" {
   password      = var.mysql_password
   ssl_mode      = var.mysql_ssl_mode
 
-  # Without it, DMS gives up a table when somebody adds or drops one of its partitions.
+  # Without it, DMS suspends a table when one of its partitions is added or dropped.
   extra_connection_attributes = "skipTableSuspensionForPartitionDdl=true"
 }
 

@@ -113,20 +113,6 @@ impl Scripted {
         }
     }
 
-    /// TRUNCATE TABLE.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such table.
-    pub fn truncate(&self, name: &TableRef) {
-        let mut state = self.state();
-        let id = state.next_id();
-        match state.tables.get_mut(name) {
-            Some(found) => (found.rows, found.id) = (0, id),
-            None => panic!("the scripted source has no table {name}"),
-        }
-    }
-
     /// Changes how many rows a table has.
     ///
     /// # Panics

@@ -76,7 +76,7 @@ pub enum Ends {
     Apply(String),
     /// A comparison that finds nothing, or a later load.
     Compare,
-    /// Somebody knows of it.
+    /// A person settles it.
     Settle,
 }
 

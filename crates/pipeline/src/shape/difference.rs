@@ -46,14 +46,14 @@ pub enum Difference {
     },
     /// Partitions are gone, with their rows.
     PartitionsRemoved(Vec<String>),
-    /// The table, or parts of it, are stored anew: it was truncated, took the place of another one, exchanged a partition, or was
-    /// rebuilt with the same rows.
-    StoredAnew {
+    /// `InnoDB` stores the table, or parts of it, under other ids: it was truncated, took the place of another one, exchanged a
+    /// partition, or was rebuilt with the same rows.
+    StorageReplaced {
         /// What the names of the parts end with in `InnoDB`; an empty one is the table itself.
         parts: Vec<String>,
     },
-    /// The table was created anew, as far as its `CREATE_TIME` says; what it is stored in is not known.
-    CreatedAnew,
+    /// The table has another `CREATE_TIME`, and the ids of its storage are not known.
+    Recreated,
 }
 
 impl Shape {
@@ -134,11 +134,11 @@ fn charset(collation: &str) -> &str {
 /// that is gone is told as such.
 fn stored(earlier: &Shape, now: &Shape) -> Option<Difference> {
     let (Some(parts_before), Some(parts_now)) = (&earlier.storage, &now.storage) else {
-        // ALTER TABLE makes the definition anew, too.
+        // ALTER TABLE changes `CREATE_TIME`, too.
         let is_altered = earlier.columns != now.columns
             || earlier.primary_key != now.primary_key
             || earlier.partitions != now.partitions;
-        return (!is_altered && earlier.created != now.created).then_some(Difference::CreatedAnew);
+        return (!is_altered && earlier.created != now.created).then_some(Difference::Recreated);
     };
     let is_other = |part: &str, id: u64| parts_before.get(part).is_some_and(|was| *was != id);
     let parts: Vec<_> =
@@ -146,7 +146,7 @@ fn stored(earlier: &Shape, now: &Shape) -> Option<Difference> {
     // Where no part has kept its name, the table was partitioned, or is no longer.
     let none_is_left =
         !parts_before.is_empty() && !parts_now.keys().any(|part| parts_before.contains_key(part));
-    (!parts.is_empty() || none_is_left).then_some(Difference::StoredAnew { parts })
+    (!parts.is_empty() || none_is_left).then_some(Difference::StorageReplaced { parts })
 }
 
 impl fmt::Display for Difference {
@@ -182,7 +182,7 @@ impl fmt::Display for Difference {
                 write!(f, "the primary key was ({}) and is ({})", from.join(", "), to.join(", "))
             }
             Self::PartitionsRemoved(names) => write!(f, "partitions are gone: {}", names.join(", ")),
-            Self::StoredAnew { parts } => {
+            Self::StorageReplaced { parts } => {
                 let partitions: Vec<_> = parts.iter().filter_map(|part| partition(part)).collect();
                 if partitions.is_empty() {
                     f.write_str("the table was truncated, replaced by another one, or rebuilt")
@@ -190,7 +190,7 @@ impl fmt::Display for Difference {
                     write!(f, "partitions were truncated, exchanged, or rebuilt: {}", partitions.join(", "))
                 }
             }
-            Self::CreatedAnew => {
+            Self::Recreated => {
                 f.write_str("the table was created again, truncated, replaced by another one, or altered")
             }
         }

@@ -23,7 +23,7 @@ pub enum Cure {
     Configure(String),
     /// Rows of ODS may differ from the source. A comparison tells, and a later load ends it.
     Compare,
-    /// Nothing can be done about it: somebody has to know.
+    /// No apply, comparison or load ends it: a person settles it.
     Know,
 }
 
@@ -94,8 +94,8 @@ fn cure(difference: &Difference, table: &Table) -> Option<Cure> {
         Difference::Reordered
         | Difference::Keyed { .. }
         | Difference::PartitionsRemoved(_)
-        | Difference::StoredAnew { .. }
-        | Difference::CreatedAnew => Some(Cure::Compare),
+        | Difference::StorageReplaced { .. }
+        | Difference::Recreated => Some(Cure::Compare),
     }
 }
 

@@ -7,7 +7,7 @@ use pipeline::{Shape, ShapeColumn};
 use crate::look::Look;
 use crate::name::table_condition;
 use crate::row::Row;
-use crate::{ColumnDefault, Server, SourceError, TableRef};
+use crate::{ColumnDefault, Server, TableRef};
 
 /// Columns, primary key, partitions and time of creation. The answer has no storage.
 pub(super) struct ReadDefinitions<'a>(pub(super) &'a [TableRef]);
@@ -92,7 +92,7 @@ impl Look for ReadDefinitions<'_> {
     }
 
     #[cfg(feature = "scripted")]
-    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, SourceError> {
+    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, crate::SourceError> {
         Ok(self.0.iter().filter_map(|name| state.tables.get(name)).flat_map(rows_of).collect())
     }
 }

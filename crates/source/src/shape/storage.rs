@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::look::Look;
 use crate::name::filename;
 use crate::row::Row;
-use crate::{Flavor, Server, SourceError, TableRef};
+use crate::{Flavor, Server, TableRef};
 
 /// The id of each part of each table, by the end of its name: empty where the table is not partitioned, `#P#p0` of a partition.
 pub(super) struct ReadStorage<'a>(pub(super) &'a [TableRef]);
@@ -59,7 +59,7 @@ impl Look for ReadStorage<'_> {
     }
 
     #[cfg(feature = "scripted")]
-    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, SourceError> {
+    fn scripted(&self, state: &crate::scripted::State) -> Result<Vec<Row>, crate::SourceError> {
         let row = |(place, table): (usize, &TableRef)| {
             let id = state.tables.get(table)?.id.to_string();
             Some(Row::of(&[("place", Some(&place.to_string())), ("id", Some(&id)), ("part", Some(""))]))
