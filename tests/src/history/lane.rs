@@ -169,6 +169,11 @@ impl Lane {
         self.admin.post("aws/dms/switches", &switches).await.map(drop)
     }
 
+    /// Whether its runbook waits for what is open at the source.
+    pub(super) fn waits_for_open_work(&self) -> bool {
+        self.mutation != Some(Mutation::NoWait)
+    }
+
     /// SIGKILL for the DMS task's process, if it runs.
     pub(super) async fn kill_dms(&self) {
         drop(self.admin.post("aws/dms/kill", &json!({ "task": self.dms().arn })).await);

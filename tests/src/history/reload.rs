@@ -1,10 +1,13 @@
 //! A reload within a history: changes that no DMS task delivers, and the runbook that takes in another full load.
 
+use std::convert::Infallible;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use super::cutover::{expire_lease, kill_at, matching};
 use super::lane::Lane;
-use super::model::{DmsTrouble, Gap, History, ReloadPlan, Transaction};
+use super::model::{DmsTrouble, Gap, History, ReloadPlan, SlowStatement, Transaction};
 use super::play::{Failure, commit, unseen};
 use crate::mysql::OpenSession;
 use crate::program::Output;
@@ -37,11 +40,12 @@ pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Re
         }
         Ok::<_, Failure>(())
     };
+    let (verb_runs, verb_ends) = oneshot::channel();
     let slow = async {
-        if let Some(slow) = &plan.slow {
-            lane.stand.mysql.session(&history.slow_sql(&lane.name, slow)).await?;
+        match &plan.slow {
+            Some(slow) => run_slowly(lane, history, slow, verb_ends).await,
+            None => Ok(()),
         }
-        Ok::<_, Failure>(())
     };
     let during = async {
         for transaction in &plan.during {
@@ -58,8 +62,12 @@ pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Re
             lane.kill_dms().await;
         }
     };
-    let (reloaded, closed, slow, during, ()) =
-        tokio::join!(reload(lane, plan, &verb), closed, slow, during, dies);
+    let reloaded = async {
+        let reloaded = reload(lane, plan, &verb).await;
+        drop(verb_runs);
+        reloaded
+    };
+    let (reloaded, closed, slow, during, ()) = tokio::join!(reloaded, closed, slow, during, dies);
     reloaded?;
     closed?;
     slow?;
@@ -69,6 +77,32 @@ pub(super) async fn run(lane: &Lane, history: &History, plan: &ReloadPlan) -> Re
         lane.dms().start("resume-processing").await?;
     }
     Ok(1 + plan.kills.len() + plan.faults.len() + usize::from(plan.dms.is_some()))
+}
+
+/// Runs a statement that takes as long as it says. Where the runbook does not wait for it, it outlasts the verb, however slow the
+/// machine is.
+async fn run_slowly(
+    lane: &Lane,
+    history: &History,
+    slow: &SlowStatement,
+    verb_ends: oneshot::Receiver<Infallible>,
+) -> Result<(), Failure> {
+    let mysql = &lane.stand.mysql;
+    let holder = mysql.open(&[format!("SELECT GET_LOCK('{}', 0)", lane.name)]).await?;
+    let released = async {
+        if lane.waits_for_open_work() {
+            tokio::time::sleep(Duration::from_secs(slow.seconds.into())).await;
+        } else {
+            // It ends when the sender goes.
+            drop(verb_ends.await);
+        }
+        holder.end("DO RELEASE_ALL_LOCKS()").await
+    };
+    let statements = history.slow_sql(&lane.name, slow);
+    let (ran, released) = tokio::join!(mysql.session(&statements), released);
+    ran?;
+    released?;
+    Ok(())
 }
 
 fn verb(lane: &Lane, history: &History, gap: Gap) -> Vec<String> {

@@ -167,10 +167,10 @@ impl History {
         &self.tables[usize::from(number) % self.tables.len()]
     }
 
-    /// A statement that takes its time when it has found its row.
+    /// A statement that waits for a lock, which has the schema's name, when it has found its row.
     pub(super) fn slow_sql(&self, schema: &str, slow: &SlowStatement) -> Vec<String> {
         let statements = self.sql(schema, &slow.statement).into_iter();
-        statements.map(|sql| format!("{sql} AND SLEEP({}) = 0", slow.seconds)).collect()
+        statements.map(|sql| format!("{sql} AND GET_LOCK('{schema}', 600) = 1")).collect()
     }
 
     /// The statements of a step.

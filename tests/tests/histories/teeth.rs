@@ -93,7 +93,6 @@ async fn with_a_boundary_that_is_too_late() {
     shows("a_change_right_after_a_load", &[Mutation::LateBoundary]).await;
 }
 
-/// The first takes half a minute, most of it waiting.
 #[tokio::test]
 async fn without_the_wait_for_what_is_open_or_without_the_sweep() {
     tokio::join!(

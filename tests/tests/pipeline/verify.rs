@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use e2e::{Must, Mysql, Sandbox, Table, World, wait};
 use serde_json::Value as Json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr};
 
 const SETTINGS: &str = "poll_seconds = 1\ndelivery_seconds = 3\nverify_settle_seconds = 30\n";
 
@@ -229,20 +230,24 @@ async fn verify_finds_a_key_that_ods_has_twice_and_shows_it() {
 /// With `--max-load`, the source is asked when it runs few enough statements.
 async fn waits_for_a_quiet_source(world: &World) {
     const BUSY: u64 = 12;
+    let take = world.named("SELECT GET_LOCK('NAME', 600)");
+    let mysql = &world.mysql;
+    let holder = mysql.open(std::slice::from_ref(&take)).await.must();
     let mut sessions = Vec::new();
     for _ in 0..BUSY {
-        let mysql = world.mysql.open(&[]).await.must();
-        sessions.push(tokio::spawn(mysql.end("SELECT SLEEP(15)")));
+        let (session, take) = (mysql.open(&[]).await.must(), take.clone());
+        sessions.push(tokio::spawn(async move { session.end(&take).await }));
     }
-    let running = async || {
-        let sql = "SELECT count(*) FROM information_schema.processlist WHERE info = 'SELECT SLEEP(15)'";
-        world.mysql.count(sql).await
-    };
-    let limit = Duration::from_secs(10);
-    wait::until("the statements run", limit, running, |running| *running == BUSY).await.must();
-    let limited = world.runbook.expect(2, &["verify", "--max-load", &BUSY.to_string()]).await.must();
-    assert!(limited.stderr.contains(&format!("waiting until the source runs at most {BUSY}")), "{limited}");
-    assert_eq!(running().await.must(), 0);
+    let sql = format!("SELECT count(*) FROM information_schema.processlist WHERE info = '{}'", take.replace('\'', "''"));
+    let running = async || mysql.count(&sql).await;
+    wait::until("the statements wait", Duration::from_secs(60), running, |running| *running == BUSY).await.must();
+
+    let arguments = ["verify", "--max-load", &BUSY.to_string()];
+    let said = format!("waiting until the source runs at most {BUSY}");
+    let (mut runbook, _lines) = heard(world, &arguments, &said).await;
+    assert_eq!(running().await.must(), BUSY);
+    holder.end("DO RELEASE_ALL_LOCKS()").await.must();
+    assert_eq!(runbook.wait().await.unwrap().code(), Some(2));
     for session in sessions {
         session.await.unwrap().must();
     }
@@ -407,6 +412,11 @@ async fn verify_flies_a_canary() {
 
 /// Starts the runbook, and kills it as soon as it has said this.
 async fn killed_after(world: &World, arguments: &[&str], said: &str) {
+    heard(world, arguments, said).await.0.kill().await.unwrap();
+}
+
+/// Starts the runbook, and returns as soon as it has said this. What it says later comes in the lines.
+async fn heard(world: &World, arguments: &[&str], said: &str) -> (Child, Lines<BufReader<ChildStderr>>) {
     let mut runbook = world.runbook.command();
     let mut runbook = runbook.args(arguments).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(runbook.stderr.take().unwrap()).lines();
@@ -414,7 +424,7 @@ async fn killed_after(world: &World, arguments: &[&str], said: &str) {
     while !heard.contains(said) {
         heard = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it never said {said}: {heard}"));
     }
-    runbook.kill().await.unwrap();
+    (runbook, lines)
 }
 
 #[tokio::test]

@@ -31,6 +31,14 @@ fn step(column: &Column) -> String {
     }
 }
 
+/// The row whose difference is planted instead of that of row `n`, where a zero has no sign.
+pub(crate) fn unsigned(column: &Column, n: usize) -> usize {
+    match word(column) {
+        "float" | "double" if n == 6 || n == 7 => 0,
+        _ => n,
+    }
+}
+
 /// Another value than that of row `n` of a column, as an expression of the source.
 pub(crate) fn at_source(column: &Column, name: &str, n: usize) -> String {
     let seconds = || {
