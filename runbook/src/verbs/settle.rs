@@ -22,6 +22,8 @@ use crate::talk::confirm;
 pub struct Settle {
     /// The tables of which something was settled.
     settled: Vec<Settled>,
+    /// The tables, `schema.table`, that the source no longer has. Nothing settles that while a chain lists them.
+    gone: Vec<String>,
 }
 
 impl Ending for Settle {
@@ -60,11 +62,18 @@ pub async fn settle(setup: &Setup, reason: &str) -> Result<Exit, CutoverError> {
             (!ddl.is_settled()).then_some(Open { chain, table, ddl, witness })
         })
     });
-    let open: Vec<_> = tables.collect();
+    let (gone, open): (Vec<_>, Vec<_>) = tables.partition(|open| open.ddl.is_gone);
+    let gone: Vec<_> = gone.iter().map(|gone| gone.table.pipeline.source()).collect();
     let output = Output::new(setup.global.json);
-    if open.is_empty() {
+    for source in &gone {
+        output.text(&format!(
+            "not settled: the source no longer shows {source}. If that is on purpose, take it out of `tables` of the chain"
+        ));
+    }
+    if open.is_empty() && gone.is_empty() {
         output.text("nothing has changed at the source that is not settled");
-    } else {
+    }
+    if !open.is_empty() {
         let list: Vec<_> = open.iter().map(told).collect();
         let question = format!("{}\nSettle this, sure that nothing is left to do?", list.join("\n"));
         confirm(&setup.global, &question)?;
@@ -78,8 +87,9 @@ pub async fn settle(setup: &Setup, reason: &str) -> Result<Exit, CutoverError> {
         output.text(&format!("settled: {}", told(one)));
         settled.push(Settled { source: table.pipeline.source(), changes: ddl.in_short() });
     }
-    output.json(Settle { settled });
-    Ok(Exit::Done)
+    let exit = if gone.is_empty() { Exit::Done } else { Exit::Findings };
+    output.json(Settle { settled, gone });
+    Ok(exit)
 }
 
 /// A table in a line.

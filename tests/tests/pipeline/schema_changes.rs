@@ -106,6 +106,10 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     }
 
     // Each as its help says.
+    let gone = world.named("NAME.removed");
+    let not_settled = world.json(2, &["settle", "--table", &gone, "--reason=it is gone"]).await;
+    assert_eq!(not_settled["gone"], serde_json::json!([gone]), "{not_settled:#}");
+    assert_eq!(not_settled["settled"], serde_json::json!([]), "{not_settled:#}");
     world.tables.retain(|table| table.name != "removed");
     world.redeclare("added", |table| table.declare_column("n", "int", None)).await;
     world.redeclare("filled", |table| table.declare_column("n", "int", Some("5"))).await;

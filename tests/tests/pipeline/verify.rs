@@ -238,9 +238,14 @@ async fn waits_for_a_quiet_source(world: &World) {
         let (session, take) = (mysql.open(&[]).await.must(), take.clone());
         sessions.push(tokio::spawn(async move { session.end(&take).await }));
     }
-    let sql = format!("SELECT count(*) FROM information_schema.processlist WHERE info = '{}'", take.replace('\'', "''"));
+    let sql = format!(
+        "SELECT count(*) FROM information_schema.processlist WHERE info = '{}'",
+        take.replace('\'', "''")
+    );
     let running = async || mysql.count(&sql).await;
-    wait::until("the statements wait", Duration::from_secs(60), running, |running| *running == BUSY).await.must();
+    wait::until("the statements wait", Duration::from_secs(60), running, |running| *running == BUSY)
+        .await
+        .must();
 
     let arguments = ["verify", "--max-load", &BUSY.to_string()];
     let said = format!("waiting until the source runs at most {BUSY}");
