@@ -6,13 +6,18 @@
 //! | type | text |
 //! |---|---|
 //! | integers, YEAR, DECIMAL | the digits, without the zeros of ZEROFILL |
-//! | FLOAT, DOUBLE | as Databend prints a column: the shortest digits that identify the double, with the zero's sign, `1.5e12` and `1.5e-7` outside of \[1e-5, 1e10) |
+//! | FLOAT, DOUBLE | the 16 hexadecimal digits of its bytes, the lowest first, so with the zero's sign |
 //! | BIT(1) | `0` or `1`; longer ones and all bytes are lower-case hexadecimal digits |
-//! | DATE, DATETIME, TIMESTAMP | six digits of the second, in UTC |
+//! | DATE | `2026-12-31` |
+//! | DATETIME, TIMESTAMP | microseconds since 1970, in UTC |
 //! | TIME | without zeros at the end of the fraction |
 //! | texts, ENUM, SET | the text in UTF-8; case and trailing spaces count |
 //! | types that DMS treats as LOBs | its hash, since a result longer than `max_allowed_packet` is NULL in MySQL |
 //! | JSON | the text as it is. No text of the two engines is the same, so the runbook compares them itself |
+//!
+//! A key is told to people, and sought, so its text is another one where the bytes or a number say nothing to them: a FLOAT or DOUBLE
+//! as Databend prints a column (the shortest digits that identify the double, `1.5e12` and `1.5e-7` outside of \[1e-5, 1e10)), a
+//! DATETIME or TIMESTAMP with six digits of the second.
 //!
 //! Some values cannot arrive as they are (docs/reference/types.md, "Values that arrive as others"). The text of such a DATE,
 //! DATETIME or TIMESTAMP in MySQL is that of what arrives, and [`mysql_loses`] counts them, to keep them apart from
@@ -22,6 +27,9 @@ use crate::mysql_type::MysqlType;
 
 /// Databend's last TIMESTAMP (docs/reference/types.md).
 const LAST_TIMESTAMP: &str = "9999-12-30 22:00:00";
+
+/// The same in microseconds since 1970.
+const LAST_MICROSECONDS: &str = "253402207200000000";
 
 /// What stands for NULL in a row's text. No number has this text, and every text begins with its length.
 const NULL: &str = "'N'";
@@ -35,7 +43,7 @@ pub fn hash(text: &str) -> String {
     format!("SHA2({text}, 256)")
 }
 
-/// Returns the expression for a value's text in MySQL, NULL for NULL. `column` is the quoted column.
+/// Returns the expression for a value's text in MySQL, NULL for NULL, as it is told of a key. `column` is the quoted column.
 pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
     let utf8 = |expression: &str| format!("CONVERT({expression} USING utf8mb4)");
     match ty {
@@ -66,7 +74,8 @@ pub fn mysql_text(ty: &MysqlType, column: &str) -> String {
     }
 }
 
-/// Returns the expression for the text of a value of ODS in Databend, NULL for NULL. `column` is the quoted column.
+/// Returns the expression for the text of a value of ODS in Databend, NULL for NULL, as it is told of a key. `column` is the quoted
+/// column.
 pub fn databend_text(ty: &MysqlType, column: &str) -> String {
     match ty {
         MysqlType::Integer(_)
@@ -116,12 +125,42 @@ pub fn is_ordered_alike(ty: &MysqlType) -> bool {
 
 /// Returns the expression for the hash of several columns of a row in MySQL. Of a JSON column it only has whether it is NULL.
 pub fn mysql_digest<'a>(columns: impl IntoIterator<Item = (&'a MysqlType, String)>) -> String {
-    digest(columns, mysql_text, "CHAR_LENGTH")
+    digest(columns, mysql_compared, "CHAR_LENGTH")
 }
 
 /// Returns the same of a row of ODS in Databend.
 pub fn databend_digest<'a>(columns: impl IntoIterator<Item = (&'a MysqlType, String)>) -> String {
-    digest(columns, databend_text, "LENGTH")
+    digest(columns, databend_compared, "LENGTH")
+}
+
+/// The text that is compared. Digits of a double and parts of a date cost MySQL or Databend several times as much as its bytes and the
+/// number of its microseconds.
+fn mysql_compared(ty: &MysqlType, column: &str) -> String {
+    match ty {
+        // A point is stored as four bytes of its reference system, five of its kind, and its coordinates.
+        MysqlType::Float | MysqlType::Double => {
+            format!("LOWER(CONVERT(SUBSTRING(HEX(POINT({column}, 0)), 19, 16) USING utf8mb4))")
+        }
+        MysqlType::DateTime => format!(
+            "CASE WHEN {} THEN NULL WHEN {} THEN '{LAST_MICROSECONDS}' \
+             ELSE CONVERT(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', {column}) USING utf8mb4) END",
+            no_day(column),
+            too_late(column),
+        ),
+        _ => mysql_text(ty, column),
+    }
+}
+
+/// The same of a value of ODS.
+fn databend_compared(ty: &MysqlType, column: &str) -> String {
+    match ty {
+        // Five bytes of its kind, and its coordinates. ST_MAKEPOINT takes degrees alone.
+        MysqlType::Float | MysqlType::Double => {
+            format!("SUBSTR(TO_HEX(CAST(ST_MAKEGEOMPOINT(TO_FLOAT64({column}), 0) AS BINARY)), 11, 16)")
+        }
+        MysqlType::DateTime => format!("TO_STRING(TO_INT64({column}))"),
+        _ => databend_text(ty, column),
+    }
 }
 
 /// No two rows have the same text before it is hashed: a free text follows its length, and all other texts have no comma.
@@ -250,6 +289,26 @@ mod tests {
             databend_digest(columns()),
             "SHA2(CONCAT_WS(',', COALESCE(TO_STRING(a), 'N'), COALESCE(CONCAT(LENGTH(b), ':', b), 'N'), \
              IF(j IS NULL, 'N', 'J')), 256)"
+        );
+    }
+
+    #[test]
+    fn doubles_are_compared_by_their_bytes_and_times_by_their_microseconds() {
+        let columns =
+            [("double", "d"), ("datetime(3)", "t")].map(|(name, column)| (ty(name), column.to_owned()));
+        let columns = || columns.iter().map(|(ty, column)| (ty, column.clone()));
+        let at_source = mysql_digest(columns());
+        for part in [
+            "COALESCE(LOWER(CONVERT(SUBSTRING(HEX(POINT(d, 0)), 19, 16) USING utf8mb4)), 'N')",
+            "WHEN t > '9999-12-30 22:00:00' THEN '253402207200000000' ELSE CONVERT(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP \
+             '1970-01-01 00:00:00', t) USING utf8mb4) END",
+        ] {
+            assert!(at_source.contains(part), "{at_source}");
+        }
+        assert_eq!(
+            databend_digest(columns()),
+            "SHA2(CONCAT_WS(',', COALESCE(SUBSTR(TO_HEX(CAST(ST_MAKEGEOMPOINT(TO_FLOAT64(d), 0) AS BINARY)), 11, 16), 'N'), \
+             COALESCE(TO_STRING(TO_INT64(t)), 'N')), 256)"
         );
     }
 

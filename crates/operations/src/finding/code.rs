@@ -95,7 +95,7 @@ codes! {
     Missing = "MISSING",
     /// The tasks were resumed, and had no successful run within `first_run_timeout_seconds`.
     NoGreenRun = "NO-GREEN-RUN",
-    /// Databend prints values of a table otherwise than this version of the runbook knows, so they cannot be compared.
+    /// Databend prints keys of a table otherwise than this version of the runbook knows, so its rows cannot be compared.
     NotComparable = "NOT-COMPARABLE",
     /// A table is not cut over.
     NotCutOver = "NOT-CUT-OVER",

@@ -63,10 +63,10 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Refuses where Databend prints doubles otherwise than the source is asked to: all of them would differ.
+/// Refuses a key with doubles where Databend prints them otherwise than the source is asked to: no key would be found.
 async fn refuse_unknown_doubles(tools: Tools<'_>, pipeline: &Pipeline) -> Result<(), StepError> {
     let is_double = |column: &&Column| matches!(column.ty, MysqlType::Float | MysqlType::Double);
-    let Some(column) = pipeline.columns.iter().find(is_double) else { return Ok(()) };
+    let Some(column) = pipeline.key_columns().into_iter().find(is_double) else { return Ok(()) };
     let printed: String = tools.warehouse.query_one(&sql::doubles()).await?.get("printed")?;
     if printed == sql::PRINTED_DOUBLES {
         return Ok(());

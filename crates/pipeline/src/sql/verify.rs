@@ -22,7 +22,7 @@ pub fn checksum(table: &Table, scope: &[KeyCondition], part: &Part) -> String {
     )
 }
 
-/// How Databend prints the doubles whose texts are compared: one row, `printed`, which is [`PRINTED_DOUBLES`] where it prints them as
+/// How Databend prints the doubles of a key: one row, `printed`, which is [`PRINTED_DOUBLES`] where it prints them as
 /// MySQL is asked to ([`crate::canonical`]). Not of constants: the planner prints those otherwise.
 pub fn doubles() -> String {
     "SELECT LISTAGG(TO_STRING(x), ' ') WITHIN GROUP (ORDER BY number) AS printed FROM (SELECT number, CASE WHEN number = 0 THEN 1e-6 \
