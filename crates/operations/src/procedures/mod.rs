@@ -69,10 +69,7 @@ pub async fn go_through<D: Driver>(driver: &D, procedure: Procedure, chain: &Cha
     match procedure {
         Procedure::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
-        Procedure::Replay => {
-            let ended = replay(driver, chain, &driver.world().dms_task_arn).await;
-            ended.into_iter().filter_map(|(_, outcome)| outcome.err()).collect()
-        }
+        Procedure::Replay => replay(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Suspend => {
             let ended = suspend(driver, chain).await;
             ended.into_iter().filter_map(|(_, suspended)| suspended.err()).collect()

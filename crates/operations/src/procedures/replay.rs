@@ -7,8 +7,9 @@
 use futures_util::future::join_all;
 use warehouse::chain::ChainTasks;
 
+use super::Ended;
 use super::Outcome;
-use super::cutover::table_site;
+use super::cutover::{chain_site, table_site};
 use crate::checks;
 use crate::engine::{Driver, StepError, TableSite, UnitSite};
 use crate::journal::StepName;
@@ -44,9 +45,9 @@ impl<D: Driver> Prepared<D> {
 }
 
 /// Rebuilds ODS of the tables that were asked for, and takes the rows over.
-pub async fn replay<D: Driver>(driver: &D, chain: &Chain, dms_task_arn: &str) -> Vec<(TableSite, Outcome)> {
+pub async fn replay<D: Driver>(driver: &D, chain: &Chain, dms_task_arn: &str) -> Ended {
     let prepared = compare(driver, chain, dms_task_arn).await;
-    conclude(driver, chain, prepared, true).await
+    conclude(driver, chain, dms_task_arn, prepared, true).await
 }
 
 /// Rebuilds ODS of the tables that were asked for beside ODS, and compares the two.
@@ -63,17 +64,19 @@ pub async fn compare<D: Driver>(driver: &D, chain: &Chain, dms_task_arn: &str) -
 pub async fn conclude<D: Driver>(
     driver: &D,
     chain: &Chain,
+    dms_task_arn: &str,
     prepared: Vec<Prepared<D>>,
     is_agreed: bool,
-) -> Vec<(TableSite, Outcome)> {
-    join_all(prepared.into_iter().map(|Prepared { site, state }| async move {
+) -> Ended {
+    let tables = join_all(prepared.into_iter().map(|Prepared { site, state }| async move {
         let outcome = match state {
             Ok(ready) => finish(driver, chain, &site, ready, is_agreed).await,
             Err(error) => Err(error),
         };
         (site, outcome)
     }))
-    .await
+    .await;
+    Ended { chain: (chain_site(driver, chain, dms_task_arn), Ok(())), tables, shared: Vec::new() }
 }
 
 /// From raw to rows that are compared.
@@ -89,7 +92,11 @@ async fn prepare<D: Driver>(driver: &D, chain: &Chain, site: &TableSite) -> Resu
     }
     let replay = driver.step::<OpenReplay>(site, &driver.given(())).await?;
     match rebuild(driver, &tasks, site, &replay).await {
-        Ok(comparison) => Ok(Ready::Compared(replay, comparison)),
+        Ok(comparison) => {
+            // Somebody may think about it for long.
+            driver.settle().await?;
+            Ok(Ready::Compared(replay, comparison))
+        }
         Err(error) => {
             if !error.ends_the_run() {
                 end(driver, chain, site, &replay).await?;
