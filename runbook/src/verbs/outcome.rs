@@ -29,11 +29,8 @@ pub(super) const RELOAD: Words =
     Words { done: "loaded again", partly: "not all tables are loaded again", not: "not loaded again" };
 
 /// The words of `replay`.
-pub(super) const REPLAY: Words = Words {
-    done: "as raw says",
-    partly: "not all tables are as raw says",
-    not: "not compared with raw",
-};
+pub(super) const REPLAY: Words =
+    Words { done: "as raw says", partly: "not all tables are as raw says", not: "not compared with raw" };
 
 /// What came of one table.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -151,7 +151,9 @@ async fn killed_in_turn(world: &World, arguments: &[&str]) {
         &["ALTER TASK", "RESUME"],
     ];
     for parts in moments {
-        world.transaction(&["UPDATE NAME.orders SET amount = amount + 1 WHERE order_id BETWEEN 20 AND 25"]).await;
+        world
+            .transaction(&["UPDATE NAME.orders SET amount = amount + 1 WHERE order_id BETWEEN 20 AND 25"])
+            .await;
         let is_it = move |sql: &str| sql.starts_with(parts[0]) && parts.iter().all(|part| sql.contains(part));
         let chosen = proxy.on(is_it, Fault::HoldAfter);
         let mut replay = runbook
@@ -177,7 +179,7 @@ async fn killed_in_turn(world: &World, arguments: &[&str]) {
 /// After clean-up has removed a change, raw no longer has everything.
 async fn refused_after_a_clean_up(world: &World, arguments: &[&str]) {
     let old = "INSERT INTO NAME_raw.orders (\"Op\", _dms_ingestion_timestamp, _dms_change_seq, order_id) \
-               VALUES ('I', '2020-01-01 00:00:00.000000', '', 1)";
+               VALUES ('I', '2020-01-01 00:00:00.000000', '', 8)";
     world.databend.exec(&world.named(old)).await.must();
     world.quiet().await;
     world.databend.exec(&world.named("EXECUTE TASK NAME_cleanup_NAME_ods_orders")).await.must();

@@ -236,10 +236,7 @@ impl<'a> Trial<'a> {
 
     /// Whether the verb does something each time that it is used, also when nothing is left to do.
     fn is_new_each_time(&self) -> bool {
-        matches!(
-            self.verb,
-            Changing::Procedure(Procedure::Reload | Procedure::Replay) | Changing::Repair
-        )
+        matches!(self.verb, Changing::Procedure(Procedure::Reload | Procedure::Replay) | Changing::Repair)
     }
 
     /// What is not as it must be in the end.

@@ -175,7 +175,12 @@ mod tests {
     fn it_says_what_was_not_compared() {
         assert_eq!(equal().in_short(), "ODS has what raw says, 5 rows");
         let waiting = Comparison { waiting: 2, ..equal() };
-        assert!(waiting.is_equal() && waiting.in_short().ends_with("2 keys with changes that wait for the merge were not compared"));
+        assert!(
+            waiting.is_equal()
+                && waiting
+                    .in_short()
+                    .ends_with("2 keys with changes that wait for the merge were not compared")
+        );
         let differs = Comparison { missing: 3, hidden: 2, ..equal() };
         assert!(differs.in_short().starts_with("3 keys are missing in ODS"), "{}", differs.in_short());
     }

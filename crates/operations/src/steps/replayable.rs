@@ -28,7 +28,9 @@ pub(super) async fn refuse(site: &TableSite, world: &World) -> Result<(), StepEr
         return Err(not_replayable(
             pipeline,
             "a reload of the table has begun and has not ended",
-            format!("run `runbook reload --table {source}`, which continues it; then run this again if ODS still differs"),
+            format!(
+                "run `runbook reload --table {source}`, which continues it; then run this again if ODS still differs"
+            ),
         ));
     }
     let raw = world.snapshot.table(&pipeline.raw);

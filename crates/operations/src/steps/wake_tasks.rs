@@ -65,11 +65,7 @@ impl<P: Pause> Step for WakeTasks<P> {
     type Need = Asleep;
     type Output = Woken;
 
-    async fn look(
-        site: &UnitSite,
-        pause: &P,
-        world: &World,
-    ) -> Result<Look<Asleep, Woken>, StepError> {
+    async fn look(site: &UnitSite, pause: &P, world: &World) -> Result<Look<Asleep, Woken>, StepError> {
         let running = world.warehouse.running().await?;
         let ran: Vec<_> = site.tasks.iter().filter(|task| pause.ran().contains(task)).collect();
         let tasks: Vec<_> =

@@ -213,14 +213,19 @@ fn raw_that_was_cleaned_up_is_refused_with_the_way_out() {
         bed.scripted.sql(&statement).unwrap();
     }
     bed.damage_ods(0);
-    let ways = ["clean-up removed old ones", "verify --repair --table shop.orders", "reload --table shop.orders"];
+    let ways =
+        ["clean-up removed old ones", "verify --repair --table shop.orders", "reload --table shop.orders"];
     assert_refused(&bed, Code::NotReplayable, &ways);
     // Without the record, ODS tells what raw lacks.
     let horizons = own::HORIZONS.table_name();
     bed.scripted.sql(&format!("DELETE FROM {horizons} WHERE operation = 'cleanup'")).unwrap();
     let errors = replay(&bed);
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    assert!(told.len() == 1 && told[0].contains("1 rows of ods.orders show a change that raw.orders does not have"), "{told:?}");
+    assert!(
+        told.len() == 1
+            && told[0].contains("1 rows of ods.orders show a change that raw.orders does not have"),
+        "{told:?}"
+    );
     assert_left_as_before(&bed);
 }
 
@@ -235,7 +240,10 @@ fn a_clean_up_that_commits_meanwhile_is_seen() {
     // Before the transaction begins that reads raw.
     bed.scripted.meanwhile(filled - 1, &record);
     let errors = replay(&bed);
-    assert_eq!(errors.iter().filter_map(StepError::as_finding).map(|f| f.code).collect::<Vec<_>>(), [Code::NotReplayable]);
+    assert_eq!(
+        errors.iter().filter_map(StepError::as_finding).map(|f| f.code).collect::<Vec<_>>(),
+        [Code::NotReplayable]
+    );
     assert_left_as_before(&bed);
 }
 
@@ -249,7 +257,11 @@ fn a_reload_that_has_not_ended_is_refused() {
     bed.scripted.stop_at(load, When::After);
     assert!(Process::verb(&bed, RELOAD).is_none());
     bed.expire_leases();
-    assert_refused(&bed, Code::NotReplayable, &["reload", "has not ended", "runbook reload --table shop.orders"]);
+    assert_refused(
+        &bed,
+        Code::NotReplayable,
+        &["reload", "has not ended", "runbook reload --table shop.orders"],
+    );
     assert!(Process::verb(&bed, RELOAD).unwrap().is_empty());
     bed.restart();
     bed.damage_ods(0);
@@ -271,7 +283,9 @@ fn rows_that_were_deleted_before_a_reload_stay() {
     let rows = |bed: &TestBed| {
         let shown = format!("SELECT {KEY}, is_deleted FROM {} ORDER BY {KEY}", table.ods);
         let rows = bed.scripted.sql(&shown).unwrap();
-        rows.iter().map(|row| (row.get(KEY).unwrap(), row.get("is_deleted").unwrap())).collect::<Vec<(String, bool)>>()
+        rows.iter()
+            .map(|row| (row.get(KEY).unwrap(), row.get("is_deleted").unwrap()))
+            .collect::<Vec<(String, bool)>>()
     };
     let before = rows(&bed);
     assert!(before.contains(&("2".to_owned(), true)), "{before:?}");
@@ -284,7 +298,11 @@ fn rows_that_were_deleted_before_a_reload_stay() {
 #[test]
 fn files_of_a_full_load_that_wait_are_refused() {
     let bed = orders();
-    bed.scripted.write_file("dms", "shop/orders/LOAD00000001.parquet", [Change::full_load(30, "9", &[(KEY, "9")])]);
+    bed.scripted.write_file(
+        "dms",
+        "shop/orders/LOAD00000001.parquet",
+        [Change::full_load(30, "9", &[(KEY, "9")])],
+    );
     assert_refused(&bed, Code::LoadFiles, &["runbook reload --table shop.orders"]);
 }
 
@@ -318,7 +336,8 @@ fn a_run_that_is_under_way_is_waited_for() {
     bed.scripted.pause_at(created + 4, move || other.scripted.end_run(&merge));
     assert!(Process::verb(&bed, REPLAY).unwrap().is_empty());
     let heard = bed.heard();
-    let looks = heard.iter().filter(|sql| sql.contains("task_history") || sql.contains("TASK_HISTORY")).count();
+    let looks =
+        heard.iter().filter(|sql| sql.contains("task_history") || sql.contains("TASK_HISTORY")).count();
     assert!(looks > 2, "{looks} looks: {heard:#?}");
     bed.restart();
     assert_as_raw_says(&bed);

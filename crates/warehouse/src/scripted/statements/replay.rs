@@ -15,9 +15,10 @@ use super::sources;
 /// The table like ODS that a tree reads, if it reads one.
 pub(super) fn ods_read(state: &State, tree: &impl Drive) -> Option<TableName> {
     let is_ods = |name: &TableName| {
-        state.tables.get(name).is_some_and(|table| {
-            table.column(DELETED_COLUMN).is_some() && name.database != own::DATABASE
-        })
+        state
+            .tables
+            .get(name)
+            .is_some_and(|table| table.column(DELETED_COLUMN).is_some() && name.database != own::DATABASE)
     };
     sources::tables(tree).into_iter().find(is_ods)
 }
@@ -55,10 +56,8 @@ pub(super) fn keep_deleted(
     ods: &TableName,
     tree: &impl Drive,
 ) -> Answer {
-    sources::require_all(state, tree)?;
-    let [raw_database, raw_table] = ["raw_database", "raw_table"].map(|name| {
-        sources::compared_with(tree, name).into_iter().next().unwrap_or_default()
-    });
+    let [raw_database, raw_table] = ["raw_database", "raw_table"]
+        .map(|name| sources::compared_with(tree, name).into_iter().next().unwrap_or_default());
     let floor = sources::floor(state, &TableName::new(raw_database, raw_table));
     let known = state.table(ods)?.changes.rows.clone();
     let rows = &mut state.table_mut(target)?.changes.rows;
