@@ -37,12 +37,10 @@ pub struct TakenOver {
 
 impl Told for TakenOver {
     fn summary(&self) -> String {
-        match self.has_changed {
-            true => {
-                format!("ODS has {} rows, {} of them deleted, none twice", self.ods.total, self.ods.deleted)
-            }
-            false => "nothing differs, and ODS stays as it is".to_owned(),
+        if !self.has_changed {
+            return "nothing differs, and ODS stays as it is".to_owned();
         }
+        format!("ODS has {} rows, {} of them deleted, none twice", self.ods.total, self.ods.deleted)
     }
 
     fn detail(&self) -> Value {

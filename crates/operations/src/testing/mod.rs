@@ -197,7 +197,7 @@ impl TestBed {
         let sides = |table: &ChainTable| {
             let table = &table.pipeline;
             let existing = [sql::generation::existing_sides(table), sql::replay::existing(table)];
-            existing.into_iter().flat_map(|question| self.scripted.sql(&question).unwrap())
+            existing.iter().flat_map(|question| self.scripted.sql(question).unwrap()).collect::<Vec<_>>()
         };
         let rows = self.chain.tables.iter().flat_map(sides);
         rows.map(|row| row.get("name").unwrap()).collect()

@@ -190,8 +190,8 @@ fn a_killed_one_is_continued_and_its_tasks_run_again() {
     let rebuilt = bed.side_tables();
     assert_eq!((rebuilt.len(), bed.scripted.running_tasks().len()), (1, 1), "the load task alone runs");
     assert!(Process::verb(&bed, REPLAY).unwrap().is_empty());
-    let filled = bed.heard().into_iter().filter(|sql| sql.starts_with("INSERT OVERWRITE"));
-    assert!(filled.into_iter().all(|sql| sql.contains(&rebuilt[0])), "it is the same replay");
+    let mut filled = bed.heard().into_iter().filter(|sql| sql.starts_with("INSERT OVERWRITE"));
+    assert!(filled.all(|sql| sql.contains(&rebuilt[0])), "it is the same replay");
     bed.restart();
     assert_as_raw_says(&bed);
     assert_left_as_before(&bed);

@@ -34,13 +34,12 @@ pub(super) fn overwrite(state: &mut State, statement: &InsertStmt) -> Answer {
     for column in &columns {
         state.table(&target)?.require_column(column)?;
     }
-    let (rows, changes) = match ods_read(state, query.as_ref()) {
-        Some(ods) => (state.table(&ods)?.changes.rows.clone(), Vec::new()),
-        None => {
-            let (changes, consumed) = sources::changes(state, query.as_ref())?;
-            assert!(consumed.is_empty(), "the scripted Databend does not know {statement}");
-            (std::collections::BTreeMap::new(), changes)
-        }
+    let (rows, changes) = if let Some(ods) = ods_read(state, query.as_ref()) {
+        (state.table(&ods)?.changes.rows.clone(), Vec::new())
+    } else {
+        let (changes, consumed) = sources::changes(state, query.as_ref())?;
+        assert!(consumed.is_empty(), "the scripted Databend does not know {statement}");
+        (std::collections::BTreeMap::new(), changes)
     };
     let table = state.table_mut(&target)?;
     table.changes.rows = rows;
