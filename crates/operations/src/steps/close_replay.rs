@@ -28,7 +28,7 @@ impl Told for ReplayClosed {
     }
 
     fn detail(&self) -> Value {
-        json!({ "rebuilt": self.rebuilt, "tables": self.tables })
+        json!({ "rebuilt": self.rebuilt, "side_tables": self.tables })
     }
 }
 

@@ -100,14 +100,12 @@ impl Step for Rebuild {
         world: &World,
         _: &dyn Progress,
     ) -> Result<Rebuilt, StepError> {
-        let rows = match answers.rows(CREATES + FILLS).first() {
-            Some(counted) => OdsCounts::read(counted)?,
-            // The transaction was found committed.
-            None => {
-                let rebuilt = replay.table(site.pipeline()).in_place_of_ods(site.pipeline());
-                OdsCounts::read(&world.warehouse.query_one(&checks::ods_counts(&rebuilt)).await?)?
-            }
-        };
+        if let Some(counted) = answers.rows(CREATES + FILLS).first() {
+            return Ok(Rebuilt { rows: OdsCounts::read(counted)? });
+        }
+        // The transaction was found committed.
+        let rebuilt = replay.table(site.pipeline()).in_place_of_ods(site.pipeline());
+        let rows = OdsCounts::read(&world.warehouse.query_one(&checks::ods_counts(&rebuilt)).await?)?;
         Ok(Rebuilt { rows })
     }
 }
