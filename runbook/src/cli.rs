@@ -45,6 +45,10 @@ impl Cli {
                 ErrorKind::MissingRequiredArgument,
                 "nothing says what to load again: give --table SCHEMA.TABLE, or --all-of-task",
             ),
+            (Verb::Replay, true) => wrong(
+                ErrorKind::MissingRequiredArgument,
+                "nothing says what to rebuild: give --table SCHEMA.TABLE",
+            ),
             (Verb::Reload { all_of_task: true, .. }, false) => wrong(
                 ErrorKind::ArgumentConflict,
                 "--all-of-task is every table: give either that or --table SCHEMA.TABLE",
@@ -101,6 +105,9 @@ pub enum Verb {
         #[arg(long)]
         accept_deletes: bool,
     },
+    /// Rebuild ODS of tables from everything that raw keeps, where it differs. Shows how it differs, and asks. Readers see the
+    /// rows before or after it. Needs --table.
+    Replay,
     /// Show where every table stands. Exit code 2: something is stale, wrong or pending.
     Status,
     /// Compare ODS with the source, row by row and value by value, while both change. Changes nothing but the journal. Needs
@@ -201,6 +208,7 @@ mod tests {
             Verb::Suspend => Some(Changing::Procedure(Procedure::Suspend)),
             Verb::Resume => Some(Changing::Procedure(Procedure::Resume)),
             Verb::Reload { .. } => Some(Changing::Procedure(Procedure::Reload)),
+            Verb::Replay => Some(Changing::Procedure(Procedure::Replay)),
             Verb::Verify(Verify { repair: true, .. }) => Some(Changing::Repair),
             // A canary changes its own row at the source, and nothing in Databend.
             Verb::Unlock => Some(Changing::Unlock),
@@ -221,11 +229,12 @@ mod tests {
 
     #[test]
     fn every_verb_that_changes_something_is_in_the_crash_matrix() {
-        let lines: [&[&str]; 7] = [
+        let lines: [&[&str]; 8] = [
             &["cutover"],
             &["suspend"],
             &["resume"],
             &["reload", "--all-of-task"],
+            &["replay"],
             &["verify", "--repair"],
             &["unlock"],
             &["log", "--prune-older-than", "1d"],
@@ -245,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_says_of_what() {
+    fn a_reload_and_a_replay_say_of_what() {
         let read = |line: &str| {
             let line: Vec<_> = line.split(' ').map(OsString::from).collect();
             Cli::read(&line).map_err(|error| error.kind())
@@ -257,6 +266,8 @@ mod tests {
         for right in ["reload --table a.b", "--table=a.b reload", "reload --all-of-task --accept-deletes"] {
             read(&format!("runbook {right}")).unwrap();
         }
+        assert_eq!(read("runbook replay").unwrap_err(), ErrorKind::MissingRequiredArgument);
+        read("runbook replay --table a.b").unwrap();
         // The one in front would be dropped.
         let both = read("runbook --table a.b cutover --table a.c").unwrap_err();
         assert_eq!(both, ErrorKind::ArgumentConflict);

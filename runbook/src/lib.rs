@@ -59,6 +59,7 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
             setup.accept_deletes = accept_deletes;
             Box::pin(verbs::reload(&setup, cancel)).await?
         }
+        Verb::Replay => Box::pin(verbs::replay(&setup, cancel)).await?,
         Verb::Status => Box::pin(verbs::status(&setup, cancel)).await?,
         Verb::Verify(arguments) if arguments.canary => Box::pin(verbs::canary(&setup, cancel)).await?,
         Verb::Verify(arguments) => Box::pin(verbs::verify(&setup, &arguments, cancel)).await?,

@@ -130,6 +130,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         of::<endings::Plan>(),
         of::<endings::Cutover>(),
         of::<endings::Reload>(),
+        of::<endings::Replay>(),
         of::<endings::Status>(),
         of::<endings::Verify>(),
         of::<endings::Canary>(),

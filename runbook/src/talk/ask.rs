@@ -3,6 +3,8 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use miette::Diagnostic;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::Global;
 
@@ -22,16 +24,38 @@ pub enum Unanswered {
     No,
 }
 
+/// Whether a question will have an answer: there is a terminal, or `--yes`.
+pub fn can_answer(global: &Global, question: &str) -> Result<(), Unanswered> {
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if global.yes || is_terminal && !global.no_input {
+        return Ok(());
+    }
+    Err(Unanswered::Nobody { question: question.to_owned() })
+}
+
+/// Asks a question while a run is under way, whose lease is renewed meanwhile. Ctrl-C is no.
+pub async fn confirm_meanwhile(
+    global: &Global,
+    question: String,
+    cancel: &CancellationToken,
+) -> Result<(), Unanswered> {
+    let (answer, answered) = oneshot::channel();
+    let global = global.clone();
+    // A thread of its own: the program's end does not wait for an answer.
+    std::thread::spawn(move || drop(answer.send(confirm(&global, &question))));
+    tokio::select! {
+        answer = answered => answer.unwrap_or(Err(Unanswered::No)),
+        () = cancel.cancelled() => Err(Unanswered::No),
+    }
+}
+
 /// Asks a yes-or-no question on a terminal. Elsewhere, and with `--no-input`, nobody is asked; `--yes` is the answer
 /// everywhere.
 pub fn confirm(global: &Global, question: &str) -> Result<(), Unanswered> {
     if global.yes {
         return Ok(());
     }
-    let can_answer = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if global.no_input || !can_answer {
-        return Err(Unanswered::Nobody { question: question.to_owned() });
-    }
+    can_answer(global, question)?;
     let mut stderr = std::io::stderr();
     let asked = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
     let mut answer = String::new();
@@ -59,5 +83,16 @@ mod tests {
         assert_eq!(confirm(&global(&["--no-input"]), question), Err(nobody));
         assert_eq!(confirm(&global(&["--no-input", "--yes"]), question), Ok(()));
         assert_eq!(confirm(&global(&["--yes"]), question), Ok(()));
+        assert!(can_answer(&global(&["--no-input"]), question).is_err());
+        assert_eq!(can_answer(&global(&["--no-input", "--yes"]), question), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_run_under_way_is_answered_as_any_other() {
+        let ask = async |arguments: &[&str]| {
+            confirm_meanwhile(&global(arguments), "Go on?".to_owned(), &CancellationToken::new()).await
+        };
+        assert_eq!(ask(&["--yes"]).await, Ok(()));
+        assert!(matches!(ask(&["--no-input"]).await, Err(Unanswered::Nobody { .. })));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indicatif::MultiProgress;
 use operations::progress::{Progress, Reporter};
 
-pub use ask::{Unanswered, confirm};
+pub use ask::{Unanswered, can_answer, confirm, confirm_meanwhile};
 pub use bar::Bar;
 
 /// Where the talk goes.

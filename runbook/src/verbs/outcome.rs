@@ -1,4 +1,4 @@
-//! What came of a cutover or a reload, and how it is shown.
+//! What came of a cutover, a reload or a replay, and how it is shown.
 
 use operations::StepError;
 use operations::engine::{Execution, Site, StepReport, TableSite};
@@ -27,6 +27,10 @@ pub(super) const CUTOVER: Words =
 /// The words of `reload`.
 pub(super) const RELOAD: Words =
     Words { done: "loaded again", partly: "not all tables are loaded again", not: "not loaded again" };
+
+/// The words of `replay`.
+pub(super) const REPLAY: Words =
+    Words { done: "as raw says", partly: "not all tables are as raw says", not: "not compared with raw" };
 
 /// What came of one table.
 #[derive(Debug, Serialize, JsonSchema)]

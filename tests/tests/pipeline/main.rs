@@ -19,6 +19,7 @@ mod least_privilege;
 mod never_green;
 mod owners;
 mod reload;
+mod replay;
 mod runbook_errors;
 mod schema_changes;
 mod sessions;

@@ -101,6 +101,9 @@ codes! {
     NotCutOver = "NOT-CUT-OVER",
     /// The rows of a table cannot be repaired one by one.
     NotRepairable = "NOT-REPAIRABLE",
+    /// ODS of a table cannot be rebuilt from raw: raw is not known to have every change, does not tell their order, or says
+    /// nothing of some columns.
+    NotReplayable = "NOT-REPLAYABLE",
     /// ODS is not what raw says.
     OdsDiffers = "ODS-DIFFERS",
     /// Raw does not hold the full load that DMS has read.

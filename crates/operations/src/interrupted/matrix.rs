@@ -54,7 +54,7 @@ struct State {
     first_starts: usize,
     /// The tables that DMS was asked to load.
     requested: Vec<String>,
-    /// Tables beside raw tables.
+    /// Tables beside raw and ODS tables.
     sides: Vec<String>,
     /// The keys that each ODS table shows.
     alive: Vec<Vec<String>>,
@@ -236,7 +236,7 @@ impl<'a> Trial<'a> {
 
     /// Whether the verb does something each time that it is used, also when nothing is left to do.
     fn is_new_each_time(&self) -> bool {
-        matches!(self.verb, Changing::Procedure(Procedure::Reload) | Changing::Repair)
+        matches!(self.verb, Changing::Procedure(Procedure::Reload | Procedure::Replay) | Changing::Repair)
     }
 
     /// What is not as it must be in the end.

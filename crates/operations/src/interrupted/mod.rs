@@ -25,6 +25,7 @@ const CUTOVER: Changing = Changing::Procedure(Procedure::Cutover);
 const SUSPEND: Changing = Changing::Procedure(Procedure::Suspend);
 const RESUME: Changing = Changing::Procedure(Procedure::Resume);
 const RELOAD: Changing = Changing::Procedure(Procedure::Reload);
+const REPLAY: Changing = Changing::Procedure(Procedure::Replay);
 
 const THREE: &[&str] = &["orders", "items", "customers"];
 
@@ -85,6 +86,19 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
                 bed.changed_unseen(1);
                 bed
             }),
+        ],
+        Changing::Procedure(Procedure::Replay) => vec![
+            ("one of two tables", {
+                let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over().only(0);
+                bed.damage_ods(0);
+                bed
+            }),
+            ("one of a grouped chain", {
+                let bed = grouped().cut_over().only(1);
+                bed.damage_ods(1);
+                bed
+            }),
+            ("nothing differs", one().cut_over()),
         ],
         Changing::Repair => vec![
             ("one of two tables", {
@@ -201,8 +215,34 @@ fn reload_twice() {
 }
 
 #[test]
+fn replay_of_one_table() {
+    check(REPLAY, "one of two tables");
+}
+
+#[test]
+fn replay_in_a_grouped_chain() {
+    check(REPLAY, "one of a grouped chain");
+}
+
+#[test]
+fn replay_where_nothing_differs() {
+    check(REPLAY, "nothing differs");
+}
+
+#[test]
+fn every_scenario_of_a_replay_is_run() {
+    let run = ["one of two tables", "one of a grouped chain", "nothing differs"];
+    assert_eq!(scenarios(REPLAY).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), run);
+}
+
+#[test]
+fn replay_twice() {
+    check_twice(REPLAY, 2);
+}
+
+#[test]
 fn every_other_verb() {
-    for verb in Changing::all().into_iter().filter(|verb| ![CUTOVER, RELOAD].contains(verb)) {
+    for verb in Changing::all().into_iter().filter(|verb| ![CUTOVER, RELOAD, REPLAY].contains(verb)) {
         for (name, _) in scenarios(verb) {
             check(verb, name);
         }
@@ -223,7 +263,7 @@ fn one_table_twice() {
 
 #[test]
 fn every_other_verb_twice() {
-    for verb in Changing::all().into_iter().filter(|verb| ![CUTOVER, RELOAD].contains(verb)) {
+    for verb in Changing::all().into_iter().filter(|verb| ![CUTOVER, RELOAD, REPLAY].contains(verb)) {
         check_twice(verb, 1);
     }
 }

@@ -82,11 +82,13 @@ pub enum Operation {
     Canary,
     /// What DDL has changed at the source was seen, or settled.
     Settle,
+    /// ODS was rebuilt from raw.
+    Replay,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Cutover,
         Self::Suspend,
         Self::Resume,
@@ -95,6 +97,7 @@ impl Operation {
         Self::Repair,
         Self::Canary,
         Self::Settle,
+        Self::Replay,
     ];
 
     /// As it is written in the journal.
@@ -108,6 +111,7 @@ impl Operation {
             Self::Repair => "repair",
             Self::Canary => "canary",
             Self::Settle => "settle",
+            Self::Replay => "replay",
         }
     }
 
@@ -167,11 +171,21 @@ pub enum StepName {
     Canary,
     /// What DDL has changed at the source is settled.
     Settle,
+    /// A replay has begun: where ODS is rebuilt, and which tasks ran before.
+    OpenReplay,
+    /// ODS is rebuilt beside ODS.
+    Rebuild,
+    /// How ODS differs from what raw says.
+    CompareReplay,
+    /// ODS has the rebuilt rows.
+    TakeOver,
+    /// Nothing is left of the replay but its rows.
+    CloseReplay,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 28] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -195,6 +209,11 @@ impl StepName {
         Self::AwaitMerge,
         Self::Canary,
         Self::Settle,
+        Self::OpenReplay,
+        Self::Rebuild,
+        Self::CompareReplay,
+        Self::TakeOver,
+        Self::CloseReplay,
     ];
 
     /// As it is written in the journal.
@@ -223,6 +242,11 @@ impl StepName {
             Self::AwaitMerge => "await-merge",
             Self::Canary => "canary",
             Self::Settle => "settle",
+            Self::OpenReplay => "open-replay",
+            Self::Rebuild => "rebuild",
+            Self::CompareReplay => "compare-replay",
+            Self::TakeOver => "take-over",
+            Self::CloseReplay => "close-replay",
         }
     }
 

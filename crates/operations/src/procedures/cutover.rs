@@ -19,7 +19,7 @@ use crate::{checks, facts};
 /// How the work on a table or on tasks ended.
 pub type Outcome = Result<(), StepError>;
 
-/// How a cutover or a reload ended.
+/// How a cutover, a reload or a replay ended.
 #[derive(Debug)]
 pub struct Ended {
     /// The DMS task, and what stopped everything if something did.

@@ -6,6 +6,7 @@
 mod cutover;
 mod reload;
 mod repair;
+pub mod replay;
 mod resume;
 mod suspend;
 
@@ -18,6 +19,7 @@ use crate::target::{Chain, ChainTable};
 pub use cutover::{Ended, Outcome, cutover};
 pub use reload::reload;
 pub use repair::{Differing, DifferingKeys, repair};
+pub use replay::replay;
 pub use resume::{Woken, resume};
 pub use suspend::suspend;
 
@@ -32,11 +34,13 @@ pub enum Procedure {
     Resume,
     /// A later full load of tables.
     Reload,
+    /// ODS of tables, rebuilt from raw.
+    Replay,
 }
 
 impl Procedure {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload];
+    pub const ALL: [Self; 5] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Replay];
 
     /// As the journal knows it.
     pub fn operation(self) -> Operation {
@@ -45,6 +49,7 @@ impl Procedure {
             Self::Suspend => Operation::Suspend,
             Self::Resume => Operation::Resume,
             Self::Reload => Operation::Reload,
+            Self::Replay => Operation::Replay,
         }
     }
 
@@ -64,6 +69,7 @@ pub async fn go_through<D: Driver>(driver: &D, procedure: Procedure, chain: &Cha
     match procedure {
         Procedure::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
+        Procedure::Replay => replay(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Suspend => {
             let ended = suspend(driver, chain).await;
             ended.into_iter().filter_map(|(_, suspended)| suspended.err()).collect()

@@ -12,11 +12,10 @@ use pipeline::sql::catalog::columns_named;
 use pipeline::sql::checks;
 use pipeline::sql::generation::{Admission, SideTable, admit, stale_rows, take_in_columns, unmerged_keys};
 use serde_json::{Value, json};
-use warehouse::chain::TaskControl;
-use warehouse::history::RunState;
 
 use super::generation_state::floor;
 use super::open_generation::Generation;
+use super::refuse_running::refuse_running;
 use super::{Gone, Loaded};
 use crate::counts::OdsCounts;
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
@@ -24,9 +23,6 @@ use crate::facts::{LoadFacts, Witness, handled};
 use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
-
-/// How many runs of a task are looked at.
-const HISTORY: u32 = 5;
 
 /// Admits a load.
 pub struct Admit;
@@ -88,7 +84,7 @@ impl Step for Admit {
             let ods = OdsCounts::count(&world.warehouse, pipeline).await?;
             return Ok(Look::Done(Admitted { ods, load, witness }));
         }
-        refuse_running(site, world).await?;
+        refuse_running(site, world, "is loaded again").await?;
         let (columns, missing) = columns(site, generation, world).await?;
         let admission = Admission { boundary: generation.boundary, columns };
         Ok(Look::Needed(Admissible { admission, missing, load, witness }))
@@ -157,30 +153,6 @@ fn witness(site: &TableSite, generation: &Generation, world: &World) -> Option<W
     let earlier = handled(&world.journal, &site.chain, &site.table()).map(|(_, earlier)| earlier);
     let now = generation.witness.as_deref()?.clone();
     Some(now.compared(earlier.as_ref(), site.pipeline()))
-}
-
-/// A merge or a clean-up beside the admission is refused: they were suspended, and a run under way ends by itself.
-async fn refuse_running(site: &TableSite, world: &World) -> Result<(), StepError> {
-    let own = [&site.table.tasks.merge, &site.table.tasks.cleanup];
-    let running = world.warehouse.running().await?;
-    let awake: Vec<&str> =
-        own.iter().filter(|task| running.contains(**task)).map(|task| task.as_str()).collect();
-    if !awake.is_empty() {
-        return Err(StepError::finding(
-            Code::TaskRunning,
-            site.pipeline().source(),
-            format!("{} was resumed while {} is loaded again", awake.join(" and "), site.pipeline().source()),
-            "run this again: it suspends the table's tasks and resumes them at the end",
-        ));
-    }
-    for pause in world.settings.pauses() {
-        let runs = world.warehouse.task_runs(&own, HISTORY).await?;
-        if !runs.iter().any(|run| run.state == RunState::Executing) {
-            break;
-        }
-        world.pause(pause).await?;
-    }
-    Ok(())
 }
 
 /// The columns that the load and raw have in common, and those that only the load has, as wide as their family.

@@ -1,4 +1,6 @@
-//! The tasks that ran before a generation run again.
+//! The tasks that ran before they were suspended for a while run again.
+
+use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -9,8 +11,20 @@ use crate::engine::{Answers, Effect, Look, Step, StepError, Told, UnitSite, Worl
 use crate::journal::StepName;
 use crate::progress::Progress;
 
-/// Resumes the tasks of a table that ran before its generation was opened, children before parents.
-pub struct WakeTasks;
+/// Something for which the tasks of a table are suspended.
+pub trait Pause: Clone + Send + Sync + 'static {
+    /// The table's tasks that ran before.
+    fn ran(&self) -> &[String];
+}
+
+impl Pause for Generation {
+    fn ran(&self) -> &[String] {
+        &self.ran
+    }
+}
+
+/// Resumes the tasks of a table that ran before they were suspended for this, children before parents.
+pub struct WakeTasks<P = Generation>(PhantomData<P>);
 
 /// The tasks run again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,20 +58,16 @@ pub struct Asleep {
 }
 
 #[async_trait]
-impl Step for WakeTasks {
+impl<P: Pause> Step for WakeTasks<P> {
     const NAME: StepName = StepName::ResumeTasks;
     type Site = UnitSite;
-    type Input = Generation;
+    type Input = P;
     type Need = Asleep;
     type Output = Woken;
 
-    async fn look(
-        site: &UnitSite,
-        generation: &Generation,
-        world: &World,
-    ) -> Result<Look<Asleep, Woken>, StepError> {
+    async fn look(site: &UnitSite, pause: &P, world: &World) -> Result<Look<Asleep, Woken>, StepError> {
         let running = world.warehouse.running().await?;
-        let ran: Vec<_> = site.tasks.iter().filter(|task| generation.ran.contains(task)).collect();
+        let ran: Vec<_> = site.tasks.iter().filter(|task| pause.ran().contains(task)).collect();
         let tasks: Vec<_> =
             ran.iter().filter(|task| !running.contains(**task)).map(|task| (*task).clone()).collect();
         Ok(if tasks.is_empty() {
@@ -77,7 +87,7 @@ impl Step for WakeTasks {
 
     async fn conclude(
         _: &UnitSite,
-        _: &Generation,
+        _: &P,
         asleep: &Asleep,
         _: &Answers,
         _: &World,

@@ -184,10 +184,20 @@ impl TestBed {
         self
     }
 
-    /// The names of the tables beside raw tables.
+    /// Changes a row of an ODS table by hand.
+    pub(crate) fn damage_ods(&self, table: usize) {
+        let ods = &self.chain.tables[table].pipeline.ods;
+        let damage = format!("UPDATE {ods} SET note = 'by hand' WHERE {KEY} = '1'");
+        let changed = self.scripted.sql(&damage).unwrap();
+        assert_eq!(warehouse::affected_rows(&changed), 1);
+    }
+
+    /// The names of the tables beside raw and ODS tables.
     pub(crate) fn side_tables(&self) -> Vec<String> {
         let sides = |table: &ChainTable| {
-            self.scripted.sql(&sql::generation::existing_sides(&table.pipeline)).unwrap()
+            let table = &table.pipeline;
+            let existing = [sql::generation::existing_sides(table), sql::replay::existing(table)];
+            existing.iter().flat_map(|question| self.scripted.sql(question).unwrap()).collect::<Vec<_>>()
         };
         let rows = self.chain.tables.iter().flat_map(sides);
         rows.map(|row| row.get("name").unwrap()).collect()

@@ -37,6 +37,23 @@ pub fn record_emptied(raw: &TableName, raw_table_id: u64) -> String {
     )
 }
 
+/// How many records say that a raw table no longer has every change since it was created: `n`. None while it is complete.
+pub fn losses_of(raw: &TableName) -> String {
+    let of = |operation: &str| {
+        format!(
+            r#""operation" = '{operation}' AND "raw_database" = {} AND "raw_table" = {}"#,
+            literal(&raw.database),
+            literal(&raw.table)
+        )
+    };
+    format!(
+        r#"SELECT count(*) AS n FROM {horizons} WHERE {} AND "at" >= COALESCE((SELECT max("at") FROM {horizons} WHERE {}), TO_TIMESTAMP(0))"#,
+        of("cleanup"),
+        of("create"),
+        horizons = HORIZONS.table_name(),
+    )
+}
+
 /// Takes back what [`record_emptied`] recorded: the table was loaded again.
 pub(super) fn forget_emptied(raw: &TableName) -> String {
     format!(
@@ -77,8 +94,20 @@ mod tests {
     fn every_statement_parses() {
         let raw = TableName::new("raw", "it's");
         let created = record_created(std::slice::from_ref(&raw));
-        for sql in [created, record_emptied(&raw, 7), record_incomplete(&raw)] {
+        for sql in [created, record_emptied(&raw, 7), record_incomplete(&raw), losses_of(&raw)] {
             assert_parses(&sql);
         }
+    }
+
+    #[test]
+    fn losses_are_records_of_clean_up_since_the_table_was_created() {
+        assert_eq!(
+            losses_of(&TableName::new("raw", "orders")),
+            concat!(
+                r#"SELECT count(*) AS n FROM "databend_cdc"."horizons" WHERE "operation" = 'cleanup' AND "raw_database" = 'raw' AND "#,
+                r#""raw_table" = 'orders' AND "at" >= COALESCE((SELECT max("at") FROM "databend_cdc"."horizons" WHERE "#,
+                r#""operation" = 'create' AND "raw_database" = 'raw' AND "raw_table" = 'orders'), TO_TIMESTAMP(0))"#
+            )
+        );
     }
 }

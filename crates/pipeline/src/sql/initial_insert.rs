@@ -1,21 +1,26 @@
 //! The first filling of an empty ODS table.
 
 use crate::sql::changes::{CHANGE_OP, newest_per_key};
-use crate::sql::{ident, idents};
+use crate::sql::{TableName, ident, idents};
 use crate::table::{DELETED_COLUMN, SEQ_COLUMN, Table};
 
 /// `INSERT … SELECT` of the newest change per key. It reads the stream, so the stream gives up exactly the rows that
 /// were inserted, in the same commit: no change is between the initial insert and the first merge.
 pub fn initial_insert(table: &Table) -> String {
+    format!("INSERT INTO {} {}", table.ods, newest_rows(table, &table.stream()))
+}
+
+/// The columns of ODS, and the SELECT that gives one row per key of `from` (the stream, or raw itself): what an INSERT into
+/// ODS, or into a table like it, is made of.
+pub(super) fn newest_rows(table: &Table, from: &TableName) -> String {
     let columns: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
     format!(
-        "INSERT INTO {ods} ({all}, {deleted}, {seq}) SELECT {all}, {op} = 'D', {seq} FROM ({source}) AS s",
-        ods = table.ods,
+        "({all}, {deleted}, {seq}) SELECT {all}, {op} = 'D', {seq} FROM ({source}) AS s",
         all = idents(&columns),
         deleted = ident(DELETED_COLUMN),
         op = ident(CHANGE_OP),
         seq = ident(SEQ_COLUMN),
-        source = newest_per_key(table, &table.stream()),
+        source = newest_per_key(table, from),
     )
 }
 

@@ -22,6 +22,7 @@ mod normalize;
 pub mod own;
 mod placed;
 pub mod repair;
+pub mod replay;
 pub mod session;
 mod stage;
 mod table_ddl;
@@ -37,7 +38,7 @@ pub use adopt::{UNFILLED_SEQ_COLUMN, add_unfilled_seq, fill_seq, name_filled_seq
 pub use cleanup::cleanup;
 pub use fill::{fill_ods, fill_raw, first_in_ods, first_in_raw};
 pub use floor::{floor_of, forget_floor};
-pub use horizon::{record_created, record_emptied, record_incomplete};
+pub use horizon::{losses_of, record_created, record_emptied, record_incomplete};
 pub use initial_insert::initial_insert;
 pub use load::{FILES_PER_COPY, load, load_full, location};
 pub use lossy::lossy;

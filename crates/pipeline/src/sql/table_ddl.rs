@@ -49,6 +49,15 @@ pub(super) fn create_beside(name: &TableName, raw_columns: &[DatabendColumn], co
     )
 }
 
+/// `CREATE TABLE` of a table with ODS's columns.
+pub(super) fn create_like_ods(table: &Table, name: &TableName, comment: &str) -> String {
+    format!(
+        "CREATE TABLE {name} ({}) {STORAGE_FORMAT} COMMENT = {}",
+        columns(&table.ods_columns()),
+        literal(comment)
+    )
+}
+
 /// `CREATE TABLE` of the ODS table.
 pub fn create_ods(table: &Table) -> String {
     let cluster = if table.cluster_by.is_empty() {

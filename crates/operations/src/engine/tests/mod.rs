@@ -4,5 +4,6 @@ mod added_tables;
 mod comparing_source;
 mod identities;
 mod reload;
+mod replay;
 mod same_statements;
 mod starting_dms;

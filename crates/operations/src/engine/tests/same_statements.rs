@@ -77,6 +77,17 @@ fn of_a_reload() {
     }
 }
 
+#[test]
+fn of_a_replay() {
+    for load_tasks in [LoadTasks::PerTable, LoadTasks::Grouped] {
+        let bed = TestBed::new(&THREE[..2], load_tasks).cut_over();
+        bed.damage_ods(0);
+        check_procedure(&bed.copy().only(0), Procedure::Replay);
+        bed.damage_ods(1);
+        check_procedure(&bed, Procedure::Replay);
+    }
+}
+
 /// Previews a cutover, executes it on the same pipeline, and compares.
 fn check(bed: &TestBed) {
     check_procedure(bed, Procedure::Cutover);

@@ -1,4 +1,4 @@
-//! MERGE INTO an ODS table, from the stream or from raw itself.
+//! MERGE INTO an ODS table, from the stream or from raw itself; into a rebuilt one also from ODS.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,16 @@ use super::super::Answer;
 use super::super::names::{fold, table_name};
 use super::super::query::Relation;
 use super::super::state::State;
-use super::sources;
+use super::{replay, sources};
 
 pub(super) fn merge(state: &mut State, statement: &MergeIntoStmt) -> Answer {
     let target = table_name(statement.database.as_ref(), &statement.table_ident);
     let MutationSource::Select { query, .. } = &statement.source else {
         panic!("the scripted Databend does not know {statement}")
     };
+    if let Some(ods) = replay::ods_read(state, query.as_ref()) {
+        return replay::keep_deleted(state, &target, &ods, query.as_ref());
+    }
     let (changes, consumed) = sources::changes(state, query.as_ref())?;
     let columns = written(statement);
     let table = state.table_mut(&target)?;

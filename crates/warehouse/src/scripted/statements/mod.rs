@@ -6,6 +6,7 @@ pub(super) mod clean_up;
 mod copy;
 mod database;
 mod merge;
+mod replay;
 mod rows;
 pub(super) mod sources;
 pub(super) mod stage;

@@ -12,17 +12,17 @@ use super::super::query::{self, ColumnName, Context, Relation};
 use super::super::state::{State, Table};
 use super::super::value::Value;
 use super::super::{Answer, Refusal, code, relations};
-use super::{admission, clean_up, sources};
+use super::{admission, clean_up, replay, sources};
 
 /// The project's own database, whose tables hold plain rows.
 const OWN: &str = pipeline::sql::own::DATABASE;
 
 pub(super) fn insert(state: &mut State, now: DateTime<Utc>, statement: &InsertStmt) -> Answer {
-    assert!(
-        !statement.overwrite && statement.with.is_none(),
-        "the scripted Databend does not know {statement}"
-    );
+    assert!(statement.with.is_none(), "the scripted Databend does not know {statement}");
     let target = table_name(statement.table.database.as_ref(), &statement.table.table);
+    if statement.overwrite {
+        return replay::overwrite(state, statement);
+    }
     if target.database != OWN {
         if admission::is_of_changes(statement) {
             return admission::insert(state, now, statement);

@@ -99,6 +99,21 @@ pub(in super::super) fn floor(state: &State, raw: &TableName) -> u64 {
     of_table.filter_map(|row| id_of(&text(row, "order_key"))).max().unwrap_or_default()
 }
 
+/// The texts that a tree compares a column of this name with.
+pub(super) fn compared_with(tree: &impl Drive, name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    tree.drive(&mut visitor_enter_fn(|expression: &Expr| {
+        if let Expr::BinaryOp { op: BinaryOperator::Eq, left, right, .. } = expression
+            && let (Expr::ColumnRef { column, .. }, Expr::Literal { value: Literal::String(text), .. }) =
+                (left.as_ref(), right.as_ref())
+            && column.column.name() == name
+        {
+            found.push(text.clone());
+        }
+    }));
+    found
+}
+
 /// The boundary that a tree's rows have to have, if it names one in an equation.
 fn at(tree: &impl Drive) -> Option<u64> {
     let mut found = None;
