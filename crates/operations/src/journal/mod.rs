@@ -82,11 +82,15 @@ pub enum Operation {
     Canary,
     /// What DDL has changed at the source was seen, or settled.
     Settle,
+    /// Files that no COPY can load were set aside.
+    Unblock,
+    /// Files that were set aside are back.
+    PutBack,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Cutover,
         Self::Suspend,
         Self::Resume,
@@ -95,6 +99,8 @@ impl Operation {
         Self::Repair,
         Self::Canary,
         Self::Settle,
+        Self::Unblock,
+        Self::PutBack,
     ];
 
     /// As it is written in the journal.
@@ -108,6 +114,8 @@ impl Operation {
             Self::Repair => "repair",
             Self::Canary => "canary",
             Self::Settle => "settle",
+            Self::Unblock => "unblock",
+            Self::PutBack => "put-back",
         }
     }
 
@@ -167,11 +175,19 @@ pub enum StepName {
     Canary,
     /// What DDL has changed at the source is settled.
     Settle,
+    /// It is known which files Databend refuses.
+    TryFiles,
+    /// Files that Databend refuses are out of the way.
+    SetAside,
+    /// Files that were set aside are in the table's folder again.
+    PutBack,
+    /// The load task has taken the files that wait.
+    AwaitLoad,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -195,6 +211,10 @@ impl StepName {
         Self::AwaitMerge,
         Self::Canary,
         Self::Settle,
+        Self::TryFiles,
+        Self::SetAside,
+        Self::PutBack,
+        Self::AwaitLoad,
     ];
 
     /// As it is written in the journal.
@@ -223,6 +243,10 @@ impl StepName {
             Self::AwaitMerge => "await-merge",
             Self::Canary => "canary",
             Self::Settle => "settle",
+            Self::TryFiles => "try-files",
+            Self::SetAside => "set-aside",
+            Self::PutBack => "put-back",
+            Self::AwaitLoad => "await-load",
         }
     }
 
@@ -308,14 +332,16 @@ pub struct Event {
 }
 
 impl Event {
-    /// Its detail in a few words: the error, or counts.
+    /// Its detail in a few words: the error, or counts and a note.
     pub fn in_short(&self) -> String {
         if let Some(error) = self.detail.get("error").and_then(serde_json::Value::as_str) {
             return error.to_owned();
         }
         let counts = self.detail.as_object().into_iter().flatten();
         let counts = counts.filter(|(name, value)| value.is_u64() && !name.is_empty());
-        counts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+        let counts = counts.map(|(name, value)| format!("{name} {value}"));
+        let note = self.detail.get("note").and_then(serde_json::Value::as_str).map(str::to_owned);
+        counts.chain(note.filter(|note| !note.is_empty())).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -3,6 +3,7 @@
 //! To add a step: a variant of [`StepName`](crate::journal::StepName), a file here, and its place in a procedure.
 
 mod admit;
+mod await_load;
 mod await_merge;
 mod boundary;
 mod check_load;
@@ -19,18 +20,23 @@ mod load;
 mod load_again;
 mod open_generation;
 mod open_repair;
+mod put_back;
 mod resume_tasks;
 mod second_load;
+mod set_aside;
 mod source_key;
 mod stage_load;
 mod start_dms;
 mod start_whole_load;
 mod stays_asleep;
 mod suspend_tasks;
+mod try_files;
+mod waiting_files;
 mod wake_tasks;
 mod write_rows;
 
 pub use admit::{Admit, Admitted};
+pub use await_load::{AwaitLoad, Taken};
 pub use await_merge::{AwaitMerge, Merged};
 pub use check_load::{CheckLoad, Gone};
 pub use close_generation::{CloseGeneration, Closed};
@@ -46,12 +52,16 @@ pub use load::{Copied, Load, full_load_files};
 pub use load_again::LoadAgain;
 pub use open_generation::{Generation, OpenGeneration, admitted};
 pub use open_repair::{OpenRepair, Repair};
+pub use put_back::{Back, PutBack};
 pub use resume_tasks::{ResumeTasks, Resumed};
+pub use set_aside::{Aside, SetAside};
 pub use source_key::refuse_another_key;
 pub use stage_load::StageLoad;
 pub use start_dms::{StartDms, Started};
 pub use start_whole_load::{StartWholeLoad, whole_load};
 pub use stays_asleep::stays_asleep;
 pub use suspend_tasks::{SuspendTasks, Suspended};
+pub(crate) use try_files::notes;
+pub use try_files::{TryFiles, Verdicts};
 pub use wake_tasks::{WakeTasks, Woken};
 pub use write_rows::{Batch, WriteRows, Written};

@@ -23,6 +23,7 @@ pub mod own;
 mod placed;
 pub mod repair;
 pub mod session;
+pub mod set_aside;
 mod stage;
 mod table_ddl;
 mod task;
@@ -30,6 +31,7 @@ pub mod task_control;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transaction;
+pub mod trial;
 pub mod verify;
 
 pub use crate::name::{TableName, ident, idents, is_quotable, literal};

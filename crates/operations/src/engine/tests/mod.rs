@@ -6,3 +6,4 @@ mod identities;
 mod reload;
 mod same_statements;
 mod starting_dms;
+mod unblock;
