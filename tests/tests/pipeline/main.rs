@@ -23,4 +23,5 @@ mod runbook_errors;
 mod schema_changes;
 mod sessions;
 mod source;
+mod unblock;
 mod verify;

@@ -213,6 +213,7 @@ impl TestBed {
     /// The same pipeline, when Databend has suspended the tasks that fail.
     fn ticked(self) -> Self {
         for _ in 0..3 {
+            self.scripted.advance(std::time::Duration::from_mins(1));
             self.scripted.tick();
         }
         self
