@@ -1,7 +1,6 @@
 //! The load task has taken the files that can be loaded.
 
 use async_trait::async_trait;
-use pipeline::set_aside;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use warehouse::chain::TaskControl;
@@ -13,7 +12,8 @@ use crate::finding::Code;
 use crate::journal::StepName;
 use crate::progress::Progress;
 
-/// Has the table's load task run, and waits until it has taken the files. `PUT_BACK`: those that were put back.
+/// Has the table's load task run, and waits until it has taken the files. `PUT_BACK`: all that wait, since a run that was killed may
+/// have put back some that this one knows nothing of.
 pub struct AwaitLoad<const PUT_BACK: bool>;
 
 /// Nothing is left that the load task should take.
@@ -53,40 +53,44 @@ impl<const PUT_BACK: bool> Step for AwaitLoad<PUT_BACK> {
     const NAME: StepName = StepName::AwaitLoad;
     type Site = TableSite;
     type Input = Verdicts;
-    type Need = ();
+    /// Their paths.
+    type Need = Vec<String>;
     type Output = Taken;
 
     async fn look(
         site: &TableSite,
         verdicts: &Verdicts,
         world: &World,
-    ) -> Result<Look<(), Taken>, StepError> {
-        let files = waiting::<PUT_BACK>(site, verdicts, world).await?;
-        if files == 0 {
+    ) -> Result<Look<Vec<String>, Taken>, StepError> {
+        let mut files = waiting_files::changes(&world.warehouse, site.pipeline()).await?;
+        files.retain(|path| PUT_BACK || verdicts.loadable.contains(path));
+        if files.is_empty() {
             return Ok(Look::Done(Taken::All));
         }
         let task = &site.table.tasks.load;
         if world.warehouse.running().await?.contains(task) {
-            return Ok(Look::Needed(()));
+            return Ok(Look::Needed(files));
         }
-        Ok(Look::Done(Taken::Asleep { task: task.clone(), files }))
+        Ok(Look::Done(Taken::Asleep { task: task.clone(), files: files.len() }))
     }
 
-    fn usual(_: &TableSite) {}
+    fn usual(_: &TableSite) -> Vec<String> {
+        Vec::new()
+    }
 
-    fn note((): &()) -> String {
+    fn note(_: &Vec<String>) -> String {
         "waits until the load task has taken the files that can be loaded".to_owned()
     }
 
-    fn effects(site: &TableSite, (): &()) -> Vec<Effect> {
+    fn effects(site: &TableSite, _: &Vec<String>) -> Vec<Effect> {
         // The schedule may be a day long. One run more or less does no harm.
         vec![Effect::RunTask(site.table.tasks.load.clone())]
     }
 
     async fn conclude(
         site: &TableSite,
-        verdicts: &Verdicts,
-        (): &(),
+        _: &Verdicts,
+        awaited: &Vec<String>,
         _: &Answers,
         world: &World,
         progress: &dyn Progress,
@@ -94,7 +98,8 @@ impl<const PUT_BACK: bool> Step for AwaitLoad<PUT_BACK> {
         let began = Instant::now();
         let timeout = world.settings.first_run_timeout;
         for pause in world.settings.pauses() {
-            let files = waiting::<PUT_BACK>(site, verdicts, world).await?;
+            let waiting = waiting_files::changes(&world.warehouse, site.pipeline()).await?;
+            let files = awaited.iter().filter(|path| waiting.contains(path)).count();
             if files == 0 {
                 break;
             }
@@ -115,21 +120,4 @@ impl<const PUT_BACK: bool> Step for AwaitLoad<PUT_BACK> {
         }
         Ok(Taken::All)
     }
-}
-
-/// How many of the files that can be loaded wait.
-async fn waiting<const PUT_BACK: bool>(
-    site: &TableSite,
-    verdicts: &Verdicts,
-    world: &World,
-) -> Result<usize, StepError> {
-    if verdicts.loadable.is_empty() {
-        return Ok(0);
-    }
-    let waiting = waiting_files::changes(&world.warehouse, site.pipeline()).await?;
-    let is_waiting = |path: &&String| {
-        let path = if PUT_BACK { set_aside::path_before(path) } else { Some(path.as_str()) };
-        path.is_some_and(|path| waiting.iter().any(|other| other == path))
-    };
-    Ok(verdicts.loadable.iter().filter(is_waiting).count())
 }

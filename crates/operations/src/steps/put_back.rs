@@ -17,10 +17,18 @@ use crate::progress::Progress;
 /// Moves files that were set aside back to where the load task takes them.
 pub struct PutBack;
 
-/// The files that were moved now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The files that were moved, by their paths after that.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Back {
     files: Vec<String>,
+}
+
+impl Back {
+    /// Everything that can be loaded.
+    fn of(verdicts: &Verdicts) -> Self {
+        let paths = verdicts.loadable.iter().filter_map(|path| set_aside::path_before(path));
+        Self { files: paths.map(str::to_owned).collect() }
+    }
 }
 
 impl Told for Back {
@@ -56,7 +64,8 @@ impl Step for PutBack {
             aside.retain(|path| verdicts.loadable.contains(path));
         }
         if aside.is_empty() {
-            return still_refused(site, verdicts).map_or_else(|| Ok(Look::Done(Back::default())), Err);
+            // What was aside a moment ago was moved by an attempt whose answer was lost.
+            return still_refused(site, verdicts).map_or_else(|| Ok(Look::Done(Back::of(verdicts))), Err);
         }
         let storage = Storage::of(&world.snapshot, &pipeline.stage)?;
         let back = |path: &String| {
@@ -83,12 +92,12 @@ impl Step for PutBack {
     async fn conclude(
         site: &TableSite,
         verdicts: &Verdicts,
-        moves: &Vec<Move>,
+        _: &Vec<Move>,
         _: &Answers,
         _: &World,
         progress: &dyn Progress,
     ) -> Result<Back, StepError> {
-        let back = Back { files: moves.iter().map(|moved| moved.to.clone()).collect() };
+        let back = Back::of(verdicts);
         match still_refused(site, verdicts) {
             None => Ok(back),
             Some(refused) => {

@@ -15,10 +15,17 @@ use crate::progress::Progress;
 /// Moves files that Databend refuses to where no COPY takes them.
 pub struct SetAside;
 
-/// The files that were moved now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The files that were moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aside {
     files: Vec<RefusedFile>,
+}
+
+impl Aside {
+    /// Everything that Databend has refused.
+    fn of(verdicts: &Verdicts) -> Self {
+        Self { files: verdicts.refused.clone() }
+    }
 }
 
 impl Told for Aside {
@@ -37,26 +44,19 @@ impl Told for Aside {
     }
 }
 
-/// Files, and where they are moved.
-#[derive(Debug, Clone)]
-pub struct Moves {
-    files: Vec<RefusedFile>,
-    moves: Vec<Move>,
-}
-
 #[async_trait]
 impl Step for SetAside {
     const NAME: StepName = StepName::SetAside;
     type Site = TableSite;
     type Input = Verdicts;
-    type Need = Moves;
+    type Need = Vec<Move>;
     type Output = Aside;
 
     async fn look(
         site: &TableSite,
         verdicts: &Verdicts,
         world: &World,
-    ) -> Result<Look<Moves, Aside>, StepError> {
+    ) -> Result<Look<Vec<Move>, Aside>, StepError> {
         let pipeline = site.pipeline();
         let files = if verdicts.refused.is_empty() {
             Vec::new()
@@ -65,8 +65,9 @@ impl Step for SetAside {
             verdicts.refused.iter().filter(|refused| waiting.contains(&refused.file)).cloned().collect()
         };
         if files.is_empty() {
+            // Those that were refused a moment ago and are gone were moved by an attempt whose answer was lost.
             let unfit = raw_unfit(site, verdicts, world);
-            return unfit.map_or_else(|| Ok(Look::Done(Aside::default())), Err);
+            return unfit.map_or_else(|| Ok(Look::Done(Aside::of(verdicts))), Err);
         }
         let storage = Storage::of(&world.snapshot, &pipeline.stage)?;
         let moves = files.iter().map(|refused: &RefusedFile| Move {
@@ -75,38 +76,35 @@ impl Step for SetAside {
             to: set_aside::path(&refused.file),
             why: refused.reason.clone(),
         });
-        Ok(Look::Needed(Moves { moves: moves.collect(), files }))
+        Ok(Look::Needed(moves.collect()))
     }
 
-    fn usual(site: &TableSite) -> Moves {
+    fn usual(site: &TableSite) -> Vec<Move> {
         let file = format!("{}<file>", site.pipeline().path);
-        Moves {
-            files: Vec::new(),
-            moves: vec![later(&file, &set_aside::path(&file), "<what Databend says>")],
-        }
+        vec![later(&file, &set_aside::path(&file), "<what Databend says>")]
     }
 
-    fn note(_: &Moves) -> String {
+    fn note(_: &Vec<Move>) -> String {
         "each file that Databend refuses".to_owned()
     }
 
-    fn effects(_: &TableSite, need: &Moves) -> Vec<Effect> {
-        need.moves.iter().cloned().map(|moved| Effect::MoveFile(Box::new(moved))).collect()
+    fn effects(_: &TableSite, moves: &Vec<Move>) -> Vec<Effect> {
+        moves.iter().cloned().map(|moved| Effect::MoveFile(Box::new(moved))).collect()
     }
 
-    fn amount(need: &Moves) -> Option<String> {
-        Some(format!("{} files", need.moves.len()))
+    fn amount(moves: &Vec<Move>) -> Option<String> {
+        Some(format!("{} files", moves.len()))
     }
 
     async fn conclude(
         site: &TableSite,
         verdicts: &Verdicts,
-        need: &Moves,
+        _: &Vec<Move>,
         _: &Answers,
         world: &World,
         progress: &dyn Progress,
     ) -> Result<Aside, StepError> {
-        let aside = Aside { files: need.files.clone() };
+        let aside = Aside::of(verdicts);
         match raw_unfit(site, verdicts, world) {
             None => Ok(aside),
             Some(unfit) => {

@@ -216,6 +216,7 @@ impl TestBed {
             self.scripted.advance(std::time::Duration::from_mins(1));
             self.scripted.tick();
         }
+        self.scripted.advance(std::time::Duration::from_mins(1));
         self
     }
 

@@ -1,5 +1,7 @@
 //! A table whose load fails on a file.
 
+use std::time::Duration;
+
 use pipeline::chain::LoadTasks;
 use pipeline::set_aside;
 use warehouse::scripted::Change;
@@ -21,6 +23,7 @@ fn orders() -> TestBed {
 fn verb(bed: &TestBed, verb: Changing) -> Vec<StepError> {
     let errors = Process::verb(bed, verb).unwrap();
     bed.restart();
+    bed.scripted.advance(Duration::from_mins(1));
     errors
 }
 
