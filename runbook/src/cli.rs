@@ -117,6 +117,13 @@ pub enum Verb {
     Suspend,
     /// Resume the tasks, children first.
     Resume,
+    /// Find the files that make the load of a table fail, move them to where no load takes them, and start the tasks again. Asks
+    /// first. `status` tells of them until nothing is left to do.
+    Unblock {
+        /// Move files that were set aside back, if they can be loaded now.
+        #[arg(long)]
+        put_back: bool,
+    },
     /// Show what earlier runs did: steps, counts, who.
     Log {
         /// Remove rows that are older than this (90d, 12h, 30m) and that nothing rests on. Asks first.
@@ -210,6 +217,8 @@ mod tests {
             Verb::Reload { .. } => Some(Changing::Procedure(Procedure::Reload)),
             Verb::Replay => Some(Changing::Procedure(Procedure::Replay)),
             Verb::Verify(Verify { repair: true, .. }) => Some(Changing::Repair),
+            Verb::Unblock { put_back: false } => Some(Changing::Procedure(Procedure::Unblock)),
+            Verb::Unblock { put_back: true } => Some(Changing::PutBack),
             // A canary changes its own row at the source, and nothing in Databend.
             Verb::Unlock => Some(Changing::Unlock),
             Verb::Log { prune_older_than: Some(_) } => Some(Changing::Prune),
@@ -229,13 +238,15 @@ mod tests {
 
     #[test]
     fn every_verb_that_changes_something_is_in_the_crash_matrix() {
-        let lines: [&[&str]; 8] = [
+        let lines: [&[&str]; 10] = [
             &["cutover"],
             &["suspend"],
             &["resume"],
             &["reload", "--all-of-task"],
             &["replay"],
             &["verify", "--repair"],
+            &["unblock"],
+            &["unblock", "--put-back"],
             &["unlock"],
             &["log", "--prune-older-than", "1d"],
         ];

@@ -68,6 +68,8 @@ pub async fn run(cli: Cli, cancel: &CancellationToken) -> Result<Exit, Report> {
         Verb::Log { prune_older_than: None } => Box::pin(verbs::log(&setup)).await?,
         Verb::Log { prune_older_than: Some(age) } => Box::pin(verbs::prune(&setup, age)).await?,
         Verb::Settle { reason } => Box::pin(verbs::settle(&setup, &reason)).await?,
+        Verb::Unblock { put_back: false } => Box::pin(verbs::unblock(&setup, cancel)).await?,
+        Verb::Unblock { put_back: true } => Box::pin(verbs::put_back(&setup, cancel)).await?,
         Verb::Unlock => Box::pin(verbs::unlock(&setup)).await?,
         Verb::Explain { .. }
         | Verb::ConfigSchema

@@ -12,7 +12,7 @@
 //! - [`verbs`]: which verbs change something.
 //! - [`verify`]: whether ODS equals the source, by looks alone.
 //! - [`canary`]: a row that is watched on its way from the source to ODS.
-//! - [`dms`]: AWS DMS.
+//! - [`dms`]: AWS DMS. [`files`]: its files on S3.
 //! - [`target`], [`settings`], [`progress`]: what is worked on, with how much patience, and who hears of it.
 //!
 //! # Invariants
@@ -23,12 +23,14 @@
 //! - Only the executing driver sends what changes anything, and it looks before.
 //! - No lost answer is taken for success or failure.
 
+mod aws_error;
 pub mod canary;
 pub mod checks;
 pub mod counts;
 pub mod dms;
 pub mod engine;
 pub mod facts;
+pub mod files;
 pub mod finding;
 pub mod journal;
 pub mod lease;

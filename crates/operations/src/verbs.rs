@@ -12,6 +12,8 @@ pub enum Changing {
     Procedure(Procedure),
     /// `verify --repair`, once the rows that differ are known.
     Repair,
+    /// `unblock --put-back`.
+    PutBack,
     /// Gives up leases.
     Unlock,
     /// Removes rows of the journal.
@@ -22,6 +24,6 @@ impl Changing {
     /// All of them.
     pub fn all() -> Vec<Self> {
         let procedures = Procedure::ALL.into_iter().map(Self::Procedure);
-        procedures.chain([Self::Repair, Self::Unlock, Self::Prune]).collect()
+        procedures.chain([Self::Repair, Self::PutBack, Self::Unlock, Self::Prune]).collect()
     }
 }

@@ -10,6 +10,7 @@
 //!   [`part`] and [`key_condition`]: which rows are compared at a time, and at all; [`carry`]: how a value is brought from MySQL into raw.
 //! - [`table`]: one replicated table and the rules that its description must follow.
 //! - [`boundary`]: the place of a later full load in the order of changes.
+//! - [`set_aside`]: where a file is that no COPY can load.
 //! - [`evolution`]: how a description may change while its data stays.
 //! - [`shape`]: what DDL leaves at the source, and which of it the description accounts for.
 //! - [`pipeline`]: the description as Terraform's state carries it from provider to runbook.
@@ -41,6 +42,7 @@ pub mod name;
 pub mod part;
 pub mod pipeline;
 pub mod schedule;
+pub mod set_aside;
 pub mod shape;
 pub mod sql;
 pub mod stage;

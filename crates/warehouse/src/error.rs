@@ -22,8 +22,14 @@ pub mod code {
     pub const DATABASE_ALREADY_EXISTS: u16 = 2301;
     /// A table that is there already.
     pub const TABLE_ALREADY_EXISTS: u16 = 2302;
+    /// A file that is not there.
+    pub const STORAGE_NOT_FOUND: u16 = 3001;
     /// Two writers changed the same rows; shows at COMMIT.
     pub const CONFLICT: u16 = 4001;
+
+    /// What COPY of a file alone answers when the file is at fault: no Parquet, data that cannot be decoded, a type or value
+    /// that its column cannot take, a column that it lacks or has twice, and the engine's panic about it.
+    pub(super) const OF_A_FILE: [u16; 7] = [1001, 1006, 1010, 1046, 1065, 1104, 1303];
 }
 
 /// An error of Databend or on the way to it. Never holds a secret, so it may be shown and logged.
@@ -137,6 +143,17 @@ impl WarehouseError {
     /// Whether a database or table does not exist.
     pub fn is_unknown_object(&self) -> bool {
         matches!(self.code(), Some(code::UNKNOWN_DATABASE | code::UNKNOWN_TABLE))
+    }
+
+    /// Whether COPY of a single file may have failed because of what is in the file. Trouble with storage, privileges and
+    /// Databend itself has other codes.
+    pub fn may_be_of_a_file(&self) -> bool {
+        matches!(self, Self::Sql { code, .. } if code::OF_A_FILE.contains(code))
+    }
+
+    /// Whether a file that a statement names is not there.
+    pub fn is_missing_file(&self) -> bool {
+        self.code() == Some(code::STORAGE_NOT_FOUND)
     }
 
     /// Whether what was to be made is there already.
@@ -370,5 +387,15 @@ mod tests {
         assert!(error(code::TABLE_VERSION_MISMATCHED).is_conflict());
         assert!(!error(1005).is_conflict());
         assert_eq!(error(1005).to_string(), "Databend refused COMMIT:  (code 1005)");
+    }
+
+    #[test]
+    fn trouble_with_storage_is_not_a_files() {
+        let error = |code| WarehouseError::refused(code, String::new(), "COPY INTO raw.t".into());
+        assert!(error(1046).may_be_of_a_file() && error(1010).may_be_of_a_file());
+        for other in [code::STORAGE_NOT_FOUND, code::PERMISSION_DENIED, code::CONFLICT, 3002, 3901] {
+            assert!(!error(other).may_be_of_a_file(), "{other}");
+        }
+        assert!(error(code::STORAGE_NOT_FOUND).is_missing_file() && !error(1046).is_missing_file());
     }
 }

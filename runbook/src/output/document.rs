@@ -136,6 +136,8 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         of::<endings::Canary>(),
         of::<endings::Suspend>(),
         of::<endings::Resume>(),
+        of::<endings::Unblock>(),
+        of::<endings::PutBack>(),
         of::<endings::Log>(),
         of::<endings::Prune>(),
         of::<endings::Unlock>(),

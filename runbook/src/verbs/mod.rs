@@ -14,6 +14,7 @@ mod setup;
 mod status;
 mod suspend;
 mod tasks;
+mod unblock;
 mod unlock;
 mod verify;
 
@@ -28,6 +29,7 @@ pub use settle::settle;
 pub use setup::Setup;
 pub use status::status;
 pub use suspend::suspend;
+pub use unblock::{put_back, unblock};
 pub use unlock::unlock;
 pub use verify::{canary, verify};
 
@@ -43,6 +45,7 @@ pub mod endings {
     pub use super::settle::Settle;
     pub use super::status::Status;
     pub use super::suspend::Suspend;
+    pub use super::unblock::{PutBack, Unblock};
     pub use super::unlock::Unlock;
     pub use super::verify::{Canary, Verify};
 }

@@ -1,4 +1,4 @@
-//! What came of a cutover, a reload or a replay, and how it is shown.
+//! What came of a cutover, a reload, a replay or an unblock, and how it is shown.
 
 use operations::StepError;
 use operations::engine::{Execution, Site, StepReport, TableSite};
@@ -27,6 +27,12 @@ pub(super) const CUTOVER: Words =
 /// The words of `reload`.
 pub(super) const RELOAD: Words =
     Words { done: "loaded again", partly: "not all tables are loaded again", not: "not loaded again" };
+/// The words of `unblock`.
+pub(super) const UNBLOCK: Words =
+    Words { done: "unblocked", partly: "not all tables are unblocked", not: "not unblocked" };
+/// The words of `unblock --put-back`.
+pub(super) const PUT_BACK: Words =
+    Words { done: "nothing is left aside", partly: "files stay set aside", not: "not put back" };
 
 /// The words of `replay`.
 pub(super) const REPLAY: Words =

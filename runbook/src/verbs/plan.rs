@@ -33,7 +33,7 @@ pub async fn plan(
 ) -> Result<Exit, CutoverError> {
     let clients = match procedure {
         Procedure::Cutover | Procedure::Reload => Some(setup.dms()?),
-        Procedure::Suspend | Procedure::Resume | Procedure::Replay => None,
+        Procedure::Suspend | Procedure::Resume | Procedure::Replay | Procedure::Unblock => None,
     };
     let lost = CancellationToken::new();
     let worlds = setup.worlds(clients.as_ref(), RunId::new(), cancel, &lost).await?;

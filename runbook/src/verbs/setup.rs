@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use miette::Diagnostic;
 use operations::dms::{AwsDms, Dms, DmsError, NoDms};
+use operations::files::{AwsFiles, Files};
 use operations::journal::{Identities, Journal, RunId};
 use operations::lease::{Claim, Lease};
 use operations::settings::Settings;
@@ -45,6 +46,8 @@ pub struct Setup {
     pub talk: Talk,
     /// Whether a reload may mark many rows as deleted.
     pub accept_deletes: bool,
+    /// Files on S3.
+    files: Arc<dyn Files>,
 }
 
 /// A verb that cannot begin.
@@ -154,7 +157,15 @@ impl Setup {
         let options =
             Options { max_sessions: config.parallel_tables * SESSIONS_PER_TABLE + SESSIONS_PER_TABLE };
         let warehouse = Warehouse::connect_with(&dsn, options).await?;
-        Ok(Self { global, config, manifest, warehouse, talk, accept_deletes: false })
+        Ok(Self {
+            global,
+            config,
+            manifest,
+            warehouse,
+            talk,
+            accept_deletes: false,
+            files: Arc::new(AwsFiles::default()),
+        })
     }
 
     /// The same for some of its tables alone, named as at the source.
@@ -166,6 +177,7 @@ impl Setup {
             warehouse: self.warehouse.clone(),
             talk: self.talk.clone(),
             accept_deletes: self.accept_deletes,
+            files: self.files.clone(),
         })
     }
 
@@ -228,6 +240,7 @@ impl Setup {
                 warehouse: self.warehouse.clone(),
                 snapshot: snapshot.clone(),
                 dms,
+                files: self.files.clone(),
                 dms_task_arn: arn,
                 source: source.clone(),
                 settings: Settings { accept_deletes: self.accept_deletes, ..self.config.settings() },

@@ -24,4 +24,5 @@ mod runbook_errors;
 mod schema_changes;
 mod sessions;
 mod source;
+mod unblock;
 mod verify;

@@ -16,7 +16,8 @@ pub(super) fn check(_: &ChainFacts, table: &TableFacts, limits: &Limits) -> Opti
             counts.change_files_waiting,
             duration(age)
         ),
-        "look at the load task's last error: one file that cannot be loaded holds up all behind it",
+        "look at the load task's last error: one file that cannot be loaded holds up all behind it, and `runbook unblock` sets it \
+         aside",
     ))
 }
 

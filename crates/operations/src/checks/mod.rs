@@ -21,6 +21,7 @@ mod missing_objects;
 mod preconditions;
 mod retention;
 mod rows_without_key;
+mod set_aside;
 mod source_columns;
 mod source_key;
 mod source_known;
@@ -41,6 +42,7 @@ pub(crate) use dms_runs::stopped_help as dms_stopped_help;
 pub(crate) use doubled_keys::help as doubled_keys_help;
 pub(crate) use preconditions::sleeping;
 pub use preconditions::{awaits_load, chain_problems, missing_tasks, table_problems};
+pub(crate) use set_aside::ways_out as set_aside_ways_out;
 pub(crate) use source_key::key_not_primary;
 
 /// What counts as too long.
@@ -60,7 +62,7 @@ const CHAIN_CHECKS: [ChainCheck; 5] =
     [dms_answers::check, migration_type::check, dms_runs::check, tasks::check, source_known::check];
 
 /// What is looked at of a table.
-const TABLE_CHECKS: [TableCheck; 18] = [
+const TABLE_CHECKS: [TableCheck; 19] = [
     missing_objects::check,
     awaits_load::check,
     cut_over::check,
@@ -68,6 +70,7 @@ const TABLE_CHECKS: [TableCheck; 18] = [
     dms_table::check,
     dms_reloaded::check,
     load_files::check,
+    set_aside::check,
     dms_silent::check,
     source_key::check,
     source_columns::check,

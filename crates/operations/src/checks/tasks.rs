@@ -7,6 +7,10 @@ use super::{Code, Finding, Limits};
 use crate::facts::{ChainFacts, TaskFacts, TaskRole};
 use crate::finding::Severity;
 
+/// What to do about a load task that fails.
+const UNBLOCK: &str = "if a file cannot be loaded, `runbook unblock` finds it, sets it aside and starts the task again; otherwise fix what \
+                       it says, then `runbook resume`";
+
 pub(super) fn check(chain: &ChainFacts, _: &Limits) -> Vec<Finding> {
     chain.tasks.iter().filter_map(|task| of_task(&chain.chain, task)).collect()
 }
@@ -25,7 +29,10 @@ fn of_task(chain: &str, task: &TaskFacts) -> Option<Finding> {
                 Code::TaskSuspended,
                 chain,
                 format!("task {name} is {state}{why}"),
-                "fix its last error if it has one, then `runbook resume`",
+                match (task.role, &task.last_error) {
+                    (TaskRole::Load, Some(_)) => UNBLOCK,
+                    _ => "fix its last error if it has one, then `runbook resume`",
+                },
             )
         });
     }
@@ -36,7 +43,10 @@ fn of_task(chain: &str, task: &TaskFacts) -> Option<Finding> {
                 Code::TaskFailed,
                 chain,
                 format!("task {name} fails: {failures}"),
-                "fix what it says; the task continues by itself unless Databend has suspended it",
+                match task.role {
+                    TaskRole::Load => UNBLOCK,
+                    _ => "fix what it says; the task continues by itself unless Databend has suspended it",
+                },
             )
         });
     }

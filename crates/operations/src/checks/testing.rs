@@ -96,6 +96,7 @@ pub(crate) fn good() -> ChainFacts {
                 retention_seconds: 15 * 86_400,
                 newest_change: None,
             }),
+            set_aside: Vec::new(),
             undelivered: None,
         }],
     }

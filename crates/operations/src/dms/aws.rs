@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 
 use super::together::Together;
 use super::{Dms, DmsError, StartKind, TableView, TaskView};
+use crate::aws_error::{causes, is_of_credentials};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -236,9 +237,7 @@ where
     let everything = causes(error);
     let Some(said) = error.as_service_error() else {
         // Missing credentials and regions show before anything is sent.
-        let of_credentials =
-            ["credential", "region"].iter().any(|word| everything.to_lowercase().contains(word));
-        return if of_credentials {
+        return if is_of_credentials(&everything) {
             DmsError::Access { call, detail: everything }
         } else {
             DmsError::NoAnswer { call, detail: everything }
@@ -264,21 +263,6 @@ where
         }
         _ => DmsError::Refused { call, detail },
     }
-}
-
-/// An error and what it comes from, one line each, without repetitions: the SDK's own form is for developers.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default().trim_end_matches([':', '.']).to_owned();
-        if !lines.iter().any(|said| said.contains(&line)) {
-            lines.push(line);
-        }
-        next = error.source();
-    }
-    lines.join(": ")
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use pipeline::Pipeline;
+use pipeline::sql::trial::Trial;
 use pipeline::sql::{journal as journal_sql, task_control, transaction};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use warehouse::Row;
 
 use crate::dms::StartKind;
+use crate::files::Storage;
 use crate::journal::{self, StepKey};
 use crate::lease;
 
@@ -53,6 +56,52 @@ pub enum Effect {
         /// How long the task may take to load the table by itself before it is asked to; none for a table that it has loaded.
         unless_within: Option<Duration>,
     },
+    /// COPY of files into the tables of a trial, until it is known which of them Databend refuses.
+    TryFiles(Box<FilesToTry>),
+    /// A file gets another path under its stage: `CopyObject`, a comparison, `DeleteObject`.
+    MoveFile(Box<Move>),
+}
+
+/// Files, and the tables that they are copied into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesToTry {
+    /// Whose files they are.
+    pub pipeline: Pipeline,
+    /// The tables.
+    pub trial: Trial,
+    /// Their paths under the stage.
+    pub files: Vec<String>,
+}
+
+/// A file that gets another path under its stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// Where the stage's files are.
+    pub storage: Storage,
+    /// Its path.
+    pub from: String,
+    /// The path that it gets.
+    pub to: String,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// A file that Databend refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RefusedFile {
+    /// Its path under the stage.
+    pub file: String,
+    /// What Databend said.
+    pub reason: String,
+}
+
+/// What came of files that were tried.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tried {
+    /// Those that no table of this declaration takes.
+    pub refused: Vec<RefusedFile>,
+    /// Those that raw does not take as it is, though it would as it is declared.
+    pub unfit: Vec<RefusedFile>,
 }
 
 /// What an effect sends, for people and programs.
@@ -99,6 +148,18 @@ impl Effect {
                     unless.unwrap_or_default()
                 ))]
             }
+            Self::TryFiles(tried) => {
+                let copy = |into| Action::Sql(tried.trial.copy(&tried.pipeline, into, ["<files>"]));
+                vec![copy(tried.trial.as_it_is()), copy(tried.trial.as_declared())]
+            }
+            Self::MoveFile(moved) => {
+                let Move { storage, from, to, why } = moved.as_ref();
+                let (from, to) = (storage.url(from), storage.url(to));
+                vec![
+                    Action::Api(format!("s3:CopyObject {from} to {to} ({why})")),
+                    Action::Api(format!("s3:DeleteObject {from}")),
+                ]
+            }
         }
     }
 }
@@ -120,16 +181,28 @@ fn recorded(key: &StepKey) -> String {
 
 /// What Databend answered to the statements of a step, in their order.
 #[derive(Debug, Default)]
-pub struct Answers(Vec<Vec<Row>>);
+pub struct Answers {
+    rows: Vec<Vec<Row>>,
+    tried: Tried,
+}
 
 impl Answers {
     pub(super) fn push(&mut self, rows: Vec<Row>) {
-        self.0.push(rows);
+        self.rows.push(rows);
+    }
+
+    pub(super) fn tried(&mut self, tried: Tried) {
+        self.tried = tried;
+    }
+
+    /// What came of files that were tried.
+    pub fn of_trial(&self) -> &Tried {
+        &self.tried
     }
 
     /// The answer to the statement at this place, from 0.
     pub fn rows(&self, place: usize) -> &[Row] {
-        self.0.get(place).map_or(&[], Vec::as_slice)
+        self.rows.get(place).map_or(&[], Vec::as_slice)
     }
 
     /// The one row of that answer.

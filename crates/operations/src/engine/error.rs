@@ -7,6 +7,7 @@ use source::SourceError;
 use warehouse::WarehouseError;
 
 use crate::dms::DmsError;
+use crate::files::FilesError;
 use crate::finding::{Code, Finding};
 use crate::journal::JournalError;
 use crate::lease::LeaseError;
@@ -25,6 +26,10 @@ pub enum StepError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Dms(#[from] DmsError),
+    /// Files on S3.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Files(#[from] FilesError),
     /// The source.
     #[error("the source cannot be asked: {0}")]
     #[diagnostic(help(

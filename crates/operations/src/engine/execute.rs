@@ -14,7 +14,9 @@ use warehouse::{Row, Transaction, WarehouseError};
 
 use super::begins::begins_by_itself;
 use super::hear::{Heard, tell_while};
+use super::move_file::move_file;
 use super::trouble::{SHOWS_WITHIN, Trouble, not_taken, refused, why};
+use super::try_files::try_files;
 use super::{Answers, Driver, Effect, Look, Place, Site, Step, StepError, Told, World};
 use crate::journal::{Operation, Recorded, StepKey, StepName};
 use crate::lease::{FencedError, Lease, MARGIN};
@@ -298,6 +300,19 @@ impl<'a> Execution<'a> {
                     }
                     progress.say(&format!("{}: ReloadTables", S::NAME));
                     self.world.dms.load_table(arn, schema, table).await.map_err(not_taken)?;
+                }
+                Effect::TryFiles(tried) => {
+                    let permission = || self.lease.require(&leases);
+                    let found = try_files(self.world, tried, permission, progress).await;
+                    answers.tried(found.map_err(|error| match error {
+                        StepError::Warehouse(error) => refused::<S>(site, error),
+                        error => Trouble::Final(error),
+                    })?);
+                }
+                Effect::MoveFile(moved) => {
+                    progress.say(&format!("{}: {}", S::NAME, moved.from));
+                    let permission = || self.lease.require(&leases);
+                    move_file(self.world, moved, permission).await?;
                 }
             }
         }

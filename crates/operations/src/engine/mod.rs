@@ -11,16 +11,18 @@ mod effect;
 mod error;
 mod execute;
 mod hear;
+mod move_file;
 mod preview;
 mod step;
 mod trouble;
+mod try_files;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
 pub use driver::{Driver, Place};
-pub use effect::{Action, Answers, Effect};
+pub use effect::{Action, Answers, Effect, FilesToTry, Move, RefusedFile, Tried};
 pub use error::StepError;
 pub use execute::{Execution, StepReport};
 pub use preview::{Later, Planned, Preview, State};

@@ -4,6 +4,7 @@ use warehouse::WarehouseError;
 
 use super::{Step, StepError};
 use crate::dms::DmsError;
+use crate::files::FilesError;
 use crate::journal::Recorded;
 
 /// How long an effect whose answer was lost may take to show.
@@ -29,6 +30,15 @@ pub(super) fn not_taken(error: DmsError) -> Trouble {
         DmsError::InvalidState { .. } => Trouble::Again { looks: 1, error: error.into() },
         error if error.may_pass() => Trouble::Again { looks: 1, error: error.into() },
         error => Trouble::Final(error.into()),
+    }
+}
+
+/// What it means that S3 did not say yes.
+pub(super) fn not_moved(error: FilesError) -> Trouble {
+    if error.may_pass() {
+        Trouble::Again { looks: 1, error: error.into() }
+    } else {
+        Trouble::Final(error.into())
     }
 }
 

@@ -10,6 +10,7 @@ use warehouse::catalog::Snapshot;
 
 use super::StepError;
 use crate::dms::{Dms, Watch};
+use crate::files::Files;
 use crate::journal::Journal;
 use crate::lease::LeaseError;
 use crate::settings::Settings;
@@ -22,6 +23,8 @@ pub struct World {
     pub snapshot: Arc<Snapshot>,
     /// DMS.
     pub dms: Arc<dyn Dms>,
+    /// Files on S3.
+    pub files: Arc<dyn Files>,
     /// The chain's DMS task.
     pub dms_task_arn: String,
     /// The source, if its DSN is known.

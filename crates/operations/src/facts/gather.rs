@@ -11,7 +11,9 @@ use warehouse::{Row, Warehouse, WarehouseError};
 
 use super::tasks::tasks;
 use super::witness::Now;
-use super::{ChainFacts, Counts, LoadFacts, TableFacts, Unfit, Witness, last_verified, source, witness};
+use super::{
+    ChainFacts, Counts, LoadFacts, TableFacts, Unfit, Witness, last_verified, set_aside, source, witness,
+};
 use crate::StepError;
 use crate::checks::{awaits_load, table_problems};
 use crate::counts::{Backlog, OdsCounts, RawCounts};
@@ -147,6 +149,7 @@ async fn table(
         ddl: None,
         witness: None,
         counts,
+        set_aside: set_aside::look(warehouse, journal, &chain.name, pipeline).await?,
         undelivered: None,
     })
 }
@@ -219,7 +222,7 @@ async fn unfit(warehouse: &Warehouse, pipeline: &Pipeline) -> Result<Unfit, Ware
 }
 
 /// When a file was written. Databend prints `2026-01-02 03:04:05.000 +0000`.
-fn last_modified(row: &Row) -> Option<DateTime<Utc>> {
+pub(super) fn last_modified(row: &Row) -> Option<DateTime<Utc>> {
     if let Ok(at) = row.get::<DateTime<Utc>>("last_modified") {
         return Some(at);
     }

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod gather;
+mod set_aside;
 mod source;
 mod tasks;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) use self::source::name as source_name;
 pub use delivery::{Undelivered, quiet_for, settle};
 pub use gather::{Looked, chain, cut_over};
 pub(crate) use gather::{change_files, load};
+pub use set_aside::FileSetAside;
 pub use verified::Verified;
 pub(crate) use verified::{last_verified, verification};
 pub use witness::{CountedDdl, DdlChange, DdlFacts, Ends, Witness};
@@ -119,6 +121,8 @@ pub struct TableFacts {
     pub witness: Option<Witness>,
     /// What was counted.
     pub counts: Option<Counts>,
+    /// Its files that were set aside, because Databend refuses to load them.
+    pub set_aside: Vec<FileSetAside>,
     /// Changes that should have arrived, and did not while it was looked for them.
     pub undelivered: Option<Undelivered>,
 }

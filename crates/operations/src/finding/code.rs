@@ -72,6 +72,8 @@ codes! {
     DmsTableUnknown = "DMS-TABLE-UNKNOWN",
     /// Another DMS task, which fed a table before, still delivers its changes.
     DmsTwoReaders = "DMS-TWO-READERS",
+    /// Files of a table were set aside, because Databend refuses to load them. Their changes are not in ODS.
+    FileSetAside = "FILE-SET-ASIDE",
     /// The full load of a table takes longer than `full_load_timeout_seconds`.
     FullLoadSlow = "FULL-LOAD-SLOW",
     /// `primary_key` is not the primary key of the table at the source. DMS writes before images of the primary key alone, so
@@ -108,6 +110,9 @@ codes! {
     OdsDiffers = "ODS-DIFFERS",
     /// Raw does not hold the full load that DMS has read.
     RawDiffers = "RAW-DIFFERS",
+    /// Raw does not take files that it would take as it is declared: schema evolution has given it a narrower column, or one that
+    /// differs from another only in case.
+    RawUnfit = "RAW-UNFIT",
     /// Rows of raw have no key, so they are not merged.
     RowsWithoutKey = "ROWS-WITHOUT-KEY",
     /// Change sequences do not carry the time of the source's clock, or it cannot be told whether they do.

@@ -14,9 +14,9 @@ use crate::testing::wire::{effects, is_bookkeeping, is_read, permissions, permit
 use crate::testing::{Process, TestBed};
 use crate::verbs::Changing;
 
-/// Whether a call of DMS changes something.
+/// Whether a call of AWS changes something.
 fn is_effect(call: &str) -> bool {
-    matches!(call, "StartReplicationTask" | "ReloadTables")
+    matches!(call, "StartReplicationTask" | "ReloadTables" | "CopyObject" | "DeleteObject")
 }
 
 /// What the points of a verb came to.

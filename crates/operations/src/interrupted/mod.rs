@@ -24,6 +24,7 @@ use crate::verbs::Changing;
 const CUTOVER: Changing = Changing::Procedure(Procedure::Cutover);
 const SUSPEND: Changing = Changing::Procedure(Procedure::Suspend);
 const RESUME: Changing = Changing::Procedure(Procedure::Resume);
+const UNBLOCK: Changing = Changing::Procedure(Procedure::Unblock);
 const RELOAD: Changing = Changing::Procedure(Procedure::Reload);
 const REPLAY: Changing = Changing::Procedure(Procedure::Replay);
 
@@ -32,6 +33,7 @@ const THREE: &[&str] = &["orders", "items", "customers"];
 /// What a verb is disturbed on, by name. Each of a verb's scenarios is a pipeline as it is before that verb.
 fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
     let one = || TestBed::new(&THREE[..1], LoadTasks::PerTable);
+    let two = || TestBed::new(&THREE[..2], LoadTasks::PerTable);
     let grouped = || TestBed::new(&THREE[..2], LoadTasks::Grouped);
     match verb {
         Changing::Procedure(Procedure::Cutover) => vec![
@@ -40,7 +42,7 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             ("one of three tables", TestBed::new(THREE, LoadTasks::PerTable).cut_over_but(1)),
             ("grouped chain", grouped()),
             ("a table that DMS has to be asked for", {
-                let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable);
+                let bed = two();
                 bed.dms.add(&THREE[1..2]);
                 bed
             }),
@@ -58,20 +60,19 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             }),
         ],
         Changing::Procedure(Procedure::Suspend) => vec![
-            ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over()),
+            ("two tables", two().cut_over()),
             ("grouped chain", grouped().cut_over()),
             ("one of a grouped chain", grouped().cut_over().only(1)),
         ],
         Changing::Procedure(Procedure::Resume) => vec![
-            ("two tables", TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over().after(SUSPEND)),
+            ("two tables", two().cut_over().after(SUSPEND)),
             ("grouped chain", grouped().cut_over().after(SUSPEND)),
             ("not cut over", one()),
         ],
         Changing::Procedure(Procedure::Reload) => vec![
             ("one table of a task that was replaced", one().with_source(&[KEY]).cut_over().replaced()),
             ("one of two tables, files of another load before", {
-                let bed =
-                    TestBed::new(&THREE[..2], LoadTasks::PerTable).with_source(&[KEY]).cut_over().only(0);
+                let bed = two().with_source(&[KEY]).cut_over().only(0);
                 bed.changed_unseen(0);
                 bed.dms.reload_by_hand(THREE[0]);
                 // Until DMS has loaded it.
@@ -100,10 +101,16 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             }),
             ("nothing differs", one().cut_over()),
         ],
+        Changing::Procedure(Procedure::Unblock) => vec![
+            ("one of two tables", two().cut_over().only(0).blocked(0)),
+            ("grouped chain", grouped().cut_over().blocked(1)),
+        ],
+        Changing::PutBack => {
+            vec![("one of two tables", two().cut_over().only(0).blocked(0).after(UNBLOCK).mended(0))]
+        }
         Changing::Repair => vec![
             ("one of two tables", {
-                let bed =
-                    TestBed::new(&THREE[..2], LoadTasks::PerTable).with_source(&[KEY]).cut_over().only(0);
+                let bed = two().with_source(&[KEY]).cut_over().only(0);
                 bed.verified(0)
             }),
             ("one of a grouped chain", grouped().with_source(&[KEY]).cut_over().only(1).verified(1)),
@@ -120,7 +127,7 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             bed
         })],
         Changing::Prune => vec![("a year of suspending and resuming", {
-            let mut bed = TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over();
+            let mut bed = two().cut_over();
             for _ in 0..4 {
                 bed.scripted.advance(TimeDelta::days(90).to_std().unwrap());
                 bed = bed.after(SUSPEND).after(RESUME);

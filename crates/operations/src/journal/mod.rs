@@ -84,11 +84,15 @@ pub enum Operation {
     Settle,
     /// ODS was rebuilt from raw.
     Replay,
+    /// Files that no COPY can load were set aside.
+    Unblock,
+    /// Files that were set aside are back.
+    PutBack,
 }
 
 impl Operation {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Cutover,
         Self::Suspend,
         Self::Resume,
@@ -98,6 +102,8 @@ impl Operation {
         Self::Canary,
         Self::Settle,
         Self::Replay,
+        Self::Unblock,
+        Self::PutBack,
     ];
 
     /// As it is written in the journal.
@@ -112,6 +118,8 @@ impl Operation {
             Self::Canary => "canary",
             Self::Settle => "settle",
             Self::Replay => "replay",
+            Self::Unblock => "unblock",
+            Self::PutBack => "put-back",
         }
     }
 
@@ -181,11 +189,19 @@ pub enum StepName {
     TakeOver,
     /// Nothing is left of the replay but its rows.
     CloseReplay,
+    /// It is known which files Databend refuses.
+    TryFiles,
+    /// Files that Databend refuses are out of the way.
+    SetAside,
+    /// Files that were set aside are in the table's folder again.
+    PutBack,
+    /// The load task has taken the files that wait.
+    AwaitLoad,
 }
 
 impl StepName {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::StartDms,
         Self::FullLoad,
         Self::Load,
@@ -214,6 +230,10 @@ impl StepName {
         Self::CompareReplay,
         Self::TakeOver,
         Self::CloseReplay,
+        Self::TryFiles,
+        Self::SetAside,
+        Self::PutBack,
+        Self::AwaitLoad,
     ];
 
     /// As it is written in the journal.
@@ -247,6 +267,10 @@ impl StepName {
             Self::CompareReplay => "compare-replay",
             Self::TakeOver => "take-over",
             Self::CloseReplay => "close-replay",
+            Self::TryFiles => "try-files",
+            Self::SetAside => "set-aside",
+            Self::PutBack => "put-back",
+            Self::AwaitLoad => "await-load",
         }
     }
 
@@ -332,14 +356,16 @@ pub struct Event {
 }
 
 impl Event {
-    /// Its detail in a few words: the error, or counts.
+    /// Its detail in a few words: the error, or counts and a note.
     pub fn in_short(&self) -> String {
         if let Some(error) = self.detail.get("error").and_then(serde_json::Value::as_str) {
             return error.to_owned();
         }
         let counts = self.detail.as_object().into_iter().flatten();
         let counts = counts.filter(|(name, value)| value.is_u64() && !name.is_empty());
-        counts.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+        let counts = counts.map(|(name, value)| format!("{name} {value}"));
+        let note = self.detail.get("note").and_then(serde_json::Value::as_str).map(str::to_owned);
+        counts.chain(note.filter(|note| !note.is_empty())).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Ended {
 
 impl Ended {
     /// What was in the way.
-    pub(super) fn errors(self) -> Vec<StepError> {
+    pub(crate) fn errors(self) -> Vec<StepError> {
         let tables = self.tables.into_iter().map(|(_, outcome)| outcome);
         let shared = self.shared.into_iter().map(|(_, outcome)| outcome);
         [self.chain.1].into_iter().chain(tables).chain(shared).filter_map(Result::err).collect()

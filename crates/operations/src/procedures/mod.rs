@@ -1,7 +1,8 @@
 //! The order of what is done, one file per procedure. A driver goes through it ([`crate::engine`]).
 //!
 //! To add one: a variant of [`Operation`] and of [`Procedure`], a file here, and its line in [`go_through`]. The crash matrix
-//! (`crate::interrupted`) then asks for a scenario. [`repair`] is none of them: it needs to know which rows differ.
+//! (`crate::interrupted`) then asks for a scenario. [`repair`] is none of them: it needs to know which rows differ. [`put_back`]
+//! has no plan of its own, either: it ends what [`unblock`] began.
 
 mod cutover;
 mod reload;
@@ -9,6 +10,7 @@ mod repair;
 pub mod replay;
 mod resume;
 mod suspend;
+mod unblock;
 
 use warehouse::chain::ChainTasks;
 
@@ -22,6 +24,7 @@ pub use repair::{Differing, DifferingKeys, repair};
 pub use replay::replay;
 pub use resume::{Woken, resume};
 pub use suspend::suspend;
+pub use unblock::{put_back, unblock};
 
 /// What needs no more than the tables that it is about, so that it can be planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,11 +39,14 @@ pub enum Procedure {
     Reload,
     /// ODS of tables, rebuilt from raw.
     Replay,
+    /// From a load that fails on a file to one that runs.
+    Unblock,
 }
 
 impl Procedure {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Replay];
+    pub const ALL: [Self; 6] =
+        [Self::Cutover, Self::Suspend, Self::Resume, Self::Reload, Self::Replay, Self::Unblock];
 
     /// As the journal knows it.
     pub fn operation(self) -> Operation {
@@ -50,6 +56,7 @@ impl Procedure {
             Self::Resume => Operation::Resume,
             Self::Reload => Operation::Reload,
             Self::Replay => Operation::Replay,
+            Self::Unblock => Operation::Unblock,
         }
     }
 
@@ -70,6 +77,7 @@ pub async fn go_through<D: Driver>(driver: &D, procedure: Procedure, chain: &Cha
         Procedure::Cutover => cutover(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Reload => reload(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Replay => replay(driver, chain, &driver.world().dms_task_arn).await.errors(),
+        Procedure::Unblock => unblock(driver, chain, &driver.world().dms_task_arn).await.errors(),
         Procedure::Suspend => {
             let ended = suspend(driver, chain).await;
             ended.into_iter().filter_map(|(_, suspended)| suspended.err()).collect()

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use pipeline::chain::LoadTasks;
 use pipeline::schedule::Schedule;
 use pipeline::stage::Auth;
-use pipeline::{Pipeline, Stage, sql};
+use pipeline::{Pipeline, Stage, set_aside, sql};
 use warehouse::chain::ChainTasks;
-use warehouse::scripted::{Scripted, When};
+use warehouse::scripted::{Change, Scripted, When};
 
 use crate::dms::fake::FakeDms;
 use crate::lease::TIME_TO_LIVE;
@@ -192,11 +192,63 @@ impl TestBed {
         assert_eq!(warehouse::affected_rows(&changed), 1);
     }
 
+    /// The same pipeline, of which a table's load fails on one of three files.
+    pub(crate) fn blocked(self, table: usize) -> Self {
+        let name = &self.chain.tables[table].pipeline.source_table;
+        for id in 21..24 {
+            let key = id.to_string();
+            self.dms.deliver(name, &[Change::upsert(id, &key, &[(KEY, &key), ("note", "delivered")])]);
+        }
+        let file = self.second_file(table);
+        self.scripted.break_file(&file, 1046, "Invalid Parquet file. Corrupt footer.");
+        self.ticked()
+    }
+
+    /// The same pipeline, of which a table's load fails on a value that a column of raw cannot take: schema evolution has added it
+    /// with the type of the file before.
+    pub(crate) fn narrow(self, table: usize) -> Self {
+        let name = &self.chain.tables[table].pipeline.source_table;
+        let points = |id: u64, points: &str| {
+            let key = id.to_string();
+            Change::upsert(id, &key, &[(KEY, &key), ("points", points)])
+        };
+        self.dms.deliver(name, &[points(21, "1")]);
+        self.scripted.tick();
+        self.dms.deliver(name, &[points(22, "5000000000")]);
+        self.ticked()
+    }
+
+    /// The same pipeline, when Databend has suspended the tasks that fail.
+    fn ticked(self) -> Self {
+        for _ in 0..3 {
+            self.scripted.advance(std::time::Duration::from_mins(1));
+            self.scripted.tick();
+        }
+        self.scripted.advance(std::time::Duration::from_mins(1));
+        self
+    }
+
+    /// The same pipeline, of which the file that [`blocked`](Self::blocked) has damaged is put right where it was set aside.
+    pub(crate) fn mended(self, table: usize) -> Self {
+        let file = set_aside::path(&self.second_file(table));
+        assert!(self.scripted.has_file(&file), "{:?}", self.scripted.waiting_files());
+        self.scripted.mend_file(&file);
+        self
+    }
+
+    fn second_file(&self, table: usize) -> String {
+        format!("{}20270115-090000002.parquet", self.chain.tables[table].pipeline.path)
+    }
+
     /// The names of the tables beside raw and ODS tables.
     pub(crate) fn side_tables(&self) -> Vec<String> {
         let sides = |table: &ChainTable| {
             let table = &table.pipeline;
-            let existing = [sql::generation::existing_sides(table), sql::replay::existing(table)];
+            let existing = [
+                sql::generation::existing_sides(table),
+                sql::replay::existing(table),
+                sql::trial::existing_trials(table),
+            ];
             existing.iter().flat_map(|question| self.scripted.sql(question).unwrap()).collect::<Vec<_>>()
         };
         let rows = self.chain.tables.iter().flat_map(sides);

@@ -83,6 +83,12 @@ impl<'a> Process<'a> {
         match verb {
             Changing::Procedure(procedure) => return self.execute(procedure).await,
             Changing::Repair => return self.repair().await,
+            Changing::PutBack => {
+                let put_back = async |driver: &Execution<'_>| {
+                    procedures::put_back(driver, &self.bed.chain, ARN).await.errors()
+                };
+                return self.under_lease(Operation::PutBack, put_back).await;
+            }
             Changing::Unlock => {
                 let held = lease::held(&self.warehouse, &self.bed.leases()).await?;
                 lease::give_up(&self.warehouse, &held).await?;
@@ -132,6 +138,7 @@ impl<'a> Process<'a> {
             warehouse: self.warehouse.clone(),
             snapshot,
             dms: self.bed.dms.clone(),
+            files: self.bed.dms.clone(),
             dms_task_arn: ARN.into(),
             source,
             settings: Settings {

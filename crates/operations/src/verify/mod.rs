@@ -6,7 +6,8 @@
 //!    [`pipeline::canonical`]. Of a part that differs it compares rows, and keeps the keys of those that differ.
 //! 2. [`settle`] looks at these rows again until each is equal, really different, or the time is over ([`suspect`] decides).
 //! 3. A key that ODS has more than once is a difference of its own.
-//! 4. After a repair ([`crate::procedures::repair`]), the rows that differed are looked at again.
+//! 4. [`set_aside`] names the files that no COPY could load, and the differing keys that they hold.
+//! 5. After a repair ([`crate::procedures::repair`]), the rows that differed are looked at again.
 //!
 //! [`checkpoint`] keeps where a scan is, for a run that continues it; [`sample`] leaves parts out.
 //!
@@ -34,6 +35,7 @@ mod pace;
 mod record;
 mod sample;
 mod scan;
+mod set_aside;
 mod settle;
 mod suspect;
 mod verdict;
@@ -58,6 +60,7 @@ pub use checkpoint::{CheckpointError, Checkpoints};
 use context::Context;
 pub(crate) use context::at_source;
 pub use record::record;
+pub use set_aside::HeldFile;
 pub use verdict::{Difference, DifferenceKind, Inconclusive, Reason, RepairCounts, TableVerdict};
 
 /// How often the source's load is looked at while it is too high.
@@ -200,7 +203,8 @@ pub async fn verify(
     let scanned = scan::scan(&context, progress).await?;
     let settled = settle::settle(&context, scanned.suspects.clone(), progress).await?;
     let doubled = compare::doubled_keys(&context).await?;
-    Ok(verdict::compared(&context, scanned, settled, doubled, started.elapsed()))
+    let compared = verdict::compared(&context, scanned, settled, doubled, started.elapsed());
+    set_aside::mark(&context, compared).await
 }
 
 /// Compares the rows again that differed before they were repaired.
@@ -217,5 +221,5 @@ pub async fn verify_again(
     let written = keys.len() as u64;
     let settled = settle::settle(&context, keys, progress).await?;
     let doubled = compare::doubled_keys(&context).await?;
-    Ok(verdict::after_repair(&context, compared, written, settled, doubled))
+    set_aside::mark(&context, verdict::after_repair(&context, compared, written, settled, doubled)).await
 }

@@ -13,12 +13,15 @@ use super::context::Context;
 use super::scan::Scanned;
 use super::settle::Settled;
 use super::suspect::Kind;
-use super::{Compared, NAMED_KEYS};
+use super::{Compared, HeldFile, NAMED_KEYS};
 use crate::facts::Witness;
 use crate::finding::{Code, Finding, load_again};
 
 /// So many rows may be repaired whatever their share of the table is.
 const FEW: u64 = 1_000;
+
+/// How many files that were set aside a finding names.
+const NAMED_FILES: usize = 3;
 
 /// Of a larger number, at most one row of so many may be repaired.
 const SHARE: u64 = 10;
@@ -50,6 +53,8 @@ pub struct TableVerdict {
     pub inconclusive: Vec<Inconclusive>,
     /// Values that cannot arrive as they are, or that DMS has cut, by column (docs/reference/types.md).
     pub arrive_as_others: BTreeMap<String, u64>,
+    /// Files that were set aside, because Databend refuses to load them: ODS lacks their changes.
+    pub set_aside: Vec<HeldFile>,
     /// Columns of the source that the pipeline does not have, so they are not compared.
     pub not_compared: Vec<String>,
     /// Columns that the source no longer has: ODS keeps what it had.
@@ -87,6 +92,8 @@ pub struct Difference {
     pub kind: DifferenceKind,
     /// The columns whose values differ.
     pub columns: Vec<String>,
+    /// Whether a file that was set aside holds a change of it.
+    pub is_held: bool,
 }
 
 /// How the rows of a key differ.
@@ -183,6 +190,7 @@ pub(super) fn compared(
         undecided: inconclusive.len() as u64,
         inconclusive: first(&inconclusive),
         arrive_as_others,
+        set_aside: Vec::new(),
         not_compared: context.one_sided.not_described.clone(),
         gone: context.one_sided.gone.clone(),
         witness: context.witness.clone().zip(Some(context.configured.clone())).filter(|_| resumed.is_none()),
@@ -218,8 +226,12 @@ pub(super) fn after_repair(
 
 /// The keys that differ, and those of which it could not be told.
 fn told(context: &Context<'_>, settled: Settled, doubled: Vec<Key>) -> (Vec<Difference>, Vec<Inconclusive>) {
-    let twice =
-        doubled.into_iter().map(|key| Difference { key, kind: DifferenceKind::Twice, columns: Vec::new() });
+    let twice = doubled.into_iter().map(|key| Difference {
+        key,
+        kind: DifferenceKind::Twice,
+        columns: Vec::new(),
+        is_held: false,
+    });
     let others = settled.different.into_iter().map(|(key, kind)| difference(context, key, &kind));
     let open = settled.inconclusive.into_iter().map(|(key, reason)| Inconclusive { key, reason });
     (twice.chain(others).collect(), open.collect())
@@ -261,7 +273,11 @@ impl TableVerdict {
     /// What to do about rows that differ.
     fn way_out(&self) -> String {
         let load = load_again(&self.source);
-        let look = "look into what changed these rows";
+        let look = if self.set_aside.is_empty() {
+            "look into what changed these rows"
+        } else {
+            "put the files right that are set aside, and run `runbook unblock --put-back`; look into what else changed these rows"
+        };
         if self.repair.is_some() || self.is_too_much_to_repair() || !self.is_repairable {
             return format!("{look}; to bring ODS to what the source has, {load}");
         }
@@ -270,6 +286,19 @@ impl TableVerdict {
              they are at the source, or {load}",
             self.source
         )
+    }
+
+    /// What is set aside of the table.
+    fn held(&self) -> String {
+        if self.set_aside.is_empty() {
+            return String::new();
+        }
+        let told = |held: &HeldFile| match held.different {
+            Some(keys) => format!("{} holds changes of {keys} of the keys that are named", held.file),
+            None => format!("which keys {} holds cannot be read", held.file),
+        };
+        let files: Vec<_> = self.set_aside.iter().take(NAMED_FILES).map(told).collect();
+        format!("; {} files of it are set aside: {}", self.set_aside.len(), files.join(", "))
     }
 
     /// What it means.
@@ -281,8 +310,11 @@ impl TableVerdict {
                 Code::VerifyDiffers,
                 &self.source,
                 format!(
-                    "{more}{} keys of {} are not in {} as at the source",
-                    self.different, self.source, self.ods
+                    "{more}{} keys of {} are not in {} as at the source{}",
+                    self.different,
+                    self.source,
+                    self.ods,
+                    self.held()
                 ),
                 self.way_out(),
             ));
@@ -312,7 +344,7 @@ fn difference(context: &Context<'_>, key: Key, kind: &Kind) -> Difference {
         Kind::Columns(places) => places.iter().copied().map(name).collect(),
         Kind::Missing | Kind::Extra => Vec::new(),
     };
-    Difference { key, kind: kind.into(), columns }
+    Difference { key, kind: kind.into(), columns, is_held: false }
 }
 
 #[cfg(test)]
@@ -334,6 +366,7 @@ pub(super) mod testing {
             undecided,
             inconclusive: Vec::new(),
             arrive_as_others: BTreeMap::new(),
+            set_aside: Vec::new(),
             not_compared: Vec::new(),
             gone: Vec::new(),
             witness: None,
@@ -365,6 +398,20 @@ mod tests {
             let help = help(verdict);
             assert!(!help.contains("--repair") && help.contains("runbook reload"), "{help}");
         }
+    }
+
+    #[test]
+    fn files_that_are_set_aside_are_told_with_the_keys_that_they_hold() {
+        let held = |file: &str, different| HeldFile { file: file.into(), different };
+        let set_aside = vec![held("shop/orders/1.parquet", Some(2)), held("shop/orders/2.parquet", None)];
+        let [finding] = TableVerdict { set_aside, ..verdict(2, 0, false) }.findings().try_into().unwrap();
+        assert_eq!(
+            finding.message,
+            "2 keys of shop.orders are not in ods.orders as at the source; 2 files of it are set aside: shop/orders/1.parquet holds \
+             changes of 2 of the keys that are named, which keys shop/orders/2.parquet holds cannot be read"
+        );
+        assert!(finding.help.contains("unblock --put-back"), "{}", finding.help);
+        assert!(!verdict(2, 0, false).findings()[0].help.contains("unblock"));
     }
 
     #[test]

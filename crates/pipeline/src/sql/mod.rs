@@ -24,6 +24,7 @@ mod placed;
 pub mod repair;
 pub mod replay;
 pub mod session;
+pub mod set_aside;
 mod stage;
 mod table_ddl;
 mod task;
@@ -31,6 +32,7 @@ pub mod task_control;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transaction;
+pub mod trial;
 pub mod verify;
 
 pub use crate::name::{TableName, ident, idents, is_quotable, literal};

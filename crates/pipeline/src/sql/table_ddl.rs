@@ -42,8 +42,21 @@ pub fn create_raw(table: &Table) -> String {
 
 /// `CREATE TABLE` of a table that takes files in raw's place. New columns in the files arrive by themselves.
 pub(super) fn create_beside(name: &TableName, raw_columns: &[DatabendColumn], comment: &str) -> String {
+    beside(name, raw_columns, " enable_schema_evolution = true", comment)
+}
+
+/// The same for a table that passes over new columns in the files.
+pub(super) fn create_beside_without_evolution(
+    name: &TableName,
+    raw_columns: &[DatabendColumn],
+    comment: &str,
+) -> String {
+    beside(name, raw_columns, "", comment)
+}
+
+fn beside(name: &TableName, raw_columns: &[DatabendColumn], option: &str, comment: &str) -> String {
     format!(
-        "CREATE TABLE {name} ({}) {STORAGE_FORMAT} enable_schema_evolution = true COMMENT = {}",
+        "CREATE TABLE {name} ({}) {STORAGE_FORMAT}{option} COMMENT = {}",
         columns(raw_columns),
         literal(comment)
     )

@@ -207,8 +207,43 @@ impl Scripted {
 
     /// Puts a file of DMS under a stage, for the next COPY.
     pub fn write_file(&self, stage: &str, path: &str, changes: impl IntoIterator<Item = Change>) {
-        let file = File { stage: stage.into(), path: path.into(), changes: changes.into_iter().collect() };
+        let changes = changes.into_iter().collect();
+        let file = File { stage: stage.into(), path: path.into(), changes, broken: None };
         self.lock().state.files.push(file);
+    }
+
+    /// Damages a file: whatever COPY takes it is refused.
+    pub fn break_file(&self, path: &str, code: u16, message: &str) {
+        for file in self.lock().state.files.iter_mut().filter(|file| file.path == path) {
+            file.broken = Some((code, message.to_owned()));
+        }
+    }
+
+    /// Puts a damaged file right.
+    pub fn mend_file(&self, path: &str) {
+        for file in self.lock().state.files.iter_mut().filter(|file| file.path == path) {
+            file.broken = None;
+        }
+    }
+
+    /// Whether there is a file at this path under a stage.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.lock().state.files.iter().any(|file| file.path == path)
+    }
+
+    /// Copies a file to another path of its stage, over what is there. Whether there was one to copy.
+    pub fn copy_file(&self, from: &str, to: &str) -> bool {
+        let files = &mut self.lock().state.files;
+        let Some(file) = files.iter().find(|file| file.path == from) else { return false };
+        let copy = File { path: to.to_owned(), ..file.clone() };
+        files.retain(|file| file.path != to);
+        files.push(copy);
+        true
+    }
+
+    /// Removes a file, if it is there.
+    pub fn remove_file(&self, path: &str) {
+        self.lock().state.files.retain(|file| file.path != path);
     }
 
     /// Shows the columns of a table to nobody, as Databend does with a table that it cannot read.

@@ -110,6 +110,8 @@ pub(super) struct File {
     pub(super) stage: String,
     pub(super) path: String,
     pub(super) changes: Vec<Change>,
+    /// Why no COPY can read it, if so.
+    pub(super) broken: Option<(u16, String)>,
 }
 
 impl Default for State {

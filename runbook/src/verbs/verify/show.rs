@@ -44,7 +44,11 @@ pub(super) fn show(output: Output, ending: &Verify) {
             keys.add_row([
                 verdict.source.clone(),
                 difference.key.join(", "),
-                difference.kind.as_str().to_owned(),
+                format!(
+                    "{}{}",
+                    difference.kind.as_str(),
+                    if difference.is_held { "; a file that is set aside has a change of it" } else { "" }
+                ),
                 difference.columns.join(", "),
             ]);
         }

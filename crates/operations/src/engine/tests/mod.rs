@@ -7,3 +7,4 @@ mod reload;
 mod replay;
 mod same_statements;
 mod starting_dms;
+mod unblock;

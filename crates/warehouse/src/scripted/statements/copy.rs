@@ -36,8 +36,23 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
         }
         None => None,
     };
+    let only = statement.files.as_ref();
+    if let Some(gone) = only.into_iter().flatten().find(|name| {
+        let path = format!("{folder}{name}");
+        !state.files.iter().any(|file| file.stage == stage_name && file.path == path)
+    }) {
+        return Err(Refusal::new(
+            crate::code::STORAGE_NOT_FOUND,
+            format!("NotFound at stat, path: {folder}{gone}"),
+        ));
+    }
+    let is_named = |path: &str| {
+        only.is_none_or(|files| files.iter().any(|name| path.strip_prefix(folder) == Some(name)))
+    };
     let is_meant = |path: &str| {
-        path.starts_with(folder) && pattern.as_ref().is_none_or(|pattern| pattern.is_match(path))
+        path.starts_with(folder)
+            && is_named(path)
+            && pattern.as_ref().is_none_or(|pattern| pattern.is_match(path))
     };
     // A file of a name that the table has loaded is passed over, whatever is in it, and stays.
     let is_taken =
@@ -47,6 +62,9 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
         0 if taken.len() > FILES_PER_COPY => return Err(too_many_files()),
         0 => {}
         most => taken.truncate(most),
+    }
+    if let Some((code, message)) = taken.iter().find_map(|file| file.broken.as_ref()) {
+        return Err(Refusal::new(*code, message.clone()));
     }
     let answer = taken.iter().map(|file| {
         let (name, rows) = (Value::text(&file.path), Value::count(file.changes.len()));
@@ -65,7 +83,9 @@ pub(super) fn copy(state: &mut State, statement: &CopyIntoTableStmt) -> Answer {
         state.table_mut(&raw)?.columns.extend(evolved);
         state.append(&raw, changes)?;
     }
-    state.files.retain(|file| !(file.stage == stage_name && names.contains(&file.path)));
+    if statement.options.purge {
+        state.files.retain(|file| !(file.stage == stage_name && names.contains(&file.path)));
+    }
     if let Some(table) = state.tables.get_mut(&raw) {
         std::sync::Arc::make_mut(table).loaded.extend(names);
     }

@@ -11,7 +11,7 @@ fn files_are_listed_and_loaded_once_by_name() {
     scripted.write_file("dms", "shop/t/LOAD00000001.parquet", [change(1, "a"), change(2, "b")]);
     scripted.write_file("dms", "shop/u/LOAD00000001.parquet", [change(3, "c")]);
     assert_eq!(names(&scripted, &list), ["shop/t/LOAD00000001.parquet"]);
-    let copy = "COPY INTO raw.t FROM '@dms/shop/t/' PATTERN = '(.*/)?LOAD[0-9A-F]+[.]parquet' FILE_FORMAT = (TYPE = PARQUET)";
+    let copy = "COPY INTO raw.t FROM '@dms/shop/t/' PATTERN = '(.*/)?LOAD[0-9A-F]+[.]parquet' FILE_FORMAT = (TYPE = PARQUET) PURGE = TRUE";
     let loaded = &scripted.sql(copy).unwrap()[0];
     assert_eq!(loaded.get::<String>("File").unwrap(), "shop/t/LOAD00000001.parquet");
     assert_eq!(loaded.get::<u64>("Rows_loaded").unwrap(), 2);
