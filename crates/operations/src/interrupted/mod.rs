@@ -89,16 +89,8 @@ fn scenarios(verb: Changing) -> Vec<(&'static str, TestBed)> {
             }),
         ],
         Changing::Procedure(Procedure::Replay) => vec![
-            ("one of two tables", {
-                let bed = TestBed::new(&THREE[..2], LoadTasks::PerTable).cut_over().only(0);
-                bed.damage_ods(0);
-                bed
-            }),
-            ("one of a grouped chain", {
-                let bed = grouped().cut_over().only(1);
-                bed.damage_ods(1);
-                bed
-            }),
+            ("one of two tables", two().cut_over().only(0).damaged(0)),
+            ("one of a grouped chain", grouped().cut_over().only(1).damaged(1)),
             ("nothing differs", one().cut_over()),
         ],
         Changing::Procedure(Procedure::Unblock) => vec![

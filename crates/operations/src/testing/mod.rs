@@ -184,6 +184,12 @@ impl TestBed {
         self
     }
 
+    /// The same pipeline, of which a row of an ODS table was changed by hand.
+    pub(crate) fn damaged(self, table: usize) -> Self {
+        self.damage_ods(table);
+        self
+    }
+
     /// Changes a row of an ODS table by hand.
     pub(crate) fn damage_ods(&self, table: usize) {
         let ods = &self.chain.tables[table].pipeline.ods;
