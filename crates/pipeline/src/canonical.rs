@@ -158,7 +158,8 @@ fn databend_compared(ty: &MysqlType, column: &str) -> String {
         MysqlType::Float | MysqlType::Double => {
             format!("SUBSTR(TO_HEX(CAST(ST_MAKEGEOMPOINT(TO_FLOAT64({column}), 0) AS BINARY)), 11, 16)")
         }
-        MysqlType::DateTime => format!("TO_STRING(TO_INT64({column}))"),
+        // COPY keeps what is later than the last TIMESTAMP, and only its text is the last one.
+        MysqlType::DateTime => format!("TO_STRING(LEAST(TO_INT64({column}), {LAST_MICROSECONDS}))"),
         _ => databend_text(ty, column),
     }
 }
@@ -308,7 +309,7 @@ mod tests {
         assert_eq!(
             databend_digest(columns()),
             "SHA2(CONCAT_WS(',', COALESCE(SUBSTR(TO_HEX(CAST(ST_MAKEGEOMPOINT(TO_FLOAT64(d), 0) AS BINARY)), 11, 16), 'N'), \
-             COALESCE(TO_STRING(TO_INT64(t)), 'N')), 256)"
+             COALESCE(TO_STRING(LEAST(TO_INT64(t), 253402207200000000)), 'N')), 256)"
         );
     }
 
