@@ -131,7 +131,7 @@ async fn plant(world: &World, (name, columns): Family) -> Planted {
     expected
 }
 
-/// Whether the source keeps the sign of a zero (docs/facts/mysql.md, "Types").
+/// Whether the source keeps the sign of a zero (docs/facts/mysql.md, "Numbers").
 async fn keeps_signs_of_zero(world: &World) -> bool {
     let columns = FAMILIES.iter().find(|(name, _)| *name == "numbers").unwrap().1;
     let double = column_name(columns.iter().position(|column| column.mysql == "double").unwrap());
