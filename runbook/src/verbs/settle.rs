@@ -56,14 +56,18 @@ pub async fn settle(setup: &Setup, reason: &str) -> Result<Exit, CutoverError> {
     if let Some(error) = chains.iter().find_map(|chain| chain.source_error.clone()) {
         return Err(SetupError::SourceSilent { error }.into());
     }
-    let tables = setup.manifest.chains.iter().zip(&chains).flat_map(|(chain, facts)| {
-        chain.selected().zip(&facts.tables).filter_map(move |(table, facts)| {
-            let (ddl, witness) = (facts.ddl.as_ref()?, facts.witness.as_ref()?);
-            (!ddl.is_settled()).then_some(Open { chain, table, ddl, witness })
-        })
-    });
-    let (gone, open): (Vec<_>, Vec<_>) = tables.partition(|open| open.ddl.is_gone);
-    let gone: Vec<_> = gone.iter().map(|gone| gone.table.pipeline.source()).collect();
+    let (mut gone, mut open) = (Vec::new(), Vec::new());
+    for (chain, facts) in setup.manifest.chains.iter().zip(&chains) {
+        for (table, facts) in chain.selected().zip(&facts.tables) {
+            let Some(ddl) = facts.ddl.as_ref().filter(|ddl| !ddl.is_settled()) else { continue };
+            // A table that is gone has no witness.
+            if ddl.is_gone {
+                gone.push(table.pipeline.source());
+            } else if let Some(witness) = &facts.witness {
+                open.push(Open { chain, table, ddl, witness });
+            }
+        }
+    }
     let output = Output::new(setup.global.json);
     for source in &gone {
         output.text(&format!(

@@ -2,8 +2,9 @@
 //!
 //! # How
 //!
-//! 1. [`scan`] goes through the table in parts, and compares counts and checksums on both engines, over the texts of
-//!    [`pipeline::canonical`]. Of a part that differs it compares rows, and keeps the keys of those that differ.
+//! 1. [`scan`] goes through the table in parts, and compares counts and checksums on both engines, over the values of
+//!    [`pipeline::canonical`]. Of a part that differs it compares rows, and keeps the keys of those that differ. Databend is asked
+//!    about several parts at once ([`span`]), while the source reads the next ones.
 //! 2. [`settle`] looks at these rows again until each is equal, really different, or the time is over ([`suspect`] decides).
 //! 3. A key that ODS has more than once is a difference of its own.
 //! 4. [`set_aside`] names the files that no COPY could load, and the differing keys that they hold.
@@ -37,6 +38,7 @@ mod sample;
 mod scan;
 mod set_aside;
 mod settle;
+mod span;
 mod suspect;
 mod verdict;
 

@@ -13,6 +13,11 @@ impl Sample {
         Self { percent: percent.filter(|percent| *percent < 100), has_begun: false }
     }
 
+    /// Whether rows are left out between parts.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.percent.is_some()
+    }
+
     /// How many rows to leave out before the next part, which has so many. Before the first part it is a random number up to
     /// that, so that every row may be in some sample.
     pub(super) fn gap(&mut self, part: u64) -> u64 {
@@ -35,9 +40,9 @@ mod tests {
     #[test]
     fn parts_are_the_share_of_all_rows() {
         let mut all = Sample::new(None);
-        assert_eq!((all.gap(500), all.gap(500), all.of(7)), (0, 0, 7));
+        assert_eq!((all.gap(500), all.gap(500), all.of(7), all.has_gaps()), (0, 0, 7, false));
         let mut some = Sample::new(Some(5));
-        assert!(some.gap(500) <= 9_500);
+        assert!(some.gap(500) <= 9_500 && some.has_gaps());
         assert_eq!((some.gap(500), some.gap(1_000), some.of(2_000)), (9_500, 19_000, 100));
         assert_eq!(Sample::new(Some(100)).gap(500), 0);
     }

@@ -7,7 +7,7 @@ use ::source::{Checksum, Selection};
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
 use pipeline::Part;
-use pipeline::sql::verify::{self as sql, Page};
+use pipeline::sql::verify::Page;
 use pipeline::stamp::fingerprint;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -18,6 +18,7 @@ use super::compare::{Detail, Key, different};
 use super::context::Context;
 use super::pace::Pace;
 use super::sample::Sample;
+use super::span::Span;
 use crate::StepError;
 use crate::progress::Progress;
 
@@ -89,6 +90,7 @@ pub(super) async fn scan(context: &Context<'_>, progress: &dyn Progress) -> Resu
         of,
         began: earlier.began,
         kept: Instant::now(),
+        has_parts: earlier.totals.parts > 0,
         suspects: earlier.suspects,
         totals: earlier.totals,
     };
@@ -120,36 +122,84 @@ struct Scan<'a> {
     of: String,
     began: DateTime<Utc>,
     kept: Instant,
+    /// Whether a part was chosen.
+    has_parts: bool,
     suspects: BTreeSet<Key>,
     totals: Totals,
 }
 
 impl Scan<'_> {
     async fn by_ranges(&mut self, mut after: Option<Key>) -> Result<(), StepError> {
-        let (source, table) = (self.context.tools.source, &self.context.at_source);
-        let most = if self.context.has_json() { MOST_JSON_ROWS } else { MOST_ROWS };
+        let context = self.context;
+        let most = if context.has_json() { MOST_JSON_ROWS } else { MOST_ROWS };
         let mut pace = Pace::new(FIRST_ROWS, most);
-        while self.continues().await? && self.skip(&mut after, pace.rows()).await? {
+        let mut is_end = false;
+        let mut read: Option<Span> = None;
+        while self.continues().await? {
+            // Databend answers about a span while the source reads the next one.
+            let unlike = async {
+                match &read {
+                    Some(span) => span.unlike(context).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            let next =
+                async { if is_end { Ok(None) } else { self.span(&mut after, &mut pace, &mut is_end).await } };
+            let (unlike, next) = try_join(unlike, next).await?;
+            for part in unlike {
+                if !self.continues().await? {
+                    break;
+                }
+                self.compare_rows(part).await?;
+            }
+            if let Some(span) = &read {
+                span.checksums().for_each(|checksum| self.count(checksum));
+                if let Some(end) = span.end() {
+                    self.keep(|| Place::Source(Some(end.clone())))?;
+                }
+            }
+            if next.is_none() {
+                break;
+            }
+            read = next;
+        }
+        Ok(())
+    }
+
+    /// Reads the checksums of the next parts at the source. `None` if there are no more.
+    async fn span(
+        &mut self,
+        after: &mut Option<Key>,
+        pace: &mut Pace,
+        is_end: &mut bool,
+    ) -> Result<Option<Span>, StepError> {
+        let (source, table) = (self.context.tools.source, &self.context.at_source);
+        if !self.skip(after, pace.rows()).await? {
+            return Ok(None);
+        }
+        let mut span = Span::new(after.clone());
+        loop {
             let began = Instant::now();
             let up_to = source.place_after(table, after.as_deref(), pace.rows()).await?;
             let longest = began.elapsed();
             let part = Part::Range { after: after.take(), up_to: up_to.clone() };
-            let timed = async {
-                let began = Instant::now();
-                Ok((self.checksum(&part).await?, began.elapsed()))
-            };
-            let ((at_source, took), in_ods) = try_join(timed, self.ods_checksum(&part)).await?;
-            pace.took(longest.max(took));
-            if self.context.has_json() || !in_ods.is_of(&at_source) {
-                self.compare_rows(&part).await?;
+            let asked = Instant::now();
+            let checksum = self.checksum(&part).await?;
+            pace.took(longest.max(asked.elapsed()));
+            span.push(up_to.clone(), checksum, began.elapsed());
+            *is_end = up_to.is_none();
+            *after = up_to;
+            if *is_end || span.is_full() || self.sample.has_gaps() {
+                return Ok(Some(span));
             }
-            self.count(&at_source);
-            if up_to.is_none() {
-                break;
-            }
-            after = up_to;
-            self.keep(|| Place::Source(after.clone()))?;
+            self.context.tools.wait_for_quiet(self.progress).await?;
         }
+    }
+
+    async fn compare_rows(&mut self, part: &Part) -> Result<(), StepError> {
+        let source = self.context.source_rows(Detail::Row, Selection::Part(part));
+        let (source, ods) = try_join(source, self.context.ods_rows(Detail::Row, false, part)).await?;
+        self.suspects.extend(different(source, ods));
         Ok(())
     }
 
@@ -221,29 +271,17 @@ impl Scan<'_> {
             let Some(place) = place else {
                 // A small table: one part is compared in any case.
                 *after = None;
-                return Ok(self.totals.parts == 0);
+                return Ok(!std::mem::replace(&mut self.has_parts, true));
             };
             *after = Some(place);
             left -= rows;
         }
+        self.has_parts = true;
         Ok(true)
-    }
-
-    async fn compare_rows(&mut self, part: &Part) -> Result<(), StepError> {
-        let source = self.context.source_rows(Detail::Row, Selection::Part(part));
-        let (source, ods) = try_join(source, self.context.ods_rows(Detail::Row, false, part)).await?;
-        self.suspects.extend(different(source, ods));
-        Ok(())
     }
 
     async fn checksum(&self, part: &Part) -> Result<Checksum, StepError> {
         Ok(self.context.tools.source.checksum(&self.context.at_source, part).await?)
-    }
-
-    async fn ods_checksum(&self, part: &Part) -> Result<OdsChecksum, StepError> {
-        let sql = sql::checksum(&self.context.pipeline, &self.context.tools.scope.where_key, part);
-        let row = self.context.tools.warehouse.query_one(&sql).await?;
-        Ok(OdsChecksum { rows: row.get("n")?, sums: [row.get("sum_0")?, row.get("sum_1")?] })
     }
 
     fn count(&mut self, checksum: &Checksum) {
@@ -288,17 +326,6 @@ impl Scan<'_> {
         self.context.tools.wait_for_quiet(self.progress).await?;
         self.totals.ended_early = self.suspects.len() > MOST_SUSPECTS;
         Ok(!self.totals.ended_early)
-    }
-}
-
-struct OdsChecksum {
-    rows: u64,
-    sums: [String; 2],
-}
-
-impl OdsChecksum {
-    fn is_of(&self, source: &Checksum) -> bool {
-        self.rows == source.rows && self.sums == source.sums
     }
 }
 

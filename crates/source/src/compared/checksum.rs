@@ -19,7 +19,7 @@ pub struct Checksum {
     /// The number of rows.
     pub rows: u64,
     /// The sums of two parts of the rows' hashes.
-    pub sums: [String; 2],
+    pub sums: [u64; 2],
     /// How many values of a column cannot arrive as they are, by column.
     pub lost: Vec<(String, u64)>,
 }
@@ -138,7 +138,7 @@ impl Look for ChecksumOf<'_> {
         let lost = self.lossy().into_iter().enumerate();
         Ok(Checksum {
             rows: row.parse("row_count")?,
-            sums: [row.text("sum_0")?.to_owned(), row.text("sum_1")?.to_owned()],
+            sums: [row.parse("sum_0")?, row.parse("sum_1")?],
             lost: lost
                 .map(|(n, (name, _))| Ok((name.to_owned(), row.parse(&format!("lost_{n}"))?)))
                 .collect::<Result<_, String>>()?,
