@@ -87,7 +87,7 @@ def start(home: Path, port: int, log: Path, on_exit: Callable[[Child, int], None
         # A crash of the server loses nothing; only a crash of the whole machine could.
         "--sync-binlog=0",
         "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-buffer-pool-size=64M",
+        "--innodb-buffer-pool-size=512M",
         "--performance-schema=OFF",
         "--max-connections=300",
         *more,

@@ -78,7 +78,7 @@ def start(root: Path, home: Path, port: int, log: Path, on_exit: Callable[[Child
         # A crash of the server loses nothing; only a crash of the whole machine could.
         "--sync-binlog=0",
         "--innodb-flush-log-at-trx-commit=2",
-        "--innodb-buffer-pool-size=64M",
+        "--innodb-buffer-pool-size=512M",
         "--max-connections=300",
     ]
     return Child("mysqld", command, log, on_exit)

@@ -261,7 +261,7 @@ mod tests {
             concat!(
                 "SELECT count(*) AS n, COALESCE(sum(crc32(left(d, 16))), 0) AS sum_0, ",
                 "COALESCE(sum(crc32(right(d, 16))), 0) AS sum_1 FROM (SELECT SHA2(CONCAT_WS(',', ",
-                r#"COALESCE(TO_STRING("id"), 'N'), COALESCE(CONCAT(LENGTH("note"), ':', "note"), 'N')), 256) AS d "#,
+                r#"IF("id" IS NULL, 'N', TO_STRING("id")), IF("note" IS NULL, 'N', CONCAT(LENGTH("note"), ':', "note"))), 256) AS d "#,
                 r#"FROM "ods"."orders" WHERE NOT "is_deleted" AND "id" > 5 AND "id" <= 9) AS r"#
             )
         );
