@@ -18,6 +18,9 @@ pub(crate) fn from_table(error: &TableError) -> Diagnostic {
         Attribute::ColumnName(index) => AttributePath::parse(&format!("columns[{index}].name")),
         Attribute::ColumnType(index) => AttributePath::parse(&format!("columns[{index}].type")),
         Attribute::ColumnDefault(index) => AttributePath::parse(&format!("columns[{index}].default")),
+        Attribute::ColumnRenamedFrom(index) => {
+            AttributePath::parse(&format!("columns[{index}].renamed_from"))
+        }
     };
     Diagnostic::error("Invalid table").detail(sentence(&error.message)).at(path)
 }

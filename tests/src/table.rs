@@ -11,6 +11,8 @@ pub struct Table {
     columns: Vec<(String, String)>,
     /// What `MySQL` gave the rows that were there, by column.
     defaults: BTreeMap<String, String>,
+    /// The name that a column had before, by column.
+    renamed: BTreeMap<String, String>,
     key: Vec<String>,
 }
 
@@ -21,6 +23,7 @@ impl Table {
             name: name.into(),
             columns: columns.iter().map(|(name, kind)| ((*name).into(), (*kind).into())).collect(),
             defaults: BTreeMap::new(),
+            renamed: BTreeMap::new(),
             key: key.iter().map(|name| (*name).into()).collect(),
         }
     }
@@ -29,6 +32,19 @@ impl Table {
     pub fn declare_column(&mut self, name: &str, kind: &str, default: Option<&str>) {
         self.columns.push((name.into(), kind.into()));
         self.defaults.extend(default.map(|default| (name.into(), default.into())));
+    }
+
+    /// Declares that a column has another name. It has that at the source already.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column.
+    pub fn declare_rename(&mut self, from: &str, to: &str) {
+        match self.columns.iter_mut().find(|(column, _)| column == from) {
+            Some(column) => to.clone_into(&mut column.0),
+            None => panic!("{} has no column {from}", self.name),
+        }
+        self.renamed.insert(to.into(), from.into());
     }
 
     /// Declares another type of a column.
@@ -74,12 +90,15 @@ impl Table {
     /// The resource `databend_cdc_table.t<number>`.
     pub fn resource(&self, number: usize, schema: &str) -> String {
         let columns = self.columns.iter().map(|(name, kind)| {
-            let default = self.defaults.get(name).map(|default| format!(", default = {}", text(default)));
+            let more = |key: &str, texts: &BTreeMap<String, String>| {
+                texts.get(name).map(|value| format!(", {key} = {}", text(value))).unwrap_or_default()
+            };
             format!(
-                "    {{ name = {}, type = {}{} }},\n",
+                "    {{ name = {}, type = {}{}{} }},\n",
                 text(name),
                 text(kind),
-                default.unwrap_or_default()
+                more("default", &self.defaults),
+                more("renamed_from", &self.renamed)
             )
         });
         let key: Vec<_> = self.key.iter().map(|name| text(name)).collect();

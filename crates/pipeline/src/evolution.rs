@@ -63,15 +63,18 @@ fn column_refusals(
 ) -> Vec<TableError> {
     let mut out = Vec::new();
     for column in prior {
-        let error = match next.columns.iter().position(|c| same_column(&c.name, &column.name)) {
+        let is_it = |c: &Column| same_column(&c.name, &column.name);
+        let becomes = |c: &Column| next.renamed.get(&c.name).is_some_and(|old| *old == column.name);
+        let place = next.columns.iter().position(is_it).or_else(|| next.columns.iter().position(becomes));
+        let error = match place {
             None => TableError {
                 attribute: Attribute::Top("columns"),
                 message: format!(
-                    "column \"{0}\" is no longer listed, but ODS has its values. Keep it in columns: when the source no longer has it, new rows get NULL there",
+                    "column \"{0}\" is no longer listed, but ODS has its values. Keep it in columns: when the source no longer has it, new rows get NULL there. If the source has renamed it, write the new name with renamed_from = \"{0}\"",
                     column.name
                 ),
             },
-            Some(i) if next.columns[i].name != column.name => {
+            Some(i) if is_it(&next.columns[i]) && next.columns[i].name != column.name => {
                 other_case(i, &next.columns[i].name, &column.name)
             }
             Some(i) => match refuse(column, &next.columns[i]) {

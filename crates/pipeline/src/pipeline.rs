@@ -13,8 +13,10 @@ use crate::mysql_type::MysqlTypeError;
 use crate::name::TableName;
 use crate::table::Table;
 
-/// The format of [`Pipeline`] that this version writes.
-pub const FORMAT: u32 = 1;
+/// The latest format of [`Pipeline`] that this version reads and writes.
+pub const FORMAT: u32 = 2;
+/// The format of a pipeline without `renamed_from`, so that a version that does not know of it still reads the others.
+const FORMAT_WITHOUT_RENAMES: u32 = 1;
 
 /// One table's pipeline. Serializes as [`Description`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +30,8 @@ pub struct Pipeline(Table);
 /// object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    /// The format: 1. 0 stands for a pipeline of the first provider, which kept SQL instead of columns.
+    /// The format: 1, or 2 where a column has `renamed_from`. 0 stands for a pipeline of the first provider, which kept SQL
+    /// instead of columns.
     pub version: u32,
     /// The description.
     pub description: String,
@@ -74,7 +77,8 @@ pub enum PipelineError {
 /// optional column that the DMS task does not write is `""`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Description {
-    /// The format: 1. 0 stands for a pipeline of the first provider, which kept SQL instead of columns.
+    /// The format: 1, or 2 where a column has `renamed_from`. 0 stands for a pipeline of the first provider, which kept SQL
+    /// instead of columns.
     pub version: u32,
     /// The table at the source.
     pub source: Source,
@@ -117,6 +121,9 @@ pub struct DescribedColumn {
     /// MySQL type in its shortest spelling.
     #[serde(rename = "type")]
     pub ty: String,
+    /// The name that it had before. In format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<String>,
 }
 
 /// The raw table.
@@ -155,6 +162,11 @@ impl Pipeline {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The format that it is stored in.
+    fn format(&self) -> u32 {
+        if self.renamed_columns().next().is_some() { FORMAT } else { FORMAT_WITHOUT_RENAMES }
+    }
+
     /// The table that it describes.
     pub fn table(&self) -> &Table {
         &self.0
@@ -170,16 +182,22 @@ impl Deref for Pipeline {
 }
 
 impl From<Pipeline> for Description {
-    fn from(Pipeline(table): Pipeline) -> Self {
+    fn from(pipeline: Pipeline) -> Self {
+        let version = pipeline.format();
+        let Pipeline(mut table) = pipeline;
         Self {
-            version: FORMAT,
+            version,
             source: Source { schema: table.source_schema, table: table.source_table },
             stage: table.stage,
             path: table.path,
             columns: table
                 .columns
                 .into_iter()
-                .map(|column| DescribedColumn { name: column.name, ty: column.ty.to_string() })
+                .map(|column| DescribedColumn {
+                    renamed_from: table.renamed.remove(&column.name),
+                    name: column.name,
+                    ty: column.ty.to_string(),
+                })
                 .collect(),
             primary_key: table.primary_key,
             raw: DescribedRaw {
@@ -203,7 +221,7 @@ impl From<Pipeline> for Description {
 
 impl From<Pipeline> for Stored {
     fn from(pipeline: Pipeline) -> Self {
-        Self { version: FORMAT, description: pipeline.to_json() }
+        Self { version: pipeline.format(), description: pipeline.to_json() }
     }
 }
 
@@ -217,7 +235,7 @@ impl TryFrom<Stored> for Pipeline {
         let table = || format!("{}.{}", source("schema"), source("table"));
         match stored.version {
             0 => return Err(PipelineError::Older { table: table() }),
-            FORMAT => {}
+            FORMAT_WITHOUT_RENAMES..=FORMAT => {}
             found => return Err(PipelineError::Newer { table: table(), found }),
         }
         serde_json::from_value::<Description>(described)
@@ -233,14 +251,18 @@ impl TryFrom<Description> for Pipeline {
         let table = || format!("{}.{}", described.source.schema, described.source.table);
         match described.version {
             0 => return Err(PipelineError::Older { table: table() }),
-            FORMAT => {}
+            FORMAT_WITHOUT_RENAMES..=FORMAT => {}
             found => return Err(PipelineError::Newer { table: table(), found }),
         }
+        let mut renamed = BTreeMap::new();
         let columns = described
             .columns
             .into_iter()
-            .map(|DescribedColumn { name, ty }| match ty.parse() {
-                Ok(ty) => Ok(Column { name, ty }),
+            .map(|DescribedColumn { name, ty, renamed_from }| match ty.parse() {
+                Ok(ty) => {
+                    renamed.extend(renamed_from.map(|old| (name.clone(), old)));
+                    Ok(Column { name, ty })
+                }
                 Err(cause) => Err(PipelineError::Column { column: name, cause }),
             })
             .collect::<Result<_, _>>()?;
@@ -252,6 +274,7 @@ impl TryFrom<Description> for Pipeline {
             source_table: described.source.table,
             columns,
             defaults: BTreeMap::new(),
+            renamed,
             primary_key: described.primary_key,
             raw: TableName::new(described.raw.database, described.raw.table),
             retention_days: described.raw.retention_days,
@@ -274,15 +297,23 @@ mod tests {
     #[test]
     fn a_pipeline_survives_being_stored() {
         let mut table = orders();
-        for table in [table.clone(), {
-            table.position_column = None;
-            table.before_image_prefix = None;
-            table
-        }] {
+        let mut renamed = table.clone();
+        renamed.renamed.insert("note".into(), "remark".into());
+        for (table, version) in [
+            (table.clone(), 1),
+            {
+                table.position_column = None;
+                table.before_image_prefix = None;
+                (table, 1)
+            },
+            (renamed, 2),
+        ] {
             let pipeline = Pipeline::new(table);
             let stored = serde_json::to_string(&pipeline).unwrap();
             assert_eq!(serde_json::from_str::<Pipeline>(&stored).unwrap(), pipeline);
-            assert_eq!(Pipeline::try_from(Stored::from(pipeline.clone())), Ok(pipeline));
+            let stored = Stored::from(pipeline.clone());
+            assert_eq!(stored.version, version);
+            assert_eq!(Pipeline::try_from(stored), Ok(pipeline));
         }
     }
 
@@ -309,13 +340,13 @@ mod tests {
             serde_json::from_value::<Pipeline>(value).unwrap_err().to_string()
         };
         assert_eq!(
-            stored(2),
-            "the pipeline of shop.orders has format 2, and this version knows formats up to 1: update terraform-provider-databend and runbook to the version that wrote it, or a later one"
+            stored(3),
+            "the pipeline of shop.orders has format 3, and this version knows formats up to 2: update terraform-provider-databend and runbook to the version that wrote it, or a later one"
         );
         assert!(stored(0).contains("run `terraform apply`"), "{}", stored(0));
         let newer =
-            Stored { version: 2, description: r#"{"source":{"schema":"shop","table":"orders"}}"#.into() };
-        assert_eq!(Pipeline::try_from(newer).unwrap_err().to_string(), stored(2));
+            Stored { version: 3, description: r#"{"source":{"schema":"shop","table":"orders"}}"#.into() };
+        assert_eq!(Pipeline::try_from(newer).unwrap_err().to_string(), stored(3));
     }
 
     #[test]

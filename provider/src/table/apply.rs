@@ -16,7 +16,7 @@ use super::plan::applied;
 use super::read::columns;
 use super::rework::{self, Rework};
 use super::tasks::{self, is_lease_on};
-use super::{drift, handover, takeover};
+use super::{drift, handover, renames, takeover};
 use crate::change::{Change, look, look_at};
 use crate::diagnostics::from_warehouse;
 
@@ -256,7 +256,7 @@ impl<'a> Now<'a> {
     }
 }
 
-/// Columns that ODS lacks and that raw's changes fill. The order key is filled by itself.
+/// Columns that ODS lacks under their name and that raw's changes fill. The order key is filled by itself.
 fn missing_in_ods(ods: &TableInfo, table: &Table) -> Vec<DatabendColumn> {
     let mut missing = differences(&columns(ods), &table.ods_columns()).add;
     missing.retain(|column| column.name != SEQ_COLUMN);
@@ -322,6 +322,7 @@ pub(super) async fn check_change(
     if known.is_none() || handover::changed_from(prior, next).is_some() {
         handover::refuse(warehouse, &seen, known.as_ref(), next).await?;
     }
+    renames::refuse(warehouse, &seen, known.as_ref(), next).await?;
     Ok(if known.is_none() { handover::import_warnings(&seen, next) } else { Diagnostics::new() })
 }
 
@@ -431,8 +432,16 @@ impl Step<'_> {
 
     async fn change_ods(&self, ods: &TableInfo) -> Result<(), Failure> {
         let table = self.table;
-        let differences = differences(&columns(ods), &table.ods_columns());
-        for column in &missing_in_ods(ods, table) {
+        let renames = renames::in_ods(table, ods);
+        for rename in &renames {
+            self.once(&sql::rename_column(&table.ods, &rename.from, &rename.to), |seen| {
+                seen.table(&table.ods).is_some_and(|ods| ods.column(&rename.to).is_some())
+            })
+            .await?;
+        }
+        let differences = differences(&renames::renamed(columns(ods), &renames), &table.ods_columns());
+        let is_renamed = |column: &&DatabendColumn| renames.iter().any(|rename| rename.to == column.name);
+        for column in missing_in_ods(ods, table).iter().filter(|column| !is_renamed(column)) {
             self.once(&sql::add_column(&table.ods, column), |seen| {
                 seen.table(&table.ods).is_some_and(|ods| ods.column(&column.name).is_some())
             })

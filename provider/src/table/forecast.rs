@@ -7,6 +7,8 @@ use warehouse::catalog::Snapshot;
 use super::drift;
 use super::loss::{self, Loss, Prior, WhenLost};
 use super::model::TableModel;
+use super::plan::applied;
+use super::renames;
 use super::rework::Rework;
 
 /// Warnings about a planned update.
@@ -14,7 +16,14 @@ pub(super) fn warnings(seen: &Snapshot, prior: &Value, planned: &Value) -> Resul
     let before: TableModel = from_value(prior)?;
     let model: TableModel = from_value(planned)?;
     let Ok(Some(table)) = model.table() else { return Ok(Diagnostics::new()) };
-    Ok(of(seen, &table, &Prior::of(&before), model.when_lost()))
+    let mut out = of(seen, &table, &Prior::of(&before), model.when_lost());
+    out.extend(
+        applied(&before)
+            .and_then(|before| renames::reused_warning(&before, &table))
+            .into_iter()
+            .collect::<Diagnostics>(),
+    );
+    Ok(out)
 }
 
 fn of(seen: &Snapshot, table: &Table, prior: &Prior, when_lost: WhenLost) -> Diagnostics {
@@ -37,6 +46,7 @@ fn of(seen: &Snapshot, table: &Table, prior: &Prior, when_lost: WhenLost) -> Dia
     if let Some(rework) = Rework::needed(table, raw, ods) {
         out.extend(rework.warnings(table));
     }
+    out.extend(ods.and_then(|ods| renames::warning(table, ods)).into_iter().collect::<Diagnostics>());
     if loss::is_complete(seen, table, prior) {
         return out;
     }

@@ -76,7 +76,10 @@ pub(super) fn loss(
 /// Columns that the configuration adds to an ODS table that exists.
 pub(super) fn new_columns(table: &Table, prior: &Prior, ods: &TableInfo) -> Vec<String> {
     let names = table.columns.iter().map(|column| &column.name);
-    names.filter(|name| !prior.columns.contains(name) && ods.column(name).is_none()).cloned().collect()
+    let is_new = |name: &&String| !prior.columns.contains(name) && ods.column(name).is_none();
+    // A column that only gets another name keeps its values.
+    let stays = |name: &&String| table.renamed.get(*name).is_some_and(|old| ods.column(old).is_some());
+    names.filter(|name| is_new(name) && !stays(name)).cloned().collect()
 }
 
 /// Columns of the source that raw had and has no longer: their values are lost with them.

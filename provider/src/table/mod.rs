@@ -9,6 +9,7 @@ mod loss;
 mod model;
 mod plan;
 mod read;
+mod renames;
 mod rework;
 mod schema;
 mod takeover;

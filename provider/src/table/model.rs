@@ -54,17 +54,25 @@ pub(super) struct ColumnModel {
     /// `None` where there is no such key. Columns are maps to Terraform, and a plan has to keep a key that is null.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(super) default: Option<Attr<String>>,
+    /// As the default.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(super) renamed_from: Option<Attr<String>>,
 }
 
 impl ColumnModel {
-    /// A column without a default.
+    /// A column without a default and with the name that it always had.
     pub(super) fn new(name: String, ty: String) -> Self {
-        Self { name: Attr::Known(name), ty: Attr::Known(ty), default: None }
+        Self { name: Attr::Known(name), ty: Attr::Known(ty), default: None, renamed_from: None }
     }
 
     /// The default; null also where there is no such key.
     pub(super) fn default(&self) -> Attr<&String> {
         self.default.as_ref().map_or(Attr::Null, Attr::as_ref)
+    }
+
+    /// The name that it had before; null also where there is no such key.
+    pub(super) fn renamed_from(&self) -> Attr<&String> {
+        self.renamed_from.as_ref().map_or(Attr::Null, Attr::as_ref)
     }
 }
 
@@ -195,19 +203,19 @@ impl TableModel {
         columns
     }
 
-    /// The defaults of the columns; `None` while one is unknown.
-    fn defaults(&self) -> Option<BTreeMap<String, String>> {
-        let mut defaults = BTreeMap::new();
+    /// A text that columns may have, by column; `None` while one is unknown.
+    fn column_texts(&self, text: fn(&ColumnModel) -> Attr<&String>) -> Option<BTreeMap<String, String>> {
+        let mut texts = BTreeMap::new();
         for column in self.columns.known()?.iter().filter_map(Attr::known) {
-            match (&column.name, column.default()) {
+            match (&column.name, text(column)) {
                 (_, Attr::Unknown) => return None,
-                (Attr::Known(name), Attr::Known(default)) => {
-                    defaults.insert(name.clone(), default.clone());
+                (Attr::Known(name), Attr::Known(text)) => {
+                    texts.insert(name.clone(), text.clone());
                 }
                 _ => {}
             }
         }
-        Some(defaults)
+        Some(texts)
     }
 
     fn assemble(&self, columns: Option<Vec<Column>>, wrong: &mut Diagnostics) -> Option<Table> {
@@ -242,7 +250,8 @@ impl TableModel {
             source_schema: named(&source.schema)?,
             source_table: named(&source.table)?,
             columns: columns?,
-            defaults: self.defaults()?,
+            defaults: self.column_texts(ColumnModel::default)?,
+            renamed: self.column_texts(ColumnModel::renamed_from)?,
             primary_key: self.key()?,
             raw: TableName::new(named(&raw.database)?, named(&raw.table)?),
             retention_days,

@@ -123,6 +123,7 @@ fn means_the_same(column: &ColumnModel, old: &ColumnModel) -> bool {
     let parsed = |ty: &Attr<String>| ty.known().and_then(|ty| ty.parse::<MysqlType>().ok());
     column.name == old.name
         && column.default() == old.default()
+        && column.renamed_from() == old.renamed_from()
         && parsed(&column.ty).is_some()
         && parsed(&column.ty) == parsed(&old.ty)
         && changes_old_rows(&old.ty, &column.ty).is_none()
@@ -144,7 +145,8 @@ async fn check_in_databend(
         known.as_ref().is_some_and(|known| known.columns.iter().any(|column| column.name == *name))
     };
     let has_new_columns = table.columns.iter().any(|column| !is_known(&column.name));
-    if !has_new_columns && handover::changed_from(prior, table).is_none() {
+    let renames = known.as_ref().is_some_and(|known| known.renamed != table.renamed);
+    if !has_new_columns && !renames && handover::changed_from(prior, table).is_none() {
         return Ok(Diagnostics::new());
     }
     apply::check_change(&connection.warehouse().await?, prior, table).await
@@ -163,7 +165,11 @@ fn change_warnings(prior: &TableModel, model: &TableModel, table: &Table) -> Dia
     let (Some(columns), Some(old)) = (model.columns.known(), prior.columns.known()) else { return out };
     for (i, column) in columns.iter().enumerate() {
         let Some(column) = column.known() else { continue };
-        let before = old.iter().filter_map(Attr::known).find(|old| old.name == column.name);
+        let is_it = |old: &&ColumnModel| {
+            old.name == column.name
+                || old.name.known().is_some_and(|name| column.renamed_from().known() == Some(&name))
+        };
+        let before = old.iter().filter_map(Attr::known).find(is_it);
         let Some(reason) = before.and_then(|before| changes_old_rows(&before.ty, &column.ty)) else {
             continue;
         };

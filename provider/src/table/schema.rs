@@ -31,10 +31,11 @@ pub(super) fn schema() -> Schema {
                     Attribute::string("name").required().describe("Name at the source. Where ODS has the column in another case, the name that ODS has: MySQL and COPY ignore case."),
                     Attribute::string("type").required().describe("MySQL type as `information_schema.columns.column_type` prints it: `bigint`, `decimal(12,2)`, `datetime(6)`."),
                     Attribute::string("default").optional().describe("For a column that was added with `ADD COLUMN … DEFAULT`: the value that MySQL gave the rows that existed then, as `information_schema.columns.column_default` prints it. DMS writes no changes for those rows. Best applied before the DDL. Afterwards, rows without a value get it whose last change is older than the first change with a value in the column. Not for JSON and binary types."),
+                    Attribute::string("renamed_from").optional().describe("For a column that was renamed with `RENAME COLUMN` or `CHANGE`: the name that it had. It takes the place of that column: ODS renames it and keeps its values, and changes that still have the old name are merged into it. Keep it: it is refused to leave it out while raw has changes with the old name alone. Not for columns of `primary_key`."),
                 ],
             )
             .required()
-            .describe("The source's columns. Columns are added in place, and types widened, also of key columns; a column that has data does not go. A change of type that MySQL makes by converting existing rows is refused, or a warning where ODS holds both types in the same way: DMS does not see what became of those rows, so the table has to be loaded again."),
+            .describe("The source's columns. Columns are added in place, and types widened, also of key columns; a column that has data does not go, unless another one takes its place with `renamed_from`. A change of type that MySQL makes by converting existing rows is refused, or a warning where ODS holds both types in the same way: DMS does not see what became of those rows, so the table has to be loaded again."),
             Attribute::list("primary_key", Type::String).required().describe("Names of the columns that identify a row. Their order means nothing."),
             Attribute::nested_single(
                 "raw",

@@ -286,6 +286,7 @@ fn described(stand: &Stand, schema: &str, shape: &TableShape) -> Result<Table, E
         source_schema: schema.to_owned(),
         columns: columns.collect::<Result<_, Error>>()?,
         defaults: std::collections::BTreeMap::new(),
+        renamed: std::collections::BTreeMap::new(),
         primary_key: shape.key_columns(),
         // Some names a raw table cannot have; its user would be told at plan, and give another.
         raw: TableName::new(format!("{schema}_raw"), name.replace(['.', '\'', '"', '\\'], "_")),

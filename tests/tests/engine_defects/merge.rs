@@ -32,6 +32,7 @@ fn table(database: &str) -> Table {
         source_table: "orders".into(),
         columns: columns.map(column).into(),
         defaults: std::collections::BTreeMap::new(),
+        renamed: std::collections::BTreeMap::new(),
         primary_key: vec!["order_id".into()],
         raw: TableName::new(database, "raw_orders"),
         retention_days: 15,

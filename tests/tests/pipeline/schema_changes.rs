@@ -24,13 +24,14 @@ fn help<'a>(world: &World, status: &'a Value, table: &str) -> &'a str {
 }
 
 /// The tables, what is done to each, and the codes of what is told.
-const CHANGES: [(&str, &[&str], &[&str]); 14] = [
+const CHANGES: [(&str, &[&str], &[&str]); 15] = [
     ("added", &["ALTER TABLE NAME.added ADD COLUMN n INT NULL"], &["SOURCE-COLUMNS"]),
     ("filled", &["ALTER TABLE NAME.filled ADD COLUMN n INT NOT NULL DEFAULT 5"], &["SOURCE-COLUMNS"]),
     // It is rebuilt.
     ("wider", &["ALTER TABLE NAME.wider MODIFY v BIGINT"], &["SOURCE-COLUMNS", "SOURCE-ROWS"]),
     ("dropped", &["ALTER TABLE NAME.dropped DROP COLUMN v"], &["SOURCE-COLUMNS"]),
     ("renamed", &["ALTER TABLE NAME.renamed rename column v TO w"], &["SOURCE-COLUMNS"]),
+    ("copied", &["ALTER TABLE NAME.copied CHANGE v w INT"], &["SOURCE-COLUMNS"]),
     ("converted", &["ALTER TABLE NAME.converted MODIFY d DATETIME"], &["SOURCE-ROWS"]),
     ("emptied", &["TRUNCATE TABLE NAME.emptied"], &["SOURCE-ROWS"]),
     (
@@ -88,6 +89,8 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     for table in ["added", "filled"] {
         world.transaction(&[&format!("INSERT INTO NAME.{table} (id, v, n) VALUES (8, 1, 8)")]).await;
     }
+    world.transaction(&["UPDATE NAME.renamed SET w = NULL WHERE id = 1"]).await;
+    world.transaction(&["UPDATE NAME.renamed SET w = 21 WHERE id = 2"]).await;
     world.quiet().await;
     let status = world.json(2, &["status"]).await;
     let expected: BTreeMap<_, _> = CHANGES
@@ -97,6 +100,7 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
         .collect();
     assert_eq!(told(&world, &status), expected, "{:#}", status["findings"]);
     assert!(help(&world, &status, "filled").contains("default = \"5\""), "{:#}", status["findings"]);
+    assert!(help(&world, &status, "renamed").contains("renamed_from = \"v\""), "{:#}", status["findings"]);
 
     // Terraform tells it, too.
     let plan = world.terraform.run(&["plan", "-input=false", "-no-color"]).await.must();
@@ -114,7 +118,8 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     world.redeclare("added", |table| table.declare_column("n", "int", None)).await;
     world.redeclare("filled", |table| table.declare_column("n", "int", Some("5"))).await;
     world.redeclare("wider", |table| table.declare_type("v", "bigint")).await;
-    world.redeclare("renamed", |table| table.declare_column("w", "int", None)).await;
+    world.redeclare("renamed", |table| table.declare_rename("v", "w")).await;
+    world.redeclare("copied", |table| table.declare_column("w", "int", None)).await;
     let on = |verb: &'static str, tables: &[&str]| {
         let tables = tables.iter().map(|table| format!("--table={}.{table}", world.name));
         std::iter::once(verb.to_owned()).chain(tables).collect::<Vec<_>>()
@@ -123,8 +128,8 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
         let line: Vec<_> = line.iter().map(String::as_str).collect();
         world.json(code, &line).await
     };
-    run(0, on("verify", &["rebuilt", "wider", "added", "filled"])).await;
-    let reloaded = ["renamed", "converted", "emptied", "swapped", "parted", "cut"];
+    run(0, on("verify", &["rebuilt", "wider", "added", "filled", "renamed"])).await;
+    let reloaded = ["copied", "converted", "emptied", "swapped", "parted", "cut"];
     let differing = run(2, on("verify", &reloaded)).await;
     for verdict in differing["tables"].as_array().unwrap() {
         assert_ne!(verdict["different"], 0, "{verdict:#}");
@@ -133,7 +138,7 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     world.dms.stop().await.must();
     world.dms.start("resume-processing").await.must();
     run(0, on("reload", &reloaded)).await;
-    let known = ["dropped", "renamed"];
+    let known = ["dropped", "copied"];
     run(0, [on("settle", &known), vec!["--reason=nobody reads it".to_owned()]].concat()).await;
     let status = world.json(0, &["status"]).await;
     assert_eq!(told(&world, &status), BTreeMap::new(), "{:#}", status["findings"]);

@@ -26,6 +26,7 @@ pub(crate) fn description(name: &str) -> Table {
         source_table: name.into(),
         columns: vec![column(KEY, "bigint"), column("note", "text")],
         defaults: BTreeMap::new(),
+        renamed: BTreeMap::new(),
         primary_key: vec![KEY.into()],
         raw: TableName::new("raw", name),
         retention_days: DEFAULT_RETENTION_DAYS,

@@ -73,10 +73,20 @@ fn cure(difference: &Difference, table: &Table) -> Option<Cure> {
     let listed = |name: &str| table.columns.iter().find(|column| same_column(&column.name, name));
     match difference {
         // What the rows that were there have in it is not known: the default of today may not be that of then.
+        Difference::Renamed { from, to }
+            if listed(&to.name).is_none()
+                && !table.primary_key.iter().any(|key| same_column(key, &from.name)) =>
+        {
+            Some(Cure::Configure(format!(
+                "write {} in place of \"{}\" in columns",
+                described(to, Some(&from.name)),
+                from.name
+            )))
+        }
         Difference::Added(column) | Difference::Renamed { to: column, .. } => match listed(&column.name) {
-            None => Some(Cure::Configure(format!("add {} to columns", described(column)))),
+            None => Some(Cure::Configure(format!("add {} to columns", described(column, None)))),
             Some(of) if holds(of, column) => Some(Cure::Compare),
-            Some(_) => Some(Cure::Configure(format!("write {} in columns", described(column)))),
+            Some(_) => Some(Cure::Configure(format!("write {} in columns", described(column, None)))),
         },
         Difference::Converted { from, to } => {
             let of = listed(&to.name)?;
@@ -105,16 +115,17 @@ fn holds(listed: &Column, found: &ShapeColumn) -> bool {
 }
 
 /// The column as an element of `columns`.
-fn described(column: &ShapeColumn) -> String {
+fn described(column: &ShapeColumn, old: Option<&str>) -> String {
     let text = |value: &str| {
         let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
         escaped.replace("${", "$${").replace("%{", "%%{")
     };
-    let default = match &column.default {
-        Some(default) => format!(", default = \"{}\"", text(default)),
-        None => String::new(),
+    let more = match (old, &column.default) {
+        (Some(old), _) => format!(", renamed_from = \"{}\"", text(old)),
+        (None, Some(default)) => format!(", default = \"{}\"", text(default)),
+        (None, None) => String::new(),
     };
-    format!("{{ name = \"{}\", type = \"{}\"{default} }}", text(&column.name), text(&column.ty))
+    format!("{{ name = \"{}\", type = \"{}\"{more} }}", text(&column.name), text(&column.ty))
 }
 
 #[cfg(test)]
@@ -188,12 +199,19 @@ mod tests {
     #[test]
     fn a_rename_is_told_until_the_new_name_is_listed_and_compared() {
         let rename = |now: &mut Shape| now.columns[2].name = "remark".to_owned();
-        let add = configure("add { name = \"remark\", type = \"varchar(50)\" } to columns");
-        assert_eq!(cures(&orders(), rename), add);
-        assert_eq!(after_comparison(&orders(), rename), add);
+        let write = configure(
+            "write { name = \"remark\", type = \"varchar(50)\", renamed_from = \"note\" } in place of \"note\" in columns",
+        );
+        assert_eq!(cures(&orders(), rename), write);
+        assert_eq!(after_comparison(&orders(), rename), write);
         let mut listed = orders();
-        listed.columns.push(Column { name: "remark".into(), ty: "text".parse().unwrap() });
+        listed.columns[2].name = "remark".into();
+        listed.renamed.insert("remark".into(), "note".into());
         assert_eq!(cures(&listed, rename), [Cure::Compare]);
+        assert_eq!(after_comparison(&listed, rename), []);
+        // The key keeps its columns.
+        let key = configure("add { name = \"id\", type = \"bigint(20)\" } to columns");
+        assert_eq!(cures(&orders(), |now: &mut Shape| now.columns[0].name = "id".to_owned()), key);
     }
 
     #[test]

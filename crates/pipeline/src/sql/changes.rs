@@ -33,6 +33,14 @@ pub(super) fn raw(column: &str) -> String {
     format!("r.{}", ident(column))
 }
 
+/// What raw has of a column of the source: a change from before `RENAME COLUMN` has it under the old name alone.
+pub(super) fn source_value(table: &Table, column: &Column) -> String {
+    match table.renamed.get(&column.name) {
+        Some(old) => format!("COALESCE({}, {})", raw(&column.name), raw(old)),
+        None => raw(&column.name),
+    }
+}
+
 /// The condition that a row `t` of ODS and a row `r` of raw, or of a table like it, have the same key.
 pub(super) fn same_key(table: &Table) -> String {
     let keys: Vec<_> = table
@@ -93,7 +101,7 @@ fn newest_per_key_of(table: &Table, from: &TableName, at: Option<&str>) -> Strin
 
 /// The ODS columns as an upsert reads them from raw, each with its alias.
 pub(super) fn upserts(table: &Table) -> Vec<String> {
-    let item = |c: &Column| format!("{} AS {}", c.cast_raw(&raw(&c.name)), ident(&c.name));
+    let item = |c: &Column| format!("{} AS {}", c.cast_raw(&source_value(table, c)), ident(&c.name));
     table.columns.iter().map(item).collect()
 }
 

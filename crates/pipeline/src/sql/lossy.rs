@@ -1,6 +1,6 @@
 //! Values that raw has and ODS cannot hold.
 
-use crate::sql::changes::raw;
+use crate::sql::changes::source_value;
 use crate::sql::literal;
 use crate::table::Table;
 
@@ -11,7 +11,7 @@ pub fn lossy(table: &Table) -> String {
         .columns
         .iter()
         .filter_map(|column| {
-            let lost = column.loses(&raw(&column.name))?;
+            let lost = column.loses(&source_value(table, column))?;
             Some((format!("count_if({lost})"), column.name.as_str()))
         })
         .collect();

@@ -21,6 +21,7 @@ mod merge;
 mod normalize;
 pub mod own;
 mod placed;
+mod renames;
 pub mod repair;
 pub mod replay;
 pub mod session;
@@ -49,6 +50,7 @@ pub use normalize::{
     column_names, is_reserved, normalize, normalize_body, same_body, same_condition, same_sql,
     statement_lines, tables_written,
 };
+pub use renames::renamed_alone;
 pub use stage::{create_stage, drop_stage, replace_stage, set_stage_comment};
 pub use table_ddl::{
     add_column, cluster_by, create_database, create_ods, create_raw, create_stream, drop_stream, drop_table,

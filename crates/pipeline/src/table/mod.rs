@@ -49,6 +49,9 @@ pub struct Table {
     /// What MySQL gave the rows that existed when a column was added, by column. Only raw and ODS keep it: a stored
     /// description has none, since no statement but their DDL needs it.
     pub defaults: BTreeMap<String, String>,
+    /// The name that a column had at the source before `RENAME COLUMN`, by column. Changes that DMS wrote before have their
+    /// values in a raw column of that name.
+    pub renamed: BTreeMap<String, String>,
     /// Names of the key columns.
     pub primary_key: Vec<String>,
     /// The table that keeps every change.
@@ -108,6 +111,7 @@ impl Table {
         out.extend(
             self.columns.iter().map(|c| self.defaulted(c, DatabendColumn::nullable(&c.name, c.raw_type()))),
         );
+        out.extend(self.renamed_columns().map(|(c, old)| DatabendColumn::nullable(old, c.raw_type())));
         let added = self.change_seq_column.iter().chain(&self.position_column);
         out.extend(added.map(|name| DatabendColumn::nullable(name, DatabendType::Varchar)));
         for key in self.key_columns() {
@@ -116,6 +120,11 @@ impl Table {
             }
         }
         out
+    }
+
+    /// The columns that had another name at the source, each with that name.
+    pub fn renamed_columns(&self) -> impl Iterator<Item = (&Column, &str)> {
+        self.columns.iter().filter_map(|c| Some((c, self.renamed.get(&c.name)?.as_str())))
     }
 
     /// The column of a Databend table with the default of the source's column.
@@ -157,6 +166,7 @@ pub(crate) fn orders() -> Table {
             .map(|(name, ty)| Column { name: name.into(), ty: ty.parse().unwrap() })
             .collect(),
         defaults: BTreeMap::new(),
+        renamed: BTreeMap::new(),
         primary_key: vec!["order_id".into()],
         raw: TableName::new("raw", "orders"),
         retention_days: 15,

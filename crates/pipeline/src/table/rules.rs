@@ -1,6 +1,7 @@
 //! The rules that a table's description must follow, each with the attribute that breaks it and what to write instead.
 
 use super::{DELETED_COLUMN, OP_COLUMN, RESERVED_PREFIX, SEQ_COLUMN, Table};
+use crate::column::Column;
 use crate::default_value;
 use crate::name::{is_quotable, same_column as same};
 use crate::sql::is_reserved;
@@ -30,6 +31,8 @@ pub enum Attribute {
     ColumnType(usize),
     /// The default of a column.
     ColumnDefault(usize),
+    /// The name that a column had before.
+    ColumnRenamedFrom(usize),
 }
 
 impl Table {
@@ -74,6 +77,9 @@ impl Table {
             {
                 say(Attribute::ColumnDefault(i), message);
             }
+            if let Some(message) = self.wrong_rename(i) {
+                say(Attribute::ColumnRenamedFrom(i), message);
+            }
             // COPY matches names regardless of case, so two that differ only in case cannot be told apart.
             if let Some(first) = self.columns[..i].iter().find(|c| same(&c.name, name)) {
                 let message = if first.name == *name {
@@ -102,6 +108,43 @@ impl Table {
                 );
             }
         }
+    }
+
+    /// Why a column cannot have had the name that it is said to have had.
+    fn wrong_rename(&self, i: usize) -> Option<String> {
+        let name = &self.columns[i].name;
+        let old = self.renamed.get(name)?;
+        let own = self.own_column_names();
+        let others = |c: &&Column| self.renamed.get(&c.name).is_some_and(|other| same(other, old));
+        Some(if !is_quotable(old) {
+            unquotable("column", old)
+        } else if self.primary_key.contains(name) {
+            format!(
+                "\"{name}\" is in primary_key, and a column of the key keeps its name: let a DMS rename-column rule deliver it under the old one"
+            )
+        } else if same(old, name) {
+            format!(
+                "\"{old}\" and \"{name}\" are one name to MySQL and COPY, which ignore case; leave renamed_from out"
+            )
+        } else if self.columns.iter().any(|c| same(&c.name, old)) {
+            format!(
+                "\"{old}\" is listed as a column of its own, so its values in raw are not those of \"{name}\". Leave renamed_from out, and run `runbook reload` after the apply"
+            )
+        } else if let Some(taken) = own.iter().find(|taken| same(taken, old)) {
+            format!("\"{old}\" is \"{taken}\", which the pipeline adds; write the name that the source had")
+        } else if old.to_lowercase().starts_with(RESERVED_PREFIX) {
+            format!(
+                "names that begin with \"{RESERVED_PREFIX}\" belong to the pipeline; write the name that the source had"
+            )
+        } else if let Some(other) = self.columns[..i].iter().find(others) {
+            format!("\"{}\" is renamed from \"{old}\", too; a column becomes one other", other.name)
+        } else if self.defaults.contains_key(name) {
+            format!(
+                "a column with renamed_from has no default here: the rows that were there keep the values that they had as \"{old}\""
+            )
+        } else {
+            return None;
+        })
     }
 
     fn own_column_names(&self) -> Vec<String> {

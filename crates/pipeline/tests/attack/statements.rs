@@ -111,6 +111,7 @@ impl Names {
                 column(&format!("{}2", self.value), "decimal(12,2)"),
             ],
             defaults: [(self.value.clone(), self.comment.clone())].into(),
+            renamed: [(format!("{}2", self.value), format!("{}3", self.value))].into(),
             primary_key: vec![self.key.clone()],
             raw: TableName::new(&self.raw_database, &self.raw_table),
             retention_days: 15,

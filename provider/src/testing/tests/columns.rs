@@ -195,6 +195,101 @@ fn a_default_that_the_type_does_not_have_is_refused_at_its_attribute() {
 }
 
 #[test]
+fn a_column_that_the_source_has_renamed_keeps_its_values() {
+    let mut world = World::live();
+    world.columns(add(json!({ "name": "points", "type": "int" })));
+    world.apply();
+    world.write(2, vec![with_points(10, "1", "7"), with_points(11, "2", "8")]);
+    tick(&world.scripted);
+    // The column goes with what ODS has of it.
+    world.columns(add(json!({ "name": "score", "type": "bigint" })));
+    let errors = world.plan().errors.join("\n");
+    assert!(errors.contains("write the new name with renamed_from = \"points\""), "{errors}");
+
+    world.columns(add(json!({ "name": "score", "type": "bigint", "renamed_from": "points" })));
+    let plan = world.plan();
+    assert!(said(&plan).contains("Columns of ods.orders will be renamed"), "{}", said(&plan));
+    assert!(said(&plan).contains("\"points\" to \"score\""), "{}", said(&plan));
+    let outcome = world.run();
+    assert_eq!(outcome.errors, Vec::<String>::new());
+    let heard = world.heard();
+    assert!(heard.iter().any(|sql| sql.contains("RENAME COLUMN \"points\" TO \"score\"")), "{heard:#?}");
+    world.apply();
+    let score = |world: &World| {
+        let rows = world.scripted.sql(r#"SELECT "score" FROM ods.orders WHERE "score" IS NOT NULL"#).unwrap();
+        rows.len()
+    };
+    assert_eq!(score(&world), 2);
+    // A change with the new name, and one with the old name that comes late.
+    world.write(3, vec![Change::upsert(20, "2", &[("order_id", "2"), ("amount", "5"), ("score", "9")])]);
+    world.write(4, vec![with_points(12, "3", "6")]);
+    tick(&world.scripted);
+    assert_eq!(score(&world), 3);
+    world.nothing_is_missing();
+
+    // The source gives the old name to a new column.
+    world.columns(|columns| {
+        columns.push(json!({ "name": "score", "type": "bigint" }));
+        columns.push(json!({ "name": "points", "type": "int" }));
+    });
+    let plan = world.plan();
+    assert!(said(&plan).contains("\"points\" of raw.orders has values of two columns"), "{}", said(&plan));
+    assert!(plan.errors.is_empty(), "{:?}", plan.errors);
+
+    // It stays as long as raw has the old name alone.
+    world.columns(add(json!({ "name": "score", "type": "bigint" })));
+    let errors = world.plan().errors.join("\n");
+    assert!(errors.contains("3 changes with the value of \"score\" in \"points\" alone"), "{errors}");
+}
+
+#[test]
+fn a_rename_that_would_show_the_values_of_another_column_is_refused() {
+    let mut world = World::live();
+    world.columns(|columns| {
+        columns.push(json!({ "name": "points", "type": "int", "default": "3" }));
+        columns.push(json!({ "name": "score", "type": "int" }));
+    });
+    world.apply();
+    for (column, told) in [
+        (
+            json!({ "name": "order_id", "type": "bigint", "renamed_from": "id" }),
+            "a column of the key keeps its name",
+        ),
+        (
+            json!({ "name": "level", "type": "int", "renamed_from": "amount" }),
+            "listed as a column of its own",
+        ),
+        (json!({ "name": "level", "type": "int", "renamed_from": "LEVEL" }), "leave renamed_from out"),
+        (json!({ "name": "level", "type": "int", "renamed_from": "op" }), "which the pipeline adds"),
+        (json!({ "name": "level", "type": "int", "renamed_from": "points" }), "The old column has a default"),
+        (
+            json!({ "name": "level", "type": "int", "renamed_from": "score", "default": "1" }),
+            "has no default here",
+        ),
+    ] {
+        world.columns(|columns| {
+            columns.retain(|listed| listed["name"] != column["name"]);
+            if column["renamed_from"] != "points" {
+                columns.push(json!({ "name": "points", "type": "int", "default": "3" }));
+            }
+            if column["renamed_from"] != "score" {
+                columns.push(json!({ "name": "score", "type": "int" }));
+            }
+            columns.push(column.clone());
+        });
+        let errors = world.plan().errors.join("\n");
+        assert!(errors.contains(told) && errors.contains("renamed_from"), "{column}: {errors}");
+    }
+    world.by_hand("ALTER TABLE ods.orders ADD COLUMN level INT NULL");
+    world.columns(|columns| {
+        columns.push(json!({ "name": "points", "type": "int", "default": "3" }));
+        columns.push(json!({ "name": "level", "type": "int", "renamed_from": "score" }));
+    });
+    let errors = world.plan().errors.join("\n");
+    assert!(errors.contains("ODS has both columns"), "{errors}");
+}
+
+#[test]
 fn what_is_changed_by_hand_in_columns_shows_and_is_fixed() {
     for (sql, part) in [
         ("ALTER TABLE ods.orders MODIFY COLUMN amount DECIMAL(20, 4) NULL", ""),

@@ -23,7 +23,7 @@ fn a_misspelt_key_is_refused_with_the_nearest_known_one() {
         assert!(said.contains(part), "{said}");
     }
     let said = errors(&with_columns(&column("nullable")));
-    assert!(said.contains("The keys are `name`, `type` and `default`."), "{said}");
+    assert!(said.contains("The keys are `name`, `type`, `default` and `renamed_from`."), "{said}");
     let mut world = World::new();
     world.edit(TABLE, |table| table["source"]["path"] = "x/".into(), table());
     let said = errors(&world);

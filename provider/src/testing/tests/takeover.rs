@@ -183,6 +183,7 @@ fn the_table() -> pipeline::Table {
         retention_days: 15,
         ods: ods(),
         defaults: std::collections::BTreeMap::default(),
+        renamed: std::collections::BTreeMap::default(),
         cluster_by: vec!["order_id".into()],
         row_per_block: 100_000,
         timestamp_column: "_dms_ingestion_timestamp".into(),

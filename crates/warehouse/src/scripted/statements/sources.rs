@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use databend_common_ast::ast::{BinaryOperator, Expr, Literal, TableReference};
+use databend_common_ast::ast::{BinaryOperator, Expr, FunctionCall, Literal, SelectTarget, TableReference};
 use derive_visitor::{Drive, visitor_enter_fn};
 use pipeline::sql::{TableName, own};
 
@@ -83,7 +83,32 @@ pub(super) fn changes(state: &State, tree: &impl Drive) -> Result<(Vec<Change>, 
         changes.retain(|change| change.id >= floor(state, &raw));
     }
     changes.sort_by_key(|change| change.id);
+    for (column, other) in read_instead(tree) {
+        for cells in changes.iter_mut().map(|change| &mut change.cells) {
+            if let Some(value) = cells.get(&other).filter(|_| !cells.contains_key(&column)).cloned() {
+                cells.insert(column.clone(), value);
+            }
+        }
+    }
     Ok((changes, consumed))
+}
+
+/// The columns in whose place a tree reads another one where they are NULL, `COALESCE(a, b) AS a`, each with that one.
+fn read_instead(tree: &impl Drive) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    tree.drive(&mut visitor_enter_fn(|target: &SelectTarget| {
+        let SelectTarget::AliasedExpr { expr, alias: Some(alias) } = target else { return };
+        expr.drive(&mut visitor_enter_fn(|call: &FunctionCall| {
+            if let [Expr::ColumnRef { column: first, .. }, Expr::ColumnRef { column: second, .. }] =
+                call.args.as_slice()
+                && call.name.name.eq_ignore_ascii_case("coalesce")
+                && first.column.name() == alias.name
+            {
+                found.push((fold(alias), second.column.name().to_owned()));
+            }
+        }));
+    }));
+    found
 }
 
 /// The floor of a raw table.
