@@ -43,6 +43,7 @@ scenarios!(
     create,
     added_column,
     widened_column,
+    renamed_column,
     evolved_column,
     ods_created_empty,
     changed_schedule,

@@ -182,6 +182,9 @@ pub(super) fn all() -> Vec<Scenario> {
     };
     let by_hand =
         |name, by_hand| Scenario { by_hand, ..scenario(name, Some(both()), both(), &["orders", "items"]) };
+    // Files have either name.
+    let mut with_new_name = table("orders", &columns_of(&[]));
+    with_new_name["columns"][2] = json!({ "name": "coupon", "type": "text", "renamed_from": "note" });
     // Raw has the column from files, as INT and without a default.
     let mut defaulted = table("orders", &columns_of(&[("points", "int")]));
     defaulted["columns"][3]["default"] = "3".into();
@@ -207,6 +210,7 @@ pub(super) fn all() -> Vec<Scenario> {
             both().with("databend_cdc_table.orders", table("orders", &widened)),
             &["orders", "items"],
         ),
+        scenario("renamed_column", Some(both()), both().with(ORDERS, with_new_name), &["orders", "items"]),
         scenario("evolved_column", Some(both()), both().with(ORDERS, defaulted), &["orders", "items"]),
         Scenario {
             by_hand: &[CLEAN_UP, "DROP TABLE ods.orders"],

@@ -24,7 +24,7 @@ fn help<'a>(world: &World, status: &'a Value, table: &str) -> &'a str {
 }
 
 /// The tables, what is done to each, and the codes of what is told.
-const CHANGES: [(&str, &[&str], &[&str]); 15] = [
+const CHANGES: [(&str, &[&str], &[&str]); 17] = [
     ("added", &["ALTER TABLE NAME.added ADD COLUMN n INT NULL"], &["SOURCE-COLUMNS"]),
     ("filled", &["ALTER TABLE NAME.filled ADD COLUMN n INT NOT NULL DEFAULT 5"], &["SOURCE-COLUMNS"]),
     // It is rebuilt.
@@ -45,6 +45,25 @@ const CHANGES: [(&str, &[&str], &[&str]); 15] = [
     ),
     ("parted", &["ALTER TABLE NAME.parted DROP PARTITION p0"], &["SOURCE-ROWS"]),
     ("cut", &["ALTER TABLE NAME.cut TRUNCATE PARTITION p0"], &["SOURCE-ROWS"]),
+    (
+        "exchanged",
+        &[
+            "CREATE TABLE NAME.exchanged_p0 LIKE NAME.exchanged",
+            "ALTER TABLE NAME.exchanged_p0 REMOVE PARTITIONING",
+            "INSERT INTO NAME.exchanged_p0 SELECT id, v + 1, d FROM NAME.exchanged WHERE id < 2",
+            "ALTER TABLE NAME.exchanged EXCHANGE PARTITION p0 WITH TABLE NAME.exchanged_p0",
+        ],
+        &["SOURCE-ROWS"],
+    ),
+    (
+        "recreated",
+        &[
+            "DROP TABLE NAME.recreated",
+            "CREATE TABLE NAME.recreated (id INT NOT NULL PRIMARY KEY, v INT NULL, d DATETIME(3) NULL)",
+            "INSERT INTO NAME.recreated VALUES (1, 11, NULL), (9, 90, NULL)",
+        ],
+        &["SOURCE-ROWS"],
+    ),
     ("rebuilt", &["ALTER TABLE NAME.rebuilt ENGINE = InnoDB, FORCE"], &["SOURCE-ROWS"]),
     ("defaulted", &["ALTER TABLE NAME.defaulted ALTER COLUMN v SET DEFAULT 7"], &[]),
     ("indexed", &["ALTER TABLE NAME.indexed ADD INDEX (v), ALGORITHM = INPLACE"], &[]),
@@ -56,7 +75,7 @@ const CHANGES: [(&str, &[&str], &[&str]); 15] = [
 async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     let columns = [("id", "int"), ("v", "int"), ("d", "datetime(3)")];
     let tables = CHANGES.map(|(name, ..)| Table::new(name, &columns, &["id"]));
-    let mut before: Vec<String> = ["parted", "cut"]
+    let mut before: Vec<String> = ["parted", "cut", "exchanged"]
         .iter()
         .map(|name| {
             format!(
@@ -129,7 +148,7 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
         world.json(code, &line).await
     };
     run(0, on("verify", &["rebuilt", "wider", "added", "filled", "renamed"])).await;
-    let reloaded = ["copied", "converted", "emptied", "swapped", "parted", "cut"];
+    let reloaded = ["copied", "converted", "emptied", "swapped", "parted", "cut", "exchanged", "recreated"];
     let differing = run(2, on("verify", &reloaded)).await;
     for verdict in differing["tables"].as_array().unwrap() {
         assert_ne!(verdict["different"], 0, "{verdict:#}");
