@@ -30,7 +30,7 @@ variable "source_table" {
 }
 
 variable "columns" {
-  description = "The source's columns: a list of { name, type } with MySQL types, and optionally default: what MySQL gave the rows that existed when the column was added."
+  description = "The source's columns: a list of { name, type } with MySQL types, and optionally default: what MySQL gave the rows that existed when the column was added; and renamed_from: the name that the column had before."
   type        = any
   nullable    = false
 
@@ -40,8 +40,8 @@ variable "columns" {
   }
 
   validation {
-    condition     = alltrue([for column in var.columns : try(length(setsubtract(["name", "type"], keys(column))) == 0 && length(setsubtract(keys(column), ["name", "type", "default"])) == 0, false)])
-    error_message = "Every element of columns has the keys name and type and, optionally, default."
+    condition     = alltrue([for column in var.columns : try(length(setsubtract(["name", "type"], keys(column))) == 0 && length(setsubtract(keys(column), ["name", "type", "default", "renamed_from"])) == 0, false)])
+    error_message = "Every element of columns has the keys name and type and, optionally, default and renamed_from."
   }
 
   validation {

@@ -124,3 +124,19 @@ run "a_column_with_a_default" {
     error_message = "The default of a column reaches the table."
   }
 }
+
+run "a_column_that_was_renamed" {
+  command = plan
+
+  variables {
+    columns = [
+      { name = "order_id", type = "bigint" },
+      { name = "region", type = "varchar(20)", renamed_from = "area" },
+    ]
+  }
+
+  assert {
+    condition     = databend_cdc_table.this.columns[1].renamed_from == "area"
+    error_message = "The old name of a column reaches the table."
+  }
+}
