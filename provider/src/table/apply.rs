@@ -256,7 +256,7 @@ impl<'a> Now<'a> {
     }
 }
 
-/// Columns that ODS lacks under their name and that raw's changes fill. The order key is filled by itself.
+/// Columns that ODS lacks and that raw's changes fill. The order key is filled by itself.
 fn missing_in_ods(ods: &TableInfo, table: &Table) -> Vec<DatabendColumn> {
     let mut missing = differences(&columns(ods), &table.ods_columns()).add;
     missing.retain(|column| column.name != SEQ_COLUMN);

@@ -56,7 +56,7 @@ fn is_listed(table: &Table, name: &str) -> bool {
     table.columns.iter().any(|column| same_column(&column.name, name))
 }
 
-/// The columns as they are after that.
+/// The columns as they are once ODS has these renames.
 pub(super) fn renamed(mut columns: Vec<DatabendColumn>, renames: &[Rename]) -> Vec<DatabendColumn> {
     for column in &mut columns {
         if let Some(rename) = renames.iter().find(|rename| rename.from == column.name) {

@@ -147,8 +147,9 @@ impl Scan<'_> {
                 async { if is_end { Ok(None) } else { self.span(&mut after, &mut pace, &mut is_end).await } };
             let (unlike, next) = try_join(unlike, next).await?;
             for part in unlike {
+                // What is left of the span counts as not compared.
                 if !self.continues().await? {
-                    break;
+                    return Ok(());
                 }
                 self.compare_rows(part).await?;
             }
