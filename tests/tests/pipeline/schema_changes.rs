@@ -94,7 +94,7 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     let mut world = World::new(&tables, &before).await;
     // Nothing has changed yet that would tell the zone of sequences.
     let settings =
-        "poll_seconds = 1\nsequences_are_utc = true\ndelivery_seconds = 3\nverify_settle_seconds = 5\n";
+        "poll_seconds = 1\nsequences_are_utc = true\ndelivery_seconds = 3\nverify_settle_seconds = 60\n";
     world.terraform.write("runbook.toml", settings).must();
     world.cutover().await;
     assert_eq!(told(&world, &world.json(0, &["status"]).await), BTreeMap::new());
