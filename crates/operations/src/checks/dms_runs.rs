@@ -16,6 +16,15 @@ pub(super) fn check(chain: &ChainFacts, _: &Limits) -> Vec<Finding> {
     )]
 }
 
+/// How a DMS task reads the definitions of its tables again.
+pub(crate) fn restart(arn: &str) -> String {
+    format!(
+        "stop the DMS task and resume it, so that it reads the definition again (`aws dms stop-replication-task \
+         --replication-task-arn {arn}`, and when it is stopped, `aws dms start-replication-task --start-replication-task-type \
+         resume-processing --replication-task-arn {arn}`)"
+    )
+}
+
 /// What to do about a DMS task with this status.
 pub(crate) fn stopped_help(status: &str, arn: &str) -> String {
     if status == "failed" {

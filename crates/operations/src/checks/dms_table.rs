@@ -1,16 +1,22 @@
 //! DMS delivers the table.
 
-use super::{Code, Finding, Limits};
+use super::{Code, Finding, Limits, dms_restart};
 use crate::dms::TableProgress;
 use crate::facts::{ChainFacts, TableFacts};
+use crate::finding::load_again;
 
-pub(super) fn check(_: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
+pub(super) fn check(chain: &ChainFacts, table: &TableFacts, _: &Limits) -> Option<Finding> {
     let dms = table.dms.as_ref().filter(|dms| dms.progress() == TableProgress::Broken)?;
     Some(Finding::error(
         Code::DmsTableError,
         &table.source,
         format!("DMS has given it up: \"{}\"", dms.state),
-        "look into the DMS task's CloudWatch log for the cause. Its changes are no longer delivered",
+        format!(
+            "its changes are no longer delivered. Look into the DMS task's CloudWatch log for the cause. If the table's definition has \
+             changed since the task was started, {}. Then {}",
+            dms_restart(chain.dms_task_arn.as_deref().unwrap_or_default()),
+            load_again(&table.source)
+        ),
     ))
 }
 

@@ -38,7 +38,7 @@ use std::time::Duration;
 use crate::facts::{ChainFacts, TableFacts};
 use crate::finding::{Code, Finding};
 
-pub(crate) use dms_runs::stopped_help as dms_stopped_help;
+pub(crate) use dms_runs::{restart as dms_restart, stopped_help as dms_stopped_help};
 pub(crate) use doubled_keys::help as doubled_keys_help;
 pub(crate) use preconditions::sleeping;
 pub use preconditions::{awaits_load, chain_problems, missing_tasks, table_problems};

@@ -77,6 +77,10 @@ struct State {
     requested: Vec<String>,
     /// Loads of tables that were loaded before: when each began, and how many looks it takes.
     reloads: BTreeMap<String, (DateTime<Utc>, u32)>,
+    /// How many of the next such loads it gives up.
+    given_up: u32,
+    /// The tables whose last load it has given up.
+    broken: BTreeSet<String>,
     /// Files with changes that it has written.
     files: usize,
     prep_mode: &'static str,
@@ -103,6 +107,8 @@ impl FakeDms {
             unloaded: BTreeSet::new(),
             requested: Vec::new(),
             reloads: BTreeMap::new(),
+            given_up: 0,
+            broken: BTreeSet::new(),
             files: 0,
             prep_mode: "DO_NOTHING",
             inserts: 0,
@@ -206,6 +212,11 @@ impl FakeDms {
     /// Has counted so many inserts of each table since its load.
     pub(crate) fn count_inserts(&self, inserts: u64) {
         self.lock().inserts = inserts;
+    }
+
+    /// Gives up the next so many loads of tables that were loaded before, without a file.
+    pub(crate) fn give_up(&self, loads: u32) {
+        self.lock().given_up = loads;
     }
 
     /// Refuses the next starts, as long as the task is in transition.
@@ -341,7 +352,13 @@ impl State {
         let Some(table) = self.tables.iter().find(|table| table.table == name) else {
             return Err(DmsError::Refused { call, detail: format!("{name} is not part of the task") });
         };
-        load(table, scripted);
+        if let Some(left) = self.given_up.checked_sub(1) {
+            self.given_up = left;
+            self.broken.insert(name.to_owned());
+        } else {
+            load(table, scripted);
+            self.broken.remove(name);
+        }
         self.requested.push(name.to_owned());
         if self.unloaded.contains(name) {
             self.looks_until_loaded = LOOKS_UNTIL_LOADED;
@@ -385,11 +402,16 @@ impl State {
         let reloads = &self.reloads;
         let view = |table: &SourceTable| {
             if let Some((began, looks)) = reloads.get(&table.table) {
+                let state = match (*looks == 0, self.broken.contains(&table.table)) {
+                    (false, _) => "Table is being reloaded",
+                    (true, false) => "Table completed",
+                    (true, true) => "Table error",
+                };
                 return TableView {
                     schema: table.schema.clone(),
                     table: table.table.clone(),
-                    state: if *looks == 0 { "Table completed" } else { "Table is being reloaded" }.into(),
-                    full_load_rows: if *looks == 0 { table.rows.len() as u64 } else { 0 },
+                    state: state.into(),
+                    full_load_rows: if state == "Table completed" { table.rows.len() as u64 } else { 0 },
                     full_load_started: Some(*began),
                     full_load_ended: (*looks == 0).then_some(*began),
                     reloaded: true,

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::Sourced;
 use super::boundary::source;
 use super::open_generation::Generation;
+use crate::checks::dms_restart;
 use crate::counts::OdsCounts;
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, Told, World};
 use crate::finding::Code;
@@ -250,8 +251,11 @@ fn lacks_column(site: &TableSite, column: &str) -> StepError {
             "column {column} of {source} has values at the source, and none in the load: DMS has loaded the table as it was defined \
              when its task started"
         ),
-        "stop the DMS task and resume it, so that it reads the definition again; if the task's table mappings leave the column out, \
-         take it out of `columns`, too. Then run this again. Nothing was changed: ODS is as it was",
+        format!(
+            "{}; if the task's table mappings leave the column out, take it out of `columns`, too. Then run this again. Nothing \
+             was changed: ODS is as it was",
+            dms_restart(&site.dms_task_arn)
+        ),
     )
 }
 

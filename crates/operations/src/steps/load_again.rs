@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::boundary::source;
 use super::open_generation::{Generation, table};
 use super::{Loaded, full_load};
+use crate::checks::dms_restart;
 use crate::dms::{TableProgress, View};
 use crate::engine::{Answers, Effect, Look, Step, StepError, TableSite, World};
 use crate::finding::Code;
@@ -181,7 +182,8 @@ fn broken(site: &TableSite, state: &str) -> StepError {
         format!("DMS has given up table {source} while it loaded it again: its state is \"{state}\""),
         format!(
             "look into the DMS task's CloudWatch log for {source} and fix the cause. If the table's definition has changed since \
-             the task was started, stop the task and resume it. Then run this again"
+             the task was started, {}. Then run this again",
+            dms_restart(&site.dms_task_arn)
         ),
     )
 }

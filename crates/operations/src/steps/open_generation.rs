@@ -21,7 +21,7 @@ use super::full_load_files;
 use super::generation_state::{floor, side_tables};
 use super::start_whole_load::loads_everything;
 use crate::checks;
-use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableView, TaskView, View, look};
+use crate::dms::{Counted, FULL_LOAD_AND_CDC, TableProgress, TableView, TaskView, View, look};
 use crate::engine::{Answers, Effect, Look, Site, Step, StepError, TableSite, Told, World};
 use crate::facts::{self, Witness};
 use crate::finding::Code;
@@ -240,8 +240,8 @@ fn has_suspended(site: &TableSite, world: &World) -> bool {
     suspended > last(OpenGeneration::NAME) && suspended > last(StepName::ResumeTasks)
 }
 
-/// Whether a generation is continued: it is not admitted, DMS has begun to load the table for it, and no run has refused that load.
-/// If not, the boundary is given up, and a later one is chosen.
+/// Whether a generation is continued: it is not admitted, DMS has begun to load the table for it and has not given that up, and no run
+/// has refused that load. If not, the boundary is given up, and a later one is chosen.
 async fn is_unfinished(
     site: &TableSite,
     world: &World,
@@ -249,7 +249,10 @@ async fn is_unfinished(
     view: &View,
 ) -> Result<bool, StepError> {
     let is_admitted = floor(site, world).await? >= generation.boundary.order_key(site.pipeline());
-    let loaded = table(site, view).filter(|table| table.has_begun_since(generation.before));
+    let is_of_it = |table: &&TableView| {
+        table.has_begun_since(generation.before) && table.progress() != TableProgress::Broken
+    };
+    let loaded = table(site, view).filter(is_of_it);
     let is_loaded = !is_admitted && loaded.is_some() && generation.reader.is(&site.dms_task_arn, &view.task);
     Ok(is_loaded && !was_refused(site, world).await?)
 }

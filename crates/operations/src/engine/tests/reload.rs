@@ -77,6 +77,24 @@ fn so_does_a_third_load() {
     }
 }
 
+/// DMS gives a load up where the definition that it knows is not that of the source. Once that is put right, it is asked again.
+#[test]
+fn a_load_that_dms_has_given_up_is_asked_for_again() {
+    let bed = orders();
+    set_rows(&bed, &["1", "4", "5"]);
+    bed.dms.give_up(2);
+    for _ in 0..2 {
+        let errors = reload(&bed);
+        assert_eq!(codes(&errors), [Code::DmsTableError]);
+        let told = errors[0].as_finding().unwrap();
+        assert!(told.help.contains("`aws dms stop-replication-task"), "{}", told.help);
+        assert_eq!(codes_of_status(&bed)[0], Code::DmsTableError);
+    }
+    assert!(reload(&bed).is_empty());
+    assert_eq!(bed.dms.requested(), ["orders"; 3]);
+    assert_equal(&bed, &["1", "4", "5"]);
+}
+
 #[test]
 fn a_replaced_task_is_started_for_all_tables() {
     let bed = orders();
