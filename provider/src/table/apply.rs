@@ -390,7 +390,11 @@ impl Step<'_> {
         warehouse.catalog().touch(objects(self.table));
         match result {
             Ok(_) => Ok(()),
-            Err(error @ WarehouseError::OutcomeUnknown { .. }) => {
+            // COPY may have added the column since the look.
+            Err(error)
+                if matches!(error, WarehouseError::OutcomeUnknown { .. })
+                    || error.is_column_already_there() =>
+            {
                 if is_done(&*look_at(warehouse, &objects(self.table)).await?) {
                     Ok(())
                 } else {

@@ -78,6 +78,30 @@ fn a_column_that_evolution_made_too_narrow_becomes_as_wide_as_its_family() {
     world.nothing_is_missing();
 }
 
+/// COPY takes a file with the new column between the apply's look and its statement.
+#[test]
+fn a_column_that_evolution_adds_meanwhile_is_no_error() {
+    let followed = || {
+        let mut world = World::live();
+        world.columns(add(json!({ "name": "points", "type": "int" })));
+        world
+    };
+    let adds = |sql: &str| sql.starts_with(r#"ALTER TABLE "raw"."orders" ADD COLUMN "points""#);
+    let mut clean = followed();
+    assert_eq!(clean.run().errors, Vec::<String>::new());
+    let heard = clean.scripted.heard();
+    let at = heard.iter().position(|heard| adds(&heard.sql)).unwrap_or_else(|| panic!("{heard:#?}"));
+    let mut world = followed();
+    world.scripted.meanwhile(at, "ALTER TABLE raw.orders ADD COLUMN points INT NULL");
+    assert_eq!(world.run().errors, Vec::<String>::new());
+    assert_eq!(world.points_in_ods(), clean.points_in_ods());
+    assert_eq!(world.raw_type("points"), "INT", "as COPY made it");
+    // The next apply sees that, and widens it.
+    world.apply();
+    assert_eq!(world.raw_type("points"), "BIGINT");
+    world.nothing_is_missing();
+}
+
 #[test]
 fn a_column_of_the_configuration_that_is_narrower_in_raw_shows_and_is_widened() {
     let mut world = World::live();
