@@ -16,6 +16,7 @@
 //! - [`Faults`]: makes Databend or AWS fail on demand
 //! - [`compare`]: whether an ODS table equals its source, row by row
 //! - [`history`]: random histories of a source, through the whole pipeline
+//! - [`life`]: the later life of a pipeline, with DDL, verbs and hand changes, through Terraform and runbook
 //! - [`wait`]: until a condition holds; [`names`]: names that no other test uses
 //!
 //! A test looks like this:
@@ -46,6 +47,7 @@ mod faults;
 pub mod history;
 mod http;
 mod json_schema;
+pub mod life;
 mod must;
 mod mysql;
 mod mysql_proxy;

@@ -14,6 +14,8 @@ pub struct Table {
     /// The name that a column had before, by column.
     renamed: BTreeMap<String, String>,
     key: Vec<String>,
+    /// The number of its resource, where that is not its place in the chain.
+    number: Option<usize>,
 }
 
 impl Table {
@@ -25,7 +27,19 @@ impl Table {
             defaults: BTreeMap::new(),
             renamed: BTreeMap::new(),
             key: key.iter().map(|name| (*name).into()).collect(),
+            number: None,
         }
+    }
+
+    /// The same with a resource whose number stays when tables before it go.
+    #[must_use]
+    pub fn numbered(self, number: usize) -> Self {
+        Self { number: Some(number), ..self }
+    }
+
+    /// The number of its resource, where it stands at `place` in the chain.
+    pub(crate) fn number(&self, place: usize) -> usize {
+        self.number.unwrap_or(place)
     }
 
     /// Declares one more column, with its default if it has one. The source has it already.

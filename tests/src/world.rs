@@ -3,15 +3,20 @@
 use std::ops::Deref;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::compare::{Comparison, Pair, compare};
-use crate::{DmsSite, DmsTask, Must, Mysql, Namespace, Runbook, Sandbox, Table, TerraformDir, wait};
+use crate::{
+    Admin, DmsSite, DmsTask, Error, Must, Mysql, Namespace, Runbook, Sandbox, Table, TerraformDir, wait,
+};
 
 /// How long the last change may take from the source to ODS.
-const QUIET_WITHIN: Duration = Duration::from_secs(60);
+const QUIET_WITHIN: Duration = Duration::from_secs(120);
 /// Seconds from the first change of a file to its writing.
 const DMS_SECONDS: i64 = 1;
+
+/// A change of a table's declaration.
+type Declare = fn(&mut Table);
 
 /// The pipeline of one test. The name is the source's schema, the stage and the chain.
 pub struct World {
@@ -28,6 +33,9 @@ pub struct World {
     pub runbook: Runbook,
     /// The source's tables.
     pub tables: Vec<Table>,
+    /// The name of the chain, which begins with that of the test.
+    pub chain: String,
+    admin: Admin,
     /// When the load tasks run.
     schedule: String,
 }
@@ -49,7 +57,9 @@ impl World {
 
     /// The same as another user of Databend than root.
     pub async fn of(sandbox: Sandbox, tables: &[Table], statements: &[&str]) -> Self {
-        Self::scheduled(sandbox, tables, statements, "1 second").await
+        // A load that finds nothing costs Databend as much as most statements of a test.
+        let schedule = format!("{} seconds", tables.len().max(2));
+        Self::scheduled(sandbox, tables, statements, &schedule).await
     }
 
     /// The same with another schedule of the load tasks.
@@ -68,7 +78,9 @@ impl World {
         // The settings of the runbook lie beside the configuration, as at its users'.
         terraform.write("runbook.toml", "poll_seconds = 1\n").must();
         let runbook = Runbook::new(sandbox, terraform.path());
+        let admin = Admin::of(sandbox);
         let world = Self {
+            chain: namespace.name.clone(),
             namespace,
             mysql,
             site,
@@ -76,6 +88,7 @@ impl World {
             terraform,
             runbook,
             tables: tables.to_vec(),
+            admin,
             schedule: schedule.into(),
         };
         world.declare();
@@ -114,19 +127,23 @@ impl World {
         self.terraform.apply(&[]).await.must();
     }
 
-    /// Changes the declaration of a table, and applies it.
-    pub async fn redeclare(&mut self, table: &str, change: impl FnOnce(&mut Table)) {
-        change(self.tables.iter_mut().find(|declared| declared.name == table).unwrap());
+    /// Changes the declarations of tables, and applies them at once.
+    pub async fn redeclare(&mut self, changes: &[(&str, Declare)]) {
+        for (name, change) in changes {
+            change(self.tables.iter_mut().find(|table| table.name == *name).unwrap());
+        }
         self.declare();
         self.terraform.apply(&[]).await.must();
     }
 
     /// Writes the configuration.
-    fn declare(&self) {
-        let (name, tables) = (&self.name, &self.tables);
-        let resources: String = tables.iter().enumerate().map(|(i, table)| table.resource(i, name)).collect();
+    pub(crate) fn declare(&self) {
+        let (name, chain, tables) = (&self.name, &self.chain, &self.tables);
+        let numbers = tables.iter().enumerate().map(|(place, table)| table.number(place));
+        let resources: String =
+            numbers.clone().zip(tables).map(|(number, table)| table.resource(number, name)).collect();
         let pipelines: Vec<_> =
-            (0..tables.len()).map(|i| format!("databend_cdc_table.t{i}.pipeline")).collect();
+            numbers.map(|number| format!("databend_cdc_table.t{number}.pipeline")).collect();
         let text = format!(
             r#"terraform {{
   required_providers {{
@@ -146,7 +163,7 @@ resource "databend_cdc_stage" "dms" {{
 
 {resources}
 resource "databend_cdc_task_chain" "chain" {{
-  name         = "{name}"
+  name         = "{chain}"
   warehouse    = "default"
   schedule     = "{schedule}"
   tables       = [{pipelines}]
@@ -176,26 +193,43 @@ resource "databend_cdc_task_chain" "chain" {{
         self.databend.count(&self.named(sql)).await.must()
     }
 
-    /// Waits until everything that was committed at the source has come to rest: written by DMS, loaded, merged.
+    /// Waits until everything that was committed at the source has come to rest: written by DMS, loaded, merged. The load tasks
+    /// that are started run at once, and need not be waited for.
     pub async fn quiet(&self) {
         self.dms.flush().await.must();
+        let backlog = self.tables.iter().map(|table| {
+            let stream = format!("stream_{}", table.name.replace('"', "\"\""));
+            format!("(SELECT count(*) FROM \"{}_raw\".\"{stream}\")", self.name)
+        });
+        let backlog = format!("SELECT {}", backlog.collect::<Vec<_>>().join(" + "));
         // In this order: a file is removed after its rows are in raw, a stream is empty after they are in ODS.
-        let files = async || {
+        let left = async || {
+            self.run_loads().await?;
             let mut files = self.dms.files().await?;
             // Full-load files are the runbook's; the load tasks leave them alone.
             files.retain(|file| !file.contains("/LOAD"));
-            Ok(files)
+            Ok((files, self.databend.count(&backlog).await?))
         };
-        wait::until("every file is loaded", QUIET_WITHIN, files, Vec::is_empty).await.must();
-        for table in &self.tables {
-            let backlog = format!(
-                "SELECT count(*) FROM \"{}_raw\".\"stream_{}\"",
-                self.name,
-                table.name.replace('"', "\"\"")
-            );
-            let rows = async || self.databend.count(&backlog).await;
-            wait::until(&format!("{backlog} is 0"), QUIET_WITHIN, rows, |rows| *rows == 0).await.must();
+        let is_quiet = |(files, rows): &(Vec<String>, u64)| files.is_empty() && *rows == 0;
+        wait::until("every file is loaded and merged", QUIET_WITHIN, left, is_quiet).await.must();
+    }
+
+    /// Every load task that is started runs, with what runs after it, and has run when this returns.
+    pub(crate) async fn run_loads(&self) -> Result<(), Error> {
+        let loads = format!("{}_load", self.chain);
+        let query = format!(
+            "SELECT name FROM system.tasks WHERE left(name, length('{loads}')) = '{loads}' AND state = 'Started'"
+        );
+        let names = self.databend.rows(&query).await?;
+        for name in names.into_iter().flatten().flatten() {
+            self.run_task(&name).await?;
         }
+        Ok(())
+    }
+
+    /// A task runs, started or not, and has run when this returns.
+    pub(crate) async fn run_task(&self, name: &str) -> Result<(), Error> {
+        self.admin.post("databend/tasks/run", &json!({ "task": name })).await.map(drop)
     }
 
     /// Waits until it is quiet; then every ODS table equals its source, row by row, and no key stands twice.
@@ -221,6 +255,11 @@ resource "databend_cdc_task_chain" "chain" {{
             .into_iter()
             .map(|(name, state)| format!("{} {state}", name.replace(&format!("{}_", self.name), "")))
             .collect()
+    }
+
+    /// Leaves everything in Databend where it is when the test ends.
+    pub(crate) fn keep(&mut self) {
+        self.namespace.keep = true;
     }
 
     /// `runbook --json VERB`, which must end with `code`.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use e2e::history::model::DmsSwitch;
-use e2e::history::{self, Failure, Found, History, Mutation, Plan, Sort, Stand, play, search};
+use e2e::history::{self, Case, Failure, Found, Mutation, Plan, Sort, Stand, search};
 use e2e::{Error, Sandbox};
 
 /// Plays random histories of a source through the whole pipeline and compares, until one fails.
@@ -70,7 +70,7 @@ async fn main() -> ExitCode {
 /// Whether all went as it should: with a defect, that is to find it.
 async fn run(arguments: &Arguments) -> Result<bool, Error> {
     if let Some(number) = arguments.show {
-        println!("{}", json(&history::search::history(arguments.sort, arguments.seed, number))?);
+        println!("{}", json(&history::search::case(arguments.sort, arguments.seed, number))?);
         return Ok(true);
     }
     let mut stand = Stand::new(Sandbox::from_env()?).await?;
@@ -131,12 +131,14 @@ fn report(arguments: &Arguments, found: &Found, took: Duration) {
 async fn one(stand: &Stand, path: &PathBuf, arguments: &Arguments) -> Result<Result<(), Failure>, Error> {
     let file = |source| Error::File { path: path.clone(), source };
     let text = std::fs::read_to_string(path).map_err(file)?;
-    let mut history: History = serde_json::from_str(&text)
+    let mut case: Case = serde_json::from_str(&text)
         .map_err(|error| Error::Form { what: path.display().to_string(), reason: error.to_string() })?;
-    if !arguments.switches.is_empty() {
+    if let Case::History(history) = &mut case
+        && !arguments.switches.is_empty()
+    {
         history.dms.clone_from(&arguments.switches);
     }
-    let outcome = play(stand, &history, arguments.mutation).await;
+    let outcome = case.play(stand, arguments.mutation).await;
     match &outcome {
         Ok(story) => println!("good: {} transactions, {:.1} s", story.transactions, story.took.as_secs_f32()),
         Err(failure) => println!("{failure}"),
@@ -144,7 +146,7 @@ async fn one(stand: &Stand, path: &PathBuf, arguments: &Arguments) -> Result<Res
     Ok(outcome.map(drop))
 }
 
-fn json(history: &History) -> Result<String, Error> {
-    serde_json::to_string_pretty(history)
+fn json(case: &Case) -> Result<String, Error> {
+    serde_json::to_string_pretty(case)
         .map_err(|error| Error::Form { what: "the history".into(), reason: error.to_string() })
 }

@@ -82,6 +82,7 @@ fn of_reload(plan: &ReloadPlan) -> [(&'static str, usize); 8] {
 #[cfg(test)]
 mod tests {
     use super::super::model::Transaction;
+    use super::super::{Case, Sort, search};
     use super::*;
 
     #[test]
@@ -97,7 +98,8 @@ mod tests {
             faults: Vec::new(),
         };
         let after = vec![Event::Flush, Event::Flush, Event::Reload(plan)];
-        let history = History { after, ..super::super::search::history(super::super::Sort::Any, 1, 0) };
+        let Case::History(one) = search::case(Sort::Any, 1, 0) else { panic!("it is no history") };
+        let history = History { after, ..one };
         let found = census(&history);
         for (kind, times) in [
             ("DMS writes what it has", 2),

@@ -16,8 +16,10 @@
 //! - [`trace`]: whether the journal of a killed cutover tells what it did
 //! - [`mutation`]: defects put into the pipeline on purpose, which the property must catch; [`late_journal`]: one that is put on the
 //!   way between runbook and Databend
-//! - [`search`]: many histories from one seed, side by side; the first that fails is shrunk
+//! - [`case`]: a history, or a life of [`crate::life`]; [`search`]: many of them from one seed, side by side; the first that fails is
+//!   shrunk
 
+mod case;
 mod census;
 mod cutover;
 pub mod kind;
@@ -35,6 +37,8 @@ mod statements;
 pub mod strategy;
 mod trace;
 
+pub use case::Case;
+pub use census::Census;
 pub use model::History;
 pub use mutation::Mutation;
 pub use play::{Failure, Story, play};

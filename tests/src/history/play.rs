@@ -51,6 +51,8 @@ pub enum Failure {
     Repair(String),
     /// A cutover that was killed has done what its journal does not tell.
     Silent(String),
+    /// What is told to be done does not end it.
+    Stuck(String),
     /// A tool of the test, or something that must not fail.
     Error(Error),
 }
@@ -69,6 +71,7 @@ impl fmt::Display for Failure {
             Self::Silent(what) => write!(f, "the journal does not tell what was done.\n{what}"),
             Self::Repair(what) => write!(f, "the repair does not succeed.\n{what}"),
             Self::Cutover(what) => write!(f, "the cutover does not succeed.\n{what}"),
+            Self::Stuck(what) => write!(f, "{what}"),
             Self::Error(error) => write!(f, "{error}"),
         }
     }

@@ -10,13 +10,13 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use tokio::task::{JoinSet, LocalSet};
 
-use super::census::{Census, census};
-use super::model::History;
+use super::case::Case;
+use super::census::Census;
 use super::mutation::Mutation;
-use super::play::{Failure, Story, play};
+use super::play::{Failure, Story};
 use super::stand::Stand;
 use super::strategy;
-use crate::Error;
+use crate::{Error, life};
 
 /// Which histories.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -28,6 +28,8 @@ pub enum Sort {
     Reloads,
     /// Those with rows that are repaired.
     Repairs,
+    /// Later lives of pipelines.
+    Lives,
 }
 
 /// What to search.
@@ -78,20 +80,20 @@ pub struct Bad {
     /// Its number.
     pub number: u64,
     /// As found.
-    pub history: History,
+    pub case: Case,
     /// What went wrong.
     pub failure: Failure,
     /// The smallest one that still fails, and how.
-    pub shrunk: Option<(History, Failure)>,
+    pub shrunk: Option<(Case, Failure)>,
 }
 
 impl fmt::Display for Bad {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (history, failure) = match &self.shrunk {
-            Some((history, failure)) => (history, failure),
-            None => (&self.history, &self.failure),
+        let (case, failure) = match &self.shrunk {
+            Some((case, failure)) => (case, failure),
+            None => (&self.case, &self.failure),
         };
-        let text = serde_json::to_string(history).unwrap_or_else(|error| error.to_string());
+        let text = serde_json::to_string(case).unwrap_or_else(|error| error.to_string());
         write!(f, "history {} fails: {failure}\nin short (for tests/histories/cases):\n{text}", self.number)
     }
 }
@@ -103,20 +105,21 @@ fn add(to: &mut Census, from: Census) {
 }
 
 /// The history of a number.
-pub fn history(sort: Sort, seed: u64, number: u64) -> History {
+pub fn case(sort: Sort, seed: u64, number: u64) -> Case {
     tree(sort, seed, number).current()
 }
 
-fn tree(sort: Sort, seed: u64, number: u64) -> Box<dyn ValueTree<Value = History>> {
+fn tree(sort: Sort, seed: u64, number: u64) -> Box<dyn ValueTree<Value = Case>> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&number.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let strategy = match sort {
-        Sort::Any => strategy::history().boxed(),
-        Sort::Reloads => strategy::reloaded().boxed(),
-        Sort::Repairs => strategy::repaired().boxed(),
+        Sort::Any => strategy::history().prop_map(Case::History).boxed(),
+        Sort::Reloads => strategy::reloaded().prop_map(Case::History).boxed(),
+        Sort::Repairs => strategy::repaired().prop_map(Case::History).boxed(),
+        Sort::Lives => life::strategy::life().prop_map(Case::Life).boxed(),
     };
     match strategy.new_tree(&mut runner) {
         Ok(tree) => tree,
@@ -148,8 +151,8 @@ pub async fn search(
                 if over || stop.get() || number >= plan.first + plan.count {
                     return found;
                 }
-                let history = history(plan.sort, plan.seed, number);
-                let outcome = play(&stand, &history, plan.mutation).await;
+                let case = case(plan.sort, plan.seed, number);
+                let outcome = case.play(&stand, plan.mutation).await;
                 told(number, outcome.as_ref());
                 match outcome {
                     Ok(story) => {
@@ -157,12 +160,12 @@ pub async fn search(
                         found.transactions += story.transactions;
                         found.faults += story.faults;
                         found.reloads += story.reloads;
-                        add(&mut found.census, census(&history));
+                        add(&mut found.census, case.census());
                         found.played += story.took;
                     }
                     Err(failure) => {
                         stop.set(!plan.keep_going);
-                        found.bad.push(Bad { number, history, failure, shrunk: None });
+                        found.bad.push(Bad { number, case, failure, shrunk: None });
                     }
                 }
             }
@@ -189,16 +192,16 @@ pub async fn search(
 }
 
 /// The smallest history that is found in the time given and still fails.
-async fn shrink(stand: &Stand, plan: &Plan, number: u64) -> Option<(History, Failure)> {
+async fn shrink(stand: &Stand, plan: &Plan, number: u64) -> Option<(Case, Failure)> {
     let until = Instant::now() + plan.shrink_for;
     let mut tree = tree(plan.sort, plan.seed, number);
     let mut best = None;
     let mut goes_on = tree.simplify();
     while goes_on && Instant::now() < until {
-        let history = tree.current();
-        match play(stand, &history, plan.mutation).await {
+        let case = tree.current();
+        match case.play(stand, plan.mutation).await {
             Err(failure) => {
-                best = Some((history, failure));
+                best = Some((case, failure));
                 goes_on = tree.simplify();
             }
             Ok(_) => goes_on = tree.complicate(),
@@ -213,20 +216,20 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_histories_every_time() {
-        for sort in [Sort::Any, Sort::Reloads, Sort::Repairs] {
-            assert_eq!(history(sort, 7, 3), history(sort, 7, 3));
-            assert_ne!(history(sort, 7, 3), history(sort, 7, 4));
-            assert_ne!(history(sort, 7, 3), history(sort, 8, 3));
+        for sort in [Sort::Any, Sort::Reloads, Sort::Repairs, Sort::Lives] {
+            assert_eq!(case(sort, 7, 3), case(sort, 7, 3));
+            assert_ne!(case(sort, 7, 3), case(sort, 7, 4));
+            assert_ne!(case(sort, 7, 3), case(sort, 8, 3));
         }
     }
 
     #[test]
     fn a_history_survives_being_written_down() {
         for number in 0..50 {
-            let sort = [Sort::Any, Sort::Reloads, Sort::Repairs][usize::try_from(number % 3).unwrap()];
-            let one = history(sort, 1, number);
+            let sorts = [Sort::Any, Sort::Reloads, Sort::Repairs, Sort::Lives];
+            let one = case(sorts[usize::try_from(number % 4).unwrap()], 1, number);
             let text = serde_json::to_string(&one).unwrap();
-            assert_eq!(serde_json::from_str::<History>(&text).unwrap(), one);
+            assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), one);
         }
     }
 }

@@ -12,7 +12,7 @@ const NEVER: i64 = 3600;
 /// What histories share.
 #[derive(Debug, Clone)]
 pub struct Stand {
-    pub(super) sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     pub(super) mysql: Mysql,
     pub(super) site: DmsSite,
     pub(super) stage: String,

@@ -24,7 +24,7 @@ fn help<'a>(world: &World, status: &'a Value, table: &str) -> &'a str {
 }
 
 /// The tables, what is done to each, and the codes of what is told.
-const CHANGES: [(&str, &[&str], &[&str]); 17] = [
+const CHANGES: [(&str, &[&str], &[&str]); 19] = [
     ("added", &["ALTER TABLE NAME.added ADD COLUMN n INT NULL"], &["SOURCE-COLUMNS"]),
     ("filled", &["ALTER TABLE NAME.filled ADD COLUMN n INT NOT NULL DEFAULT 5"], &["SOURCE-COLUMNS"]),
     // It is rebuilt.
@@ -32,6 +32,16 @@ const CHANGES: [(&str, &[&str], &[&str]); 17] = [
     ("dropped", &["ALTER TABLE NAME.dropped DROP COLUMN v"], &["SOURCE-COLUMNS"]),
     ("renamed", &["ALTER TABLE NAME.renamed rename column v TO w"], &["SOURCE-COLUMNS"]),
     ("copied", &["ALTER TABLE NAME.copied CHANGE v w INT"], &["SOURCE-COLUMNS"]),
+    ("crossed", &["ALTER TABLE NAME.crossed CHANGE v d BIGINT, CHANGE d v BIGINT"], &["SOURCE-ROWS"]),
+    // It is rebuilt.
+    (
+        "recoded",
+        &[
+            "ALTER TABLE NAME.recoded CONVERT TO CHARACTER SET latin1",
+            "INSERT INTO NAME.recoded (id, v) VALUES (8, 'é')",
+        ],
+        &["SOURCE-ROWS"],
+    ),
     ("converted", &["ALTER TABLE NAME.converted MODIFY d DATETIME"], &["SOURCE-ROWS"]),
     ("emptied", &["TRUNCATE TABLE NAME.emptied"], &["SOURCE-ROWS"]),
     (
@@ -73,8 +83,14 @@ const CHANGES: [(&str, &[&str], &[&str]); 17] = [
 
 #[tokio::test]
 async fn every_ddl_is_told_and_what_ends_it_ends_it() {
-    let columns = [("id", "int"), ("v", "int"), ("d", "datetime(3)")];
-    let tables = CHANGES.map(|(name, ..)| Table::new(name, &columns, &["id"]));
+    let tables = CHANGES.map(|(name, ..)| {
+        let (v, d) = match name {
+            "crossed" => ("bigint", "bigint"),
+            "recoded" => ("varchar(20)", "datetime(3)"),
+            _ => ("int", "datetime(3)"),
+        };
+        Table::new(name, &[("id", "int"), ("v", v), ("d", d)], &["id"])
+    });
     let mut before: Vec<String> = ["parted", "cut", "exchanged"]
         .iter()
         .map(|name| {
@@ -85,10 +101,11 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
         })
         .collect();
     before.extend(CHANGES.iter().map(|(name, ..)| {
-        format!(
-            "INSERT INTO NAME.{name} SELECT seq, seq * 10, '2026-01-01' + INTERVAL seq * 1500000 MICROSECOND FROM \
-             NAME.seq_1_to_5"
-        )
+        let d = match *name {
+            "crossed" => "-seq",
+            _ => "'2026-01-01' + INTERVAL seq * 1500000 MICROSECOND",
+        };
+        format!("INSERT INTO NAME.{name} SELECT seq, seq * 10, {d} FROM NAME.seq_1_to_5")
     }));
     let before: Vec<_> = before.iter().map(String::as_str).collect();
     let mut world = World::new(&tables, &before).await;
@@ -134,11 +151,15 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
     assert_eq!(not_settled["gone"], serde_json::json!([gone]), "{not_settled:#}");
     assert_eq!(not_settled["settled"], serde_json::json!([]), "{not_settled:#}");
     world.tables.retain(|table| table.name != "removed");
-    world.redeclare("added", |table| table.declare_column("n", "int", None)).await;
-    world.redeclare("filled", |table| table.declare_column("n", "int", Some("5"))).await;
-    world.redeclare("wider", |table| table.declare_type("v", "bigint")).await;
-    world.redeclare("renamed", |table| table.declare_rename("v", "w")).await;
-    world.redeclare("copied", |table| table.declare_column("w", "int", None)).await;
+    world
+        .redeclare(&[
+            ("added", |table| table.declare_column("n", "int", None)),
+            ("filled", |table| table.declare_column("n", "int", Some("5"))),
+            ("wider", |table| table.declare_type("v", "bigint")),
+            ("renamed", |table| table.declare_rename("v", "w")),
+            ("copied", |table| table.declare_column("w", "int", None)),
+        ])
+        .await;
     let on = |verb: &'static str, tables: &[&str]| {
         let tables = tables.iter().map(|table| format!("--table={}.{table}", world.name));
         std::iter::once(verb.to_owned()).chain(tables).collect::<Vec<_>>()
@@ -147,8 +168,9 @@ async fn every_ddl_is_told_and_what_ends_it_ends_it() {
         let line: Vec<_> = line.iter().map(String::as_str).collect();
         world.json(code, &line).await
     };
-    run(0, on("verify", &["rebuilt", "wider", "added", "filled", "renamed"])).await;
-    let reloaded = ["copied", "converted", "emptied", "swapped", "parted", "cut", "exchanged", "recreated"];
+    run(0, on("verify", &["rebuilt", "recoded", "wider", "added", "filled", "renamed"])).await;
+    let reloaded =
+        ["copied", "crossed", "converted", "emptied", "swapped", "parted", "cut", "exchanged", "recreated"];
     let differing = run(2, on("verify", &reloaded)).await;
     for verdict in differing["tables"].as_array().unwrap() {
         assert_ne!(verdict["different"], 0, "{verdict:#}");
