@@ -12,7 +12,7 @@ pub mod code {
     pub const UNKNOWN_TABLE: u16 = 1025;
     /// The user's roles lack a privilege.
     pub const PERMISSION_DENIED: u16 = 1063;
-    /// A column that is there already.
+    /// The column to add exists.
     pub const COLUMN_ALREADY_EXISTS: u16 = 1108;
     /// Tasks do not exist on this Databend: it has no cloud control.
     pub const NO_CLOUD_CONTROL: u16 = 1702;
@@ -163,8 +163,8 @@ impl WarehouseError {
         matches!(self.code(), Some(code::DATABASE_ALREADY_EXISTS | code::TABLE_ALREADY_EXISTS))
     }
 
-    /// Whether a column that was to be added is there already: COPY adds those of a file.
-    pub fn is_column_already_there(&self) -> bool {
+    /// Whether the column to add exists: COPY adds the columns of a file.
+    pub fn has_the_column(&self) -> bool {
         self.code() == Some(code::COLUMN_ALREADY_EXISTS)
     }
 

@@ -331,6 +331,11 @@ pub(super) fn objects(table: &Table) -> [Object; 3] {
     objects_named(&table.raw, &table.stream(), &table.ods)
 }
 
+/// Whether a rename was done. A table that has both names was not renamed.
+fn is_renamed(table: &TableInfo, from: &str, to: &str) -> bool {
+    table.column(to).is_some() && table.column(from).is_none()
+}
+
 fn tables(table: &Table) -> [TableName; 2] {
     [table.raw.clone(), table.ods.clone()]
 }
@@ -392,8 +397,7 @@ impl Step<'_> {
             Ok(_) => Ok(()),
             // COPY may have added the column since the look.
             Err(error)
-                if matches!(error, WarehouseError::OutcomeUnknown { .. })
-                    || error.is_column_already_there() =>
+                if matches!(error, WarehouseError::OutcomeUnknown { .. }) || error.has_the_column() =>
             {
                 if is_done(&*look_at(warehouse, &objects(self.table)).await?) {
                     Ok(())
@@ -413,7 +417,7 @@ impl Step<'_> {
         let differences = differences(&columns(raw), &table.raw_columns());
         for rename in &differences.rename {
             self.once(&sql::rename_column(&table.raw, &rename.from, &rename.to), |seen| {
-                seen.table(&table.raw).is_some_and(|raw| raw.column(&rename.to).is_some())
+                seen.table(&table.raw).is_some_and(|raw| is_renamed(raw, &rename.from, &rename.to))
             })
             .await?;
         }
@@ -439,7 +443,7 @@ impl Step<'_> {
         let renames = renames::in_ods(table, ods);
         for rename in &renames {
             self.once(&sql::rename_column(&table.ods, &rename.from, &rename.to), |seen| {
-                seen.table(&table.ods).is_some_and(|ods| ods.column(&rename.to).is_some())
+                seen.table(&table.ods).is_some_and(|ods| is_renamed(ods, &rename.from, &rename.to))
             })
             .await?;
         }

@@ -65,7 +65,6 @@ mod code {
     pub(super) const BAD_ARGUMENTS: u16 = 1006;
     pub(super) const SYNTAX: u16 = 1005;
     pub(super) const SEMANTIC: u16 = 1065;
-    pub(super) const ADD_COLUMN_EXISTS: u16 = 1108;
     pub(super) const UNDER_CHANGE_TRACKING: u16 = 1132;
     pub(super) const STAGE_ALREADY_EXISTS: u16 = 2502;
     pub(super) const UNKNOWN_TASK: u16 = 2611;

@@ -27,7 +27,7 @@ pub(super) fn alter(state: &mut State, statement: &AlterTableStmt) -> Result<(),
             let added = column(definition);
             if table.column(&added.name).is_some() {
                 return Err(Refusal::new(
-                    code::ADD_COLUMN_EXISTS,
+                    crate::code::COLUMN_ALREADY_EXISTS,
                     format!("add column {} already exists", added.name),
                 ));
             }
