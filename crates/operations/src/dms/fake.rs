@@ -1,5 +1,7 @@
-//! A DMS in memory, for tests: one task, which writes its files for a scripted Databend when it is started. And the S3 that it
-//! writes them to.
+//! A DMS in memory, for tests: one task, which writes its files for a scripted Databend when it is started. [`bucket`] is the S3 that
+//! it writes them to.
+
+mod bucket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,7 +11,6 @@ use chrono::{DateTime, Utc};
 use warehouse::scripted::{Change, Scripted, When};
 
 use super::{Dms, DmsError, StartKind, TableView, TaskView};
-use crate::files::{Files, FilesError, Storage, Stored};
 
 /// Looks at a task that was started until its status is `running`.
 const LOOKS_UNTIL_RUNNING: u32 = 1;
@@ -446,42 +447,6 @@ impl State {
 fn load(table: &SourceTable, scripted: &Scripted) {
     let file = format!("{}LOAD00000001.parquet", table.path);
     scripted.write_file(&table.stage, &file, table.rows.clone());
-}
-
-/// The bucket that it writes to: stages of the scripted Databend are folders of it.
-#[async_trait]
-impl Files for FakeDms {
-    async fn look(&self, _: &Storage, path: &str) -> Result<Option<Stored>, FilesError> {
-        let there = |_: &mut State, scripted: &Scripted| {
-            Ok(scripted.has_file(path).then(|| Stored { size: 1, etag: path.to_owned() }))
-        };
-        self.hear("HeadObject", there).await.map_err(|error| of_files("HeadObject", path, &error))
-    }
-
-    async fn copy(&self, _: &Storage, from: &str, _: &Stored, to: &str) -> Result<(), FilesError> {
-        let call = "CopyObject";
-        let copied = |_: &mut State, scripted: &Scripted| {
-            let gone = || DmsError::Refused { call, detail: "NoSuchKey".into() };
-            scripted.copy_file(from, to).then_some(()).ok_or_else(gone)
-        };
-        self.hear(call, copied).await.map_err(|error| of_files(call, from, &error))
-    }
-
-    async fn remove(&self, _: &Storage, path: &str) -> Result<(), FilesError> {
-        let removed = |_: &mut State, scripted: &Scripted| {
-            scripted.remove_file(path);
-            Ok(())
-        };
-        self.hear("DeleteObject", removed).await.map_err(|error| of_files("DeleteObject", path, &error))
-    }
-}
-
-fn of_files(call: &'static str, file: &str, error: &DmsError) -> FilesError {
-    let (file, detail) = (file.to_owned(), error.to_string());
-    match error {
-        DmsError::NoAnswer { .. } => FilesError::NoAnswer { call, file, detail },
-        _ => FilesError::Refused { call, file, detail },
-    }
 }
 
 #[async_trait]
