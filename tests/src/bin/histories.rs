@@ -73,6 +73,9 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
         println!("{}", json(&history::search::case(arguments.sort, arguments.seed, number))?);
         return Ok(true);
     }
+    if arguments.sort == Sort::Lives && arguments.mutation.is_some() {
+        return Err(only_histories());
+    }
     let mut stand = Stand::new(Sandbox::from_env()?).await?;
     stand.keep = arguments.keep;
     if let Some(path) = &arguments.play {
@@ -133,10 +136,14 @@ async fn one(stand: &Stand, path: &PathBuf, arguments: &Arguments) -> Result<Res
     let text = std::fs::read_to_string(path).map_err(file)?;
     let mut case: Case = serde_json::from_str(&text)
         .map_err(|error| Error::Form { what: path.display().to_string(), reason: error.to_string() })?;
-    if let Case::History(history) = &mut case
-        && !arguments.switches.is_empty()
-    {
-        history.dms.clone_from(&arguments.switches);
+    match &mut case {
+        Case::History(history) if !arguments.switches.is_empty() => {
+            history.dms.clone_from(&arguments.switches);
+        }
+        Case::Life(_) if !arguments.switches.is_empty() || arguments.mutation.is_some() => {
+            return Err(only_histories());
+        }
+        _ => {}
     }
     let outcome = case.play(stand, arguments.mutation).await;
     match &outcome {
@@ -144,6 +151,13 @@ async fn one(stand: &Stand, path: &PathBuf, arguments: &Arguments) -> Result<Res
         Err(failure) => println!("{failure}"),
     }
     Ok(outcome.map(drop))
+}
+
+fn only_histories() -> Error {
+    Error::Form {
+        what: "the command line".into(),
+        reason: "--mutation and --switch are for histories, not for lives".into(),
+    }
 }
 
 fn json(case: &Case) -> Result<String, Error> {

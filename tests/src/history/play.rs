@@ -51,7 +51,7 @@ pub enum Failure {
     Repair(String),
     /// A cutover that was killed has done what its journal does not tell.
     Silent(String),
-    /// What is told to be done does not end it.
+    /// A life went wrong: how, and what happened before.
     Stuck(String),
     /// A tool of the test, or something that must not fail.
     Error(Error),

@@ -104,7 +104,7 @@ fn add(to: &mut Census, from: Census) {
     }
 }
 
-/// The history of a number.
+/// The history, or the life, of a number.
 pub fn case(sort: Sort, seed: u64, number: u64) -> Case {
     tree(sort, seed, number).current()
 }

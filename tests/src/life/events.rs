@@ -1,12 +1,12 @@
 //! What happens in a life.
 
-use super::model::{Born, ByHand, Change, Event, Verb};
+use super::model::{Born, ByHand, Change, Ddl, Event, Verb};
 use super::play::Living;
 use super::source::{SourceTable, refuses};
 use crate::Error;
 use crate::history::Failure;
 
-/// The source refuses a key that is there already; a transaction goes on without that statement.
+/// A duplicate key: the transaction continues without that statement.
 const DUPLICATE_KEY: u16 = 1062;
 
 impl Living {
@@ -64,7 +64,7 @@ impl Living {
     }
 
     /// DDL, as far as the table has something for it and the source takes it.
-    async fn alter(&mut self, number: u8, ddl: super::model::Ddl) -> Result<(), Failure> {
+    async fn alter(&mut self, number: u8, ddl: Ddl) -> Result<(), Failure> {
         let number = usize::from(number) % self.tables.len();
         let table = &self.tables[number];
         if table.is_gone || (ddl.removes_table() && self.world.tables.len() < 2) {
@@ -158,7 +158,7 @@ impl Living {
         let files = self.aws.keys_under(&self.world.dms.bucket, &folder).await?;
         let Some(file) = files.into_iter().find(|file| !file.contains("/LOAD")) else { return Ok(()) };
         let Ok(content) = self.aws.get(&self.world.dms.bucket, &file).await else { return Ok(()) };
-        self.aws.put(&self.world.dms.bucket, &file, &content[..content.len() - 9]).await?;
+        self.aws.put(&self.world.dms.bucket, &file, &content[..content.len().saturating_sub(9)]).await?;
         self.cut_off.push((file, can_be_put_right.then_some(content)));
         self.story.faults += 1;
         Ok(())

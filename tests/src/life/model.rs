@@ -43,7 +43,7 @@ pub enum Type {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "a table, a key, a column or a value, by its number")]
 pub enum Change {
-    /// INSERT. What the source refuses (a key that is there already) is left out.
+    /// INSERT, skipped where the key exists.
     Insert { table: u8, key: u8, value: u16 },
     /// UPDATE of a column.
     Update { table: u8, key: u8, column: u8, value: u16 },
@@ -56,9 +56,9 @@ pub enum Change {
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The source goes on.
+    /// A transaction at the source.
     Commit(Vec<Change>),
-    /// It changes in no binlog.
+    /// A transaction that is not in the binlog.
     Unseen(Vec<Change>),
     /// DDL at the source.
     Ddl {
@@ -84,7 +84,7 @@ pub enum Event {
     },
     /// A verb of the runbook, whether there is a reason for it or not.
     Verb(Verb),
-    /// What somebody does by hand in Databend.
+    /// A manual change in Databend.
     ByHand(ByHand),
     /// A table more, at source, DMS task and configuration.
     AddTable(Born),
@@ -119,7 +119,7 @@ pub enum Ddl {
     Widen { column: u8 },
     /// A type that rounds or cuts; refused where a value would be lost that strict mode protects.
     Narrow { column: u8 },
-    /// A type of another kind.
+    /// A type of another kind. No strategy makes one: what `status` names does not end it yet.
     Retype { column: u8, ty: Type },
     /// MODIFY … FIRST.
     Reorder { column: u8 },
@@ -174,7 +174,7 @@ pub enum Verb {
     Resume,
 }
 
-/// What somebody does by hand in Databend.
+/// A manual change in Databend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "a table, by its number")]
 pub enum ByHand {

@@ -15,7 +15,7 @@ const ROUNDS: usize = 10;
 /// How deep the help of an error may lead to another error.
 const DEPTH: usize = 3;
 
-/// What a document of `--json` says that somebody has to do: code, table or chain, help.
+/// A pending finding of a document of `--json`: code, table or chain, help.
 type Told = (String, String, String);
 
 impl Living {
@@ -190,7 +190,7 @@ impl Living {
     }
 }
 
-/// What somebody has to do.
+/// The findings that are more than information.
 fn pending(document: &Value) -> Vec<Told> {
     let text = |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().to_owned();
     let findings = document["findings"].as_array().into_iter().flatten();

@@ -11,7 +11,7 @@ use super::source::SourceTable;
 use crate::history::{Failure, Stand, Story};
 use crate::{Aws, DmsTask, Error, Must, World};
 
-/// A clean-up, say, is a matter of the events, and nobody waits for a schedule.
+/// Soon enough for a verb that waits for the next run; what an event or the operator needs runs at once.
 const SCHEDULE: &str = "5 seconds";
 const SETTINGS: &str =
     "poll_seconds = 1\nsequences_are_utc = true\ndelivery_seconds = 3\nverify_settle_seconds = 30\n";
